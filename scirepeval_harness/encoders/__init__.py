@@ -1,0 +1,1 @@
+"""Models as functions from documents and a role to vectors."""

@@ -1,0 +1,85 @@
+"""The one place that touches the library ``adapters``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import adapters
+import torch
+
+from scirepeval_harness.errors import ModelError
+
+WEIGHTS = "pytorch_adapter.bin"
+
+
+def add_adapter_support(model: Any, where: str) -> None:
+    """Make a transformers model able to hold adapters; its weights stay as they are."""
+    try:
+        adapters.init(model)
+    except ValueError as error:
+        raise ModelError(f"this architecture takes no adapters: {error}", where=where) from error
+
+
+def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
+    """Load an adapter from a local folder under ``name``, not active.
+
+    The name inside the adapter's config is of no account: it says little of what the adapter is.
+
+    Raises:
+        ModelError: the file cannot be read, or does not fill the adapter that its config describes.
+    """
+    before = set(model.state_dict())
+    info: dict[str, list[str]] = {}
+    try:
+        model.load_adapter(
+            str(folder),
+            load_as=name,
+            set_active=False,
+            loading_info=info,
+            use_safetensors=not (folder / WEIGHTS).is_file(),
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(f"the adapter cannot be loaded: {error}", where=where) from error
+    created = [key for key in model.state_dict() if key not in before]
+    # The library compares its missing keys with the old name, and so finds none under a new one.
+    stored = len(_stored_keys(folder))
+    if not created or stored - len(info.get("unexpected_keys", [])) < len(created):
+        raise ModelError(
+            f"of the file's {stored} tensors too few fit the adapter's {len(created)}",
+            where=where,
+            fix="Check that adapter and base belong together",
+        )
+
+
+def activate(model: Any, name: str | None) -> None:
+    """Switch to a loaded adapter, or to the base alone; moves no weights."""
+    with no_adapter_warning():
+        model.set_active_adapters(name)
+
+
+@contextmanager
+def no_adapter_warning() -> Iterator[None]:
+    """Drop the library's line that no adapter is active, which it prints wherever it is meant."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "none are activated" not in record.getMessage()
+
+    logger = logging.getLogger("adapters.model_mixin")
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
+
+
+def _stored_keys(folder: Path) -> list[str]:
+    if (folder / WEIGHTS).is_file():
+        return list(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
+    from safetensors import safe_open
+
+    with safe_open(folder / "adapter.safetensors", framework="pt") as stream:
+        return list(stream.keys())

@@ -1,0 +1,73 @@
+"""What every model offers to the rest of the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.data.records import Document
+from scirepeval_harness.roles import Role
+
+Vectors = NDArray[np.float32]
+Advance = Callable[[int], None]
+"""Called with the number of documents just encoded, for the progress bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All that determines the vectors of one role, for the record and the store's key.
+
+    ``details`` holds printable values only: repositories, revisions, weight fingerprints, pooling,
+    maximum length, precision. Two encoders with equal details yield equal vectors for equal texts.
+    """
+
+    model: str
+    role: Role
+    details: Mapping[str, str]
+
+
+class Encoder(Protocol):
+    """A model that turns each document into one vector."""
+
+    name: str
+    cacheable: bool
+    """True where a vector depends on text and role alone, so that the store may keep it."""
+
+    def identity(self, role: Role) -> Identity:
+        """What determines the vectors of a role. Must not load the weights onto a device."""
+        ...
+
+    def text(self, document: Document, role: Role) -> str:
+        """The exact text that is encoded for a document: parts joined by the model's separator."""
+        ...
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Fit what depends on the collection (TF-IDF's vocabulary); nothing for most models."""
+        ...
+
+    def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
+        """Vectors (len(documents), dimensions), float32, finite, in the order given."""
+        ...
+
+
+class Ranker(Protocol):
+    """A model that scores candidates for a query directly, without vectors (BM25)."""
+
+    name: str
+
+    def identity(self, role: Role) -> Identity: ...
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Index the candidate documents of a task; term statistics come from these."""
+        ...
+
+    def score(self, query: Document, candidates: Sequence[Document]) -> NDArray[np.float64]:
+        """One score a candidate, higher is better, in the order given."""
+        ...
+
+
+Model = Encoder | Ranker

@@ -1,0 +1,133 @@
+"""BM25 over the candidate documents of a task: the one module that touches ``bm25s``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import bm25s
+import numpy as np
+import Stemmer
+from numpy.typing import NDArray
+
+from scirepeval_harness.data.records import Document
+from scirepeval_harness.encoders.base import Identity
+from scirepeval_harness.encoders.settings import Setting, merge_settings
+from scirepeval_harness.encoders.text import join_parts
+from scirepeval_harness.errors import CoverageError, SpecError
+from scirepeval_harness.roles import Role
+from scirepeval_harness.specs.model import ModelSpec
+
+DEFAULTS: dict[str, Setting] = {
+    "b": 0.75,
+    "k1": 1.5,
+    "method": "lucene",
+    "stemmer": "english",
+    "stop_words": "en",
+}
+"""``stemmer`` is a language of Snowball or ``none``; ``stop_words`` a list of bm25s or ``none``."""
+METHODS = ("lucene", "robertson", "atire")
+"""Variants where a term that a document lacks adds nothing: a pool can be scored by itself."""
+
+
+class Bm25Ranker:
+    """Scores candidates by BM25; satisfies :class:`~.base.Ranker`.
+
+    Document frequencies and the mean length come from the documents given to ``prepare``; scores
+    are computed for the asked candidates only.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.name = spec.name
+        self._settings = merge_settings(spec, DEFAULTS)
+        if self._settings["method"] not in METHODS:
+            raise SpecError(
+                f"unknown BM25 method {self._settings['method']}",
+                where=f"model {spec.name}",
+                fix="Use " + ", ".join(METHODS),
+            )
+        language = str(self._settings["stemmer"])
+        if language != "none" and language not in Stemmer.algorithms():
+            raise SpecError(f"no stemmer for {language}", where=f"model {spec.name}")
+        self._stemmer = None if language == "none" else Stemmer.Stemmer(language)
+        self._rows: dict[str, int] = {}
+        self._terms: dict[str, int] = {}
+        self._weights: Any = None
+
+    def identity(self, role: Role) -> Identity:
+        details = {key: str(value) for key, value in self._settings.items()}
+        details["statistics_from"] = "the task's candidate documents"
+        details["library"] = (
+            f"bm25s {importlib.metadata.version('bm25s')}, "
+            f"PyStemmer {importlib.metadata.version('PyStemmer')}"
+        )
+        return Identity(self.name, role, details)
+
+    def text(self, document: Document) -> str:
+        """The exact text that is indexed or searched with."""
+        return join_parts(document.parts, " ")
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Index the candidate documents of a task; an id keeps the first text seen under it."""
+        from scipy.sparse import csc_matrix
+
+        first: dict[str, Document] = {}
+        for document in documents:
+            first.setdefault(document.id, document)
+        self._rows = {key: row for row, key in enumerate(first)}
+        self._terms, self._weights = {}, None
+        tokens = self._tokens([self.text(document) for document in first.values()])
+        if not any(tokens):
+            return
+        model = bm25s.BM25(
+            k1=float(self._settings["k1"]),
+            b=float(self._settings["b"]),
+            method=self._settings["method"],
+            dtype="float64",
+        )
+        # Terms are numbered here by first occurrence: the library numbers them in a set's order,
+        # and sums in another order may differ in the last bit from one process to the next.
+        for term in (term for document in tokens for term in document):
+            self._terms.setdefault(term, len(self._terms))
+        numbered = [[self._terms[term] for term in document] for document in tokens]
+        model.index((numbered, self._terms), create_empty_token=False, show_progress=False)
+        columns = (model.scores["data"], model.scores["indices"], model.scores["indptr"])
+        shape = (len(first), len(columns[2]) - 1)
+        # By rows: a pool of candidates is a slice, and the whole collection is never scored.
+        self._weights = csc_matrix(columns, shape=shape).tocsr()
+
+    def score(self, query: Document, candidates: Sequence[Document]) -> NDArray[np.float64]:
+        """BM25 scores (len(candidates),), float64; a term repeated in the query counts each time.
+
+        Raises:
+            CoverageError: a candidate that was not given to ``prepare``.
+        """
+        unknown = [document.id for document in candidates if document.id not in self._rows]
+        if unknown:
+            raise CoverageError(
+                f"{len(unknown)} candidates are not in the index (first: {', '.join(unknown[:3])})",
+                where=f"model {self.name}, query {query.id}",
+            )
+        scores = np.zeros(len(candidates), dtype=np.float64)
+        counts = Counter(self._tokens([self.text(query)])[0])
+        known = [term for term in counts if term in self._terms]
+        if self._weights is None or not known or not candidates:
+            return scores
+        pool = self._weights[[self._rows[document.id] for document in candidates]]
+        weights = np.zeros(self._weights.shape[1], dtype=np.float64)
+        weights[[self._terms[term] for term in known]] = [counts[term] for term in known]
+        result: NDArray[np.float64] = np.asarray(pool @ weights, dtype=np.float64)
+        return result
+
+    def _tokens(self, texts: list[str]) -> list[list[str]]:
+        stop_words = self._settings["stop_words"]
+        tokens: list[list[str]] = bm25s.tokenize(
+            texts,
+            stopwords=None if stop_words == "none" else stop_words,
+            stemmer=self._stemmer,
+            return_ids=False,
+            show_progress=False,
+        )
+        return tokens

@@ -1,0 +1,71 @@
+"""From a model's description to the model."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+from scirepeval_harness.encoders.base import Encoder, Model, Ranker
+from scirepeval_harness.encoders.options import EncodeOptions
+from scirepeval_harness.encoders.weights import Snapshot, fetch
+from scirepeval_harness.errors import MissingExtraError
+from scirepeval_harness.specs.model import ModelKind, ModelSpec
+
+__all__ = ["EncodeOptions", "build_model", "fetch_model"]
+
+
+def build_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Ranker:
+    """The encoder or ranker of a description. Weights are loaded when first used.
+
+    Raises:
+        MissingExtraError: torch, transformers or adapters are needed and not installed.
+        UsageError: a device or precision that this machine does not have.
+        SpecError, DataError: settings or files of vectors that are wrong.
+    """
+    model: Model
+    match spec.kind:
+        case ModelKind.TRANSFORMER:
+            _demand_libraries(spec)
+            from scirepeval_harness.encoders.transformer import TransformerEncoder
+
+            model = TransformerEncoder(spec, options)
+        case ModelKind.TFIDF:
+            from scirepeval_harness.encoders.tfidf import TfidfEncoder
+
+            model = TfidfEncoder(spec)
+        case ModelKind.BM25:
+            from scirepeval_harness.encoders.bm25 import Bm25Ranker
+
+            model = Bm25Ranker(spec)
+        case ModelKind.PRECOMPUTED:
+            from scirepeval_harness.encoders.precomputed import PrecomputedEncoder
+
+            model = PrecomputedEncoder(spec)
+    return model
+
+
+def fetch_model(spec: ModelSpec) -> tuple[Snapshot, ...]:
+    """Download what a model needs ahead of a run; empty for models that need no weights.
+
+    Raises:
+        ModelError, OfflineError, StorageError, MissingExtraError: see :func:`~.weights.locate`.
+    """
+    return fetch(spec)
+
+
+def _demand_libraries(spec: ModelSpec) -> None:
+    needed = ["torch", "transformers", *(["adapters"] if spec.adapters else [])]
+    missing = [name for name in needed if not _installed(name)]
+    if missing:
+        raise MissingExtraError(
+            f"{' and '.join(missing)} not installed",
+            where=f"model {spec.name}",
+            fix=f"Run: pip install 'scirepeval-harness[{spec.extra or 'models'}]'",
+        )
+
+
+def _installed(name: str) -> bool:
+    # A module that is loaded may lack the spec that find_spec reads, as ``adapters`` does.
+    if name in sys.modules:
+        return sys.modules[name] is not None
+    return importlib.util.find_spec(name) is not None

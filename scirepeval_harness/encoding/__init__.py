@@ -1,0 +1,1 @@
+"""Encoding each text once: the plan, the batches, and the store of vectors."""

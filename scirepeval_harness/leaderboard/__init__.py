@@ -1,0 +1,1 @@
+"""From task scores to a leaderboard row, and published rows."""

@@ -1,0 +1,182 @@
+"""The protocol's probes exactly as scikit-learn fits them: ``--probe reference``.
+
+Single label: LinearSVC (squared hinge). Multi-label: one-vs-rest, each class with its own grid
+search over LinearSVC (hinge, 10,000 iterations). Regression: LinearSVR. Grids are searched by
+3-fold cross validation without shuffling and the best C (the smallest on a tie) is refitted on all
+rows. Whether a fit converged is read off its iteration count: scikit-learn warns exactly when it
+reaches the limit, and the count survives worker processes where a warning would not.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.probes.types import (
+    CLASSIFIER_GRID,
+    DEFAULT_C,
+    FOLDS,
+    HINGE_ITERATIONS,
+    REGRESSOR_GRID,
+    ProbeFit,
+    check_classes,
+    check_folds,
+    check_rows,
+)
+
+Floats = NDArray[np.floating[Any]]
+Labels = NDArray[np.generic]
+
+
+def fit_classifier(
+    x_train: Floats,
+    y_train: Labels,
+    x_test: Floats,
+    *,
+    grid: bool,
+    seed: int,
+    jobs: int | None = None,
+) -> ProbeFit:
+    """Linear SVM with squared hinge on single labels.
+
+    Args:
+        x_train, x_test: vectors (rows, dimensions).
+        y_train: class index (rows,).
+        grid: search C by 3-fold cross validation on accuracy; else C = 1.
+        seed: random state of the solver.
+        jobs: worker processes of the grid search.
+
+    Raises:
+        ProbeError: shapes that do not match, one class only, too few rows for the folds.
+    """
+    from sklearn.svm import LinearSVC
+
+    check_rows("single", x_train, y_train, x_test)
+    check_classes(y_train)
+    estimator = LinearSVC(loss="squared_hinge", C=DEFAULT_C, random_state=seed)
+    if grid:
+        check_folds("single", y_train)
+        estimator = _grid(estimator, CLASSIFIER_GRID, jobs)
+    with _quiet():
+        estimator.fit(x_train, y_train)
+        return _report(estimator, estimator.predict(x_test), grid)
+
+
+def fit_multilabel(
+    x_train: Floats,
+    y_train: Labels,
+    x_test: Floats,
+    *,
+    grid: bool,
+    seed: int,
+    jobs: int | None = None,
+) -> ProbeFit:
+    """One-vs-rest linear SVMs with hinge loss, each class with its own C.
+
+    Args:
+        y_train: 0/1 matrix (rows, classes). A class without positives, or without negatives, gets
+            the constant prediction, as scikit-learn's one-vs-rest does.
+        others: as in :func:`fit_classifier`.
+
+    Raises:
+        ProbeError: shapes that do not match, or too few rows for the folds.
+    """
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.svm import LinearSVC
+
+    check_rows("multi", x_train, y_train, x_test)
+    estimator = LinearSVC(loss="hinge", C=DEFAULT_C, max_iter=HINGE_ITERATIONS, random_state=seed)
+    if grid:
+        check_folds("multi", y_train)
+        estimator = _grid(estimator, CLASSIFIER_GRID, jobs)
+    with _quiet():
+        model = OneVsRestClassifier(estimator).fit(x_train, y_train)
+        predictions = np.asarray(model.predict(x_test)).reshape(len(x_test), -1)
+    parts = [
+        # A constant class has a constant predictor in place of an SVM.
+        _report(part, predictions, grid) if isinstance(part, type(estimator)) else None
+        for part in model.estimators_
+    ]
+    chosen = tuple(
+        part.chosen_c if part is not None and isinstance(part.chosen_c, float) else None
+        for part in parts
+    )
+    return ProbeFit(
+        predictions=predictions,
+        chosen_c=chosen if grid else None,
+        fits=sum(part.fits for part in parts if part),
+        unconverged=sum(part.unconverged for part in parts if part),
+    )
+
+
+def fit_regressor(
+    x_train: Floats,
+    y_train: Labels,
+    x_test: Floats,
+    *,
+    grid: bool,
+    seed: int,
+    jobs: int | None = None,
+) -> ProbeFit:
+    """Linear support vector regression (epsilon = 0); the grid is searched on R squared.
+
+    Args:
+        y_train: numbers (rows,).
+        others: as in :func:`fit_classifier`.
+
+    Raises:
+        ProbeError: shapes that do not match, or fewer rows than folds.
+    """
+    from sklearn.svm import LinearSVR
+
+    check_rows("regression", x_train, y_train, x_test)
+    estimator = LinearSVR(C=DEFAULT_C, random_state=seed)
+    if grid:
+        check_folds("regression", y_train)
+        estimator = _grid(estimator, REGRESSOR_GRID, jobs)
+    with _quiet():
+        estimator.fit(x_train, y_train)
+        return _report(estimator, estimator.predict(x_test), grid)
+
+
+def _score(estimator: Any, x: Floats, y: Labels) -> dict[str, float]:
+    """The estimator's default score, and whether its fit stopped at the iteration limit."""
+    missed = estimator.n_iter_ >= estimator.max_iter
+    return {"score": float(estimator.score(x, y)), "unconverged": float(missed)}
+
+
+def _grid(estimator: Any, values: tuple[float, ...], jobs: int | None) -> Any:
+    from sklearn.model_selection import GridSearchCV
+
+    return GridSearchCV(
+        estimator, {"C": list(values)}, cv=FOLDS, scoring=_score, refit="score", n_jobs=jobs
+    )
+
+
+def _report(fitted: Any, predictions: Labels, grid: bool) -> ProbeFit:
+    svm = fitted.best_estimator_ if grid else fitted
+    missed = int(svm.n_iter_ >= svm.max_iter)
+    if not grid:
+        return ProbeFit(predictions, None, fits=1, unconverged=missed)
+    results = fitted.cv_results_
+    splits = np.stack([results[f"split{k}_test_unconverged"] for k in range(FOLDS)])
+    # A fold whose training part has a single class cannot be fitted and is NaN here.
+    return ProbeFit(
+        predictions,
+        chosen_c=float(fitted.best_params_["C"]),
+        fits=int(np.isfinite(splits).sum()) + 1,
+        unconverged=int(np.nansum(splits)) + missed,
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences what the caller is told in numbers: convergence, rare classes, failed folds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

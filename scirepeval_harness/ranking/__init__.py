@@ -1,0 +1,1 @@
+"""Orders of candidates and the measures of trec_eval."""

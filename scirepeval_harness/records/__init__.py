@@ -1,0 +1,1 @@
+"""What a run leaves behind: result files, their schema, and reading them back."""

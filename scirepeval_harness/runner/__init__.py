@@ -1,0 +1,1 @@
+"""One run: models times tasks, each task's failure kept to itself."""

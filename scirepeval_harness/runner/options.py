@@ -1,0 +1,45 @@
+"""What the user chose for a run, as one plain record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from scirepeval_harness.evaluators.base import Probe
+
+Width = Literal["float32", "float16"]
+Existing = Literal["refuse", "resume", "overwrite"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Everything that a run needs besides the models and the tasks.
+
+    ``limit`` is in queries, or in rows of each split; ``width`` is the precision in which vectors
+    reach the rankings; ``existing`` says what to do with result files that are already there.
+    """
+
+    output: Path
+    cache: Path | None
+    data: Path | None = None
+    offline: bool = False
+    allow_missing: bool = False
+    limit: int | None = None
+    seed: int = 42
+    probe: Probe = "reference"
+    width: Width = "float32"
+    device: str | None = None
+    dtype: str | None = None
+    batch_tokens: int | None = None
+    existing: Existing = "refuse"
+
+    def scoring(self) -> dict[str, object]:
+        """The choices that may move a score, as they stand in every score file."""
+        return {
+            "seed": self.seed,
+            "limit": self.limit,
+            "probe": self.probe,
+            "width": self.width,
+            "allow_missing": self.allow_missing,
+        }

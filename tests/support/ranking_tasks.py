@@ -1,0 +1,12 @@
+"""Task definitions for ranking tests."""
+
+from __future__ import annotations
+
+from scirepeval_harness.roles import Format
+from scirepeval_harness.specs.task import Evaluation, TaskSpec
+
+
+def ranking_task(*metrics: str, evaluation: Evaluation = Evaluation.RANKING) -> TaskSpec:
+    return TaskSpec(
+        name="toy", title="Toy", format=Format.PROXIMITY, evaluation=evaluation, metrics=metrics
+    )
