@@ -33,7 +33,10 @@ class Coverage:
 
     @property
     def complete(self) -> bool:
-        return self.documents_found == self.documents_needed and self.queries_found == self.queries_needed
+        return (
+            self.documents_found == self.documents_needed
+            and self.queries_found == self.queries_needed
+        )
 
 
 @dataclass(frozen=True, slots=True)

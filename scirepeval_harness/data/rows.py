@@ -1,0 +1,110 @@
+"""Tables as rows of plain dictionaries, whatever file they come from; errors name file and line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scirepeval_harness.errors import DataError
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows with their numbers. ``name`` is the file or repository, for errors and the record."""
+
+    name: str
+    rows: Callable[[], Iterator[tuple[int, Row]]]
+
+    def where(self, number: int) -> str:
+        """The place of a row, as errors name it."""
+        return f"{self.name}:{number}"
+
+    def value(self, number: int, row: Row, *columns: str) -> Any:
+        """The first of ``columns`` that the row has; raises DataError where it has none."""
+        for column in columns:
+            if column in row:
+                return row[column]
+        raise DataError(
+            f"no column {' or '.join(columns)}",
+            where=self.where(number),
+            fix=f"The row has {', '.join(sorted(map(str, row))) or 'nothing'}",
+        )
+
+    def id(self, number: int, row: Row, *columns: str) -> str:
+        """An id as a string; int and str ids of one paper are the same id."""
+        value = self.value(number, row, *columns)
+        if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+            raise DataError(
+                f"{columns[0]} is {value!r}", where=self.where(number), fix="Give a string or int"
+            )
+        return str(value)
+
+
+def json_lines(path: Path) -> Table:
+    """A file with one JSON object a line; blank lines are skipped."""
+    return Table(str(path), lambda: _json_rows(path))
+
+
+def csv_table(path: Path) -> Table:
+    """A CSV file with a header line."""
+    return Table(str(path), lambda: _csv_rows(path))
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """A file that holds one JSON object."""
+    try:
+        value = json.loads(_existing(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"not valid JSON ({error})", where=str(path), fix="Repair it") from error
+    if not isinstance(value, dict):
+        raise DataError("not a JSON object", where=str(path), fix="See docs/protocol.md")
+    return value
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    with _existing(path).open(encoding="utf-8") as lines:
+        try:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, _parse(line, path, number)
+        except UnicodeDecodeError as error:
+            raise DataError("not UTF-8 text", where=str(path), fix="Convert it") from error
+
+
+def _parse(line: str, path: Path, number: int) -> Row:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"not valid JSON ({error.msg})", where=f"{path}:{number}", fix="Repair the line"
+        ) from error
+    if not isinstance(row, dict):
+        raise DataError("not a JSON object", where=f"{path}:{number}", fix="Repair the line")
+    return row
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    with _existing(path).open(encoding="utf-8", newline="") as lines:
+        reader = csv.DictReader(lines)
+        for row in reader:
+            if None in row or None in row.values():
+                raise DataError(
+                    "another number of cells than the header",
+                    where=f"{path}:{reader.line_num}",
+                    fix="Repair the line",
+                )
+            yield reader.line_num, row
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(
+            "no such file", where=str(path), fix="Check --data, or leave it out to use the hub"
+        )
+    return path
