@@ -21,7 +21,9 @@ class HarnessError(Exception):
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
         self.what, self.where, self.fix = what, where, fix
         message = f"{where}: {what}" if where else what
-        super().__init__(" ".join(f"{message}. {fix}".split()) if fix else " ".join(message.split()))
+        super().__init__(
+            " ".join(f"{message}. {fix}".split()) if fix else " ".join(message.split())
+        )
 
 
 class UsageError(HarnessError):

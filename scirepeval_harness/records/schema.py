@@ -41,7 +41,10 @@ class CoverageRecord(Record):
 
     @property
     def complete(self) -> bool:
-        return self.documents_found == self.documents_needed and self.queries_found == self.queries_needed
+        return (
+            self.documents_found == self.documents_needed
+            and self.queries_found == self.queries_needed
+        )
 
 
 class DataRecord(Record):

@@ -1,0 +1,52 @@
+"""The command line: commands are mounted here, errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from scirepeval_harness import __version__
+from scirepeval_harness.cli import models, tasks
+from scirepeval_harness.cli.run import run_command
+from scirepeval_harness.errors import HarnessError
+
+app = typer.Typer(
+    name="scirepeval_harness",
+    help="Evaluate embedding models of scientific papers on SciRepEval and MDCR.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("run")(run_command)
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(models.app, name="models")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Options of every command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 regression, 2 bad input, 3 incomplete, 4 not comparable."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(words)
+    except HarnessError as error:
+        if "--debug" in words:
+            raise
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,191 @@
+"""``run``: evaluate models on tasks and print the leaderboard."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from scirepeval_harness.cli.tables import show_table
+from scirepeval_harness.errors import IncompleteRunError, UsageError
+from scirepeval_harness.roles import Format
+
+DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
+DEFAULT_SUITE = "sample"
+BENCHMARK = ("scirepeval", "mdcr")
+
+
+def run_command(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            help="A registered name (`models list`), NAME@REVISION, a local folder, a hub id, a "
+            "file of vectors, or TITLE=ANY-OF-THESE. May be repeated.",
+        ),
+    ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(help="scirepeval, mdcr, sample or your own. May be repeated."),
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task. May be repeated.")] = None,
+    format: Annotated[
+        list[Format] | None, typer.Option(help="Only tasks of this format. May be repeated.")
+    ] = None,
+    tasks_dir: Annotated[
+        list[Path] | None, typer.Option(help="A folder of your own task files.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Read data from this folder, not from the hub.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many queries, or rows a split.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:0,cuda:1, mps. Default: the best there is.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32, bfloat16 or float16. Default: by the hardware.")
+    ] = None,
+    batch_tokens: Annotated[int | None, typer.Option(min=1, help="Padded tokens a batch.")] = None,
+    pooling: Annotated[
+        str | None, typer.Option(help="cls, second or mean, for models not registered.")
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
+    ] = None,
+    probe: Annotated[
+        str, typer.Option(help="reference: scikit-learn, as the protocol says.")
+    ] = "reference",
+    width: Annotated[
+        str, typer.Option(help="float16 rounds vectors as the published code did.")
+    ] = "float32",
+    seed: Annotated[int, typer.Option(help="Of probes, draws and intervals.")] = 42,
+    output: Annotated[
+        Path | None, typer.Option(help="Result folder. Default: results/runs/SUITE-TIME.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of the vectors kept between runs.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Never open a connection.")] = False,
+    allow_missing: Annotated[
+        bool,
+        typer.Option("--allow-missing", help="Score what is there; coverage stands beside it."),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep finished tasks of --output.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the results in --output.")
+    ] = False,
+) -> None:
+    """Evaluate models and print the leaderboard.
+
+    Without arguments: BM25, TF-IDF and MiniLM on the packaged sample, which is synthetic. With
+    --model alone: SciRepEval and MDCR.
+    """
+    from scirepeval_harness.paths import cache_dir
+    from scirepeval_harness.records.read import load_results
+    from scirepeval_harness.runner.options import RunOptions
+    from scirepeval_harness.runner.run import run
+    from scirepeval_harness.specs.models import load_models, resolve_model
+    from scirepeval_harness.specs.registry import load_registry
+
+    if resume and overwrite:
+        raise UsageError("--resume and --overwrite exclude each other", fix="Give one of them")
+    registry = load_registry(tasks_dir or ())
+    bundled = set(load_registry().suites)
+    own = [name for name in registry.suites if name not in bundled]
+    named = bool(task or own)
+    default = () if task else own or (BENCHMARK if model else (DEFAULT_SUITE,))
+    selection = registry.select(suite or default, task or (), format or ())
+    models = load_models()
+    specs = [
+        resolve_model(
+            text,
+            models,
+            pooling=_choice("pooling", pooling, ("cls", "second", "mean")),  # type: ignore[arg-type]
+            max_length=max_length,
+        )
+        for text in (model or DEFAULT_MODELS)
+    ]
+    suites = list(dict.fromkeys(suite_spec.name for suite_spec, _ in selection))
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    options = RunOptions(
+        output=output or Path("results") / "runs" / f"{'+'.join(suites)}-{stamp}",
+        cache=None if no_cache else cache or cache_dir(),
+        data=data,
+        offline=offline,
+        allow_missing=allow_missing,
+        limit=limit,
+        seed=seed,
+        probe=_choice("probe", probe, ("reference", "fast")) or "reference",  # type: ignore[arg-type]
+        width=_choice("width", width, ("float32", "float16")) or "float32",  # type: ignore[arg-type]
+        device=device,
+        dtype=dtype,
+        batch_tokens=batch_tokens,
+        existing="resume" if resume else "overwrite" if overwrite else "refuse",
+    )
+    arguments = {
+        "models": [text for text in (model or DEFAULT_MODELS)],
+        "suites": suites,
+        "tasks": task or [],
+        "formats": [str(name) for name in format or ()],
+        "data": str(data) if data else None,
+        "device": device,
+        "dtype": dtype,
+        "batch_tokens": batch_tokens,
+        "named": named,
+        "offline": offline,
+        **options.scoring(),
+    }
+    folders = run(specs, selection, options, arguments)
+    results = load_results(folders) if folders else ()
+    _finish([registry.suite(name) for name in suites], registry.tasks, results, options.output)
+
+
+def _finish(suites, tasks, results, output) -> None:  # type: ignore[no-untyped-def]
+    from scirepeval_harness.atomic import write_text
+    from scirepeval_harness.leaderboard.render import (
+        caption,
+        columns_of,
+        csv_text,
+        markdown,
+        table,
+    )
+    from scirepeval_harness.leaderboard.rows import measured_row
+
+    rows = [measured_row(result, suites, tasks) for result in results]
+    if columns_of(suites):
+        write_text(output / "leaderboard.md", markdown(rows, suites))
+        write_text(output / "leaderboard.csv", csv_text(rows, suites))
+        header, *lines = table(rows, columns_of(suites))
+        typer.echo(f"{caption(suites)}")
+        show_table(header, lines)
+        for row in rows:
+            for note in row.notes:
+                typer.echo(f"{row.title}: {note}")
+    typer.echo(f"Results: {output}")
+    open_tasks = [
+        f"{result.run.model.name}/{name}"
+        for result in results
+        for name, record in result.tasks.items()
+        if record.status != "ok"
+    ]
+    if open_tasks or not results or any(r.run.status != "ok" for r in results):
+        raise IncompleteRunError(
+            f"{len(open_tasks)} tasks did not finish: {', '.join(open_tasks[:5])}",
+            where=str(output),
+            fix="Mend the cause and run again with --output of this folder and --resume",
+        )
+
+
+def _choice(
+    option: str, value: str | None, allowed: tuple[str, ...]
+) -> Literal["cls", "second", "mean", "reference", "fast", "float32", "float16"] | None:
+    if value is not None and value not in allowed:
+        raise UsageError(f"--{option} is {value!r}", fix=f"Give {', '.join(allowed)}")
+    return value  # type: ignore[return-value]

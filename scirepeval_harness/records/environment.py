@@ -1,0 +1,65 @@
+"""What ran where: package versions, hardware and the commit of the checkout."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "scirepeval-harness",
+    "adapters",
+    "bm25s",
+    "datasets",
+    "numpy",
+    "pandas",
+    "pytrec-eval-terrier",
+    "scikit-learn",
+    "scipy",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+def packages() -> dict[str, str]:
+    """Versions of the packages that can move a score, where installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, str]:
+    """Processor, cores and system; the device of a run stands in its arguments."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        model = names[0] if names else model
+    return {"cpu": model, "cores": str(os.cpu_count()), "system": platform.platform()}
+
+
+def git_state(folder: Path) -> tuple[str | None, bool | None]:
+    """Commit and whether there are uncommitted changes, for the checkout that holds ``folder``."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    top = git("rev-parse", "--show-toplevel")
+    if top is None or not (Path(top) / "scirepeval_harness").is_dir():
+        return None, None  # an installed package inside somebody else's repository
+    commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain")
+    return commit, None if changes is None else bool(changes)
