@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What the vector of a text is for; a model maps it to an adapter, a control code or nothing."""
+    """What a vector is for; a model maps it to an adapter, a control code or nothing."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"

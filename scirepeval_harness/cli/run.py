@@ -122,7 +122,7 @@ def run_command(
         allow_missing=allow_missing,
         limit=limit,
         seed=seed,
-        probe=_choice("probe", probe, ("reference", "fast")) or "reference",  # type: ignore[arg-type]
+        probe=_choice("probe", probe, ("reference",)) or "reference",  # type: ignore[arg-type]
         width=_choice("width", width, ("float32", "float16")) or "float32",  # type: ignore[arg-type]
         device=device,
         dtype=dtype,
@@ -185,7 +185,7 @@ def _finish(suites, tasks, results, output) -> None:  # type: ignore[no-untyped-
 
 def _choice(
     option: str, value: str | None, allowed: tuple[str, ...]
-) -> Literal["cls", "second", "mean", "reference", "fast", "float32", "float16"] | None:
+) -> Literal["cls", "second", "mean", "reference", "float32", "float16"] | None:
     if value is not None and value not in allowed:
         raise UsageError(f"--{option} is {value!r}", fix=f"Give {', '.join(allowed)}")
     return value  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""From a task's description to its data: from a folder, from what ships with it, or from the hub."""
+"""From a task's description to its data: a folder, what ships with it, or the hub."""
 
 from __future__ import annotations
 

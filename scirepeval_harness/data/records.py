@@ -77,7 +77,7 @@ class RankingSet:
 
 @dataclass(frozen=True)
 class ReviewerSet:
-    """Paper-reviewer matching: papers of both sides, each reviewer's papers, hard and soft qrels."""
+    """Paper-reviewer matching: papers of both sides, reviewers' papers, hard and soft qrels."""
 
     papers: Mapping[str, Document]
     reviewers: Mapping[str, tuple[str, ...]]

@@ -135,7 +135,7 @@ def _encode(
     space: Space | None,
     advance: Advance,
 ) -> NDArray[np.float32]:
-    """Encode in slices, each written to the space at once; all rows only where there is no space."""
+    """Encode in slices, each written to the space at once; rows only where there is none."""
     parts = []
     for start in range(0, len(documents), SLICE):
         part = documents[start : start + SLICE]

@@ -112,7 +112,7 @@ class Space:
         self._open(path)
 
     def take(self, keys: Sequence[bytes]) -> NDArray[np.float32]:
-        """Rows (len(keys), dimensions), copied out of the mapped shards; every key must be there."""
+        """Rows (len(keys), dimensions), copied out of the mapped shards; all keys must be there."""
         import numpy as np
 
         places = [self._places[key] for key in keys]

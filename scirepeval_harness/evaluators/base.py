@@ -11,14 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 ItemKind = Literal["queries", "classes", "values", "blocks"]
-Probe = Literal["reference", "fast"]
+Probe = Literal["reference"]
 
 
 class VectorTable(Protocol):
     """Vectors of a task by document id."""
 
     def take(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        """Rows (len(ids), dimensions) in the order given; raises CoverageError for an unknown id."""
+        """Rows (len(ids), dimensions) in the order given; CoverageError for an unknown id."""
         ...
 
 
@@ -50,7 +50,7 @@ class Outcome:
     """Scores of a task and the items from which each can be computed again.
 
     ``items`` by kind, one row an item:
-    queries: field (str, empty where none), item (query id), metric, value (0..1 as trec_eval gives);
+    queries: field (str, empty where none), item (query id), metric, value in 0..1;
     classes: setting, iteration (int), item (row id), truth and prediction (lists of class indices);
     values: setting, iteration, item, truth (float), prediction (float);
     blocks: field (data set), item (block), metric, value, weight (signatures).

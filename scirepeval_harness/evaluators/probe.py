@@ -31,7 +31,6 @@ def evaluate_probe(
     *,
     probe: Probe,
     seed: int,
-    device: str = "cpu",
 ) -> Outcome:
     """Fits the protocol's probe on the train rows and scores the test rows.
 
@@ -39,9 +38,8 @@ def evaluate_probe(
     setting is the mean over its iterations of scores rounded to two decimals, as published.
 
     Args:
-        probe: ``reference`` for scikit-learn's estimators, ``fast`` for the batched solvers.
+        probe: ``reference``: scikit-learn's estimators.
         seed: of the estimators and the few-shot draws; the protocol's is 42.
-        device: where the fast solvers compute.
 
     Raises:
         ProbeError: labels on which the probe cannot be fitted or scored; names the task.
@@ -72,9 +70,7 @@ def evaluate_probe(
                 samples,
                 x_test,
                 grid=grid,
-                probe=probe,
                 seed=seed,
-                device=device,
             )
             values: dict[str, list[float]] = {metric: [] for metric in task.metrics}
             tally = _Tally()

@@ -38,9 +38,9 @@ def caption(suites: Sequence[SuiteSpec]) -> str:
 
 
 def cell_text(cell: Cell | None) -> str:
-    """``71.2``, ``71.2 (12 of 27)`` where numbers are missing, a dash where all are."""
+    """``71.2``, ``71.2 (12 of 27)`` where numbers are missing, a hyphen where all are."""
     if cell is None or cell.value is None:
-        return "–"
+        return "-"
     text = f"{cell.value:.{DIGITS}f}"
     return f"{text} ({cell.have} of {cell.need})" if cell.partial else text
 

@@ -39,7 +39,7 @@ def measured_row(result: Result, suites: Sequence[SuiteSpec], tasks: Mapping[str
     failed = [name for name, record in result.tasks.items() if record.status != "ok"]
     if failed:
         notes.append(f"failed: {', '.join(failed)}")
-    limits = {record.settings.get("limit") for record in done.values()} - {None}
+    limits = {record.settings["limit"] for record in done.values() if record.settings["limit"]}
     if limits:
         notes.append(f"limited to {', '.join(map(str, sorted(limits)))} queries or rows a task")
     return Row(result.run.model.title, cells, notes=tuple(notes))

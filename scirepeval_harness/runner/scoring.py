@@ -46,7 +46,7 @@ def encode_task(
     """Vectors of all the task's documents, each in the role that its format gives it.
 
     Raises:
-        ModelError, CoverageError, StorageError: see :func:`~scirepeval_harness.encoding.embed.embed`.
+        ModelError, CoverageError, StorageError: see :func:`~.encoding.embed.embed`.
     """
     requests = requests_of(task, data)
     encoder.prepare([document for request in requests for document in request.documents])

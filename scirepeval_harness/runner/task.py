@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, cast
 
 import scirepeval_harness
 from scirepeval_harness.data.records import LoadedTask
@@ -61,11 +61,6 @@ class Scored:
     draws: Mapping[str, NDArray[np.float64]]
     encoded: int
     cached: int
-
-
-def is_encoder(model: Model) -> TypeGuard[Encoder]:
-    """Whether a model makes vectors; the others score pairs."""
-    return hasattr(model, "encode")
 
 
 def model_record(spec: ModelSpec, model: Model, task: TaskSpec) -> ModelRecord:
@@ -135,9 +130,10 @@ def score_task(
         HarnessError: what encoding or the evaluator raises.
     """
     encoded = cached = 0
-    if is_encoder(model):
+    if hasattr(model, "encode"):
+        encoder = cast(Encoder, model)
         with phases.time("encode"):
-            vectors = encode_task(task, loaded.data, model, store, progress)
+            vectors = encode_task(task, loaded.data, encoder, store, progress)
         encoded, cached = vectors.encoded, vectors.cached
         with phases.time("score"):
             outcome = score_vectors(task, loaded.data, vectors.table, options)

@@ -23,8 +23,9 @@ CHUNK = 20_000_000
 def bootstrap(outcome: Outcome, *, seed: int, draws: int = 1000) -> Mapping[str, Draws]:
     """For each score key, ``draws`` values x 100 under resampling of queries, rows or blocks.
 
-    Which items a draw takes depends on the seed and the number of items alone, so two models scored
-    on the same items are resampled alike. Percentile bootstrap: Efron and Tibshirani (1993), ch. 13.
+    Which items a draw takes depends on the seed and the number of items alone, so two models
+    scored on the same items are resampled alike. Percentile bootstrap: Efron and Tibshirani
+    (1993), chapter 13.
     """
     make = {"queries": _queries, "classes": _rows, "values": _rows, "blocks": _blocks}
     return make[outcome.kind](outcome, seed, draws)
@@ -38,7 +39,7 @@ def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
 
 
 def weights(items: int, draws: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each draw takes each item, as chunks (some draws, items); every row sums to items."""
+    """How often each draw takes each item, in chunks (draws, items); rows sum to items."""
     random = np.random.default_rng([seed, items])
     step = max(1, CHUNK // max(items, 1))
     shares = np.full(items, 1.0 / items)
@@ -47,7 +48,7 @@ def weights(items: int, draws: int, seed: int) -> Iterator[NDArray[np.float64]]:
 
 
 def _queries(outcome: Outcome, seed: int, draws: int) -> dict[str, Draws]:
-    """Means over queries; a metric over several fields of study is the mean of the fields' means."""
+    """Means over queries; over several fields of study, the mean of the fields' means."""
     out: dict[str, Draws] = {}
     by_field: dict[str, dict[str, Draws]] = {}
     for (field, metric), rows in outcome.items.groupby(["field", "metric"], sort=True):

@@ -1,0 +1,36 @@
+"""``fetch``: download models and data ahead of a run on a machine without a network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scirepeval_harness.errors import UsageError
+
+
+def fetch_command(
+    model: Annotated[
+        list[str] | None, typer.Option(help="A registered name or hub id. May be repeated.")
+    ] = None,
+    suite: Annotated[
+        list[str] | None, typer.Option(help="All tasks of this suite. May be repeated.")
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="This task. May be repeated.")] = None,
+) -> None:
+    """Download the models and the data that a later `run --offline` needs."""
+    from scirepeval_harness.data.load import fetch_task
+    from scirepeval_harness.encoders.build import fetch_model
+    from scirepeval_harness.specs.models import load_models, resolve_model
+    from scirepeval_harness.specs.registry import load_registry
+
+    if not (model or suite or task):
+        raise UsageError("nothing to fetch", fix="Give --model, --suite or --task")
+    models = load_models()
+    for text in model or ():
+        for part in fetch_model(resolve_model(text, models)):
+            typer.echo(f"{part.location}@{part.revision}  {part.folder}")
+    if suite or task:
+        for own, spec in load_registry().select(suite or (), task or (), ()):
+            revision = fetch_task(spec, own)
+            typer.echo(f"{spec.name}  {revision or 'not on the hub: pass its folder with --data'}")

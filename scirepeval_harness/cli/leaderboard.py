@@ -1,0 +1,107 @@
+"""``leaderboard``: rows of finished runs and of published tables."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scirepeval_harness.cli.tables import show_table
+from scirepeval_harness.errors import UsageError
+from scirepeval_harness.specs.registry import Registry, load_registry
+from scirepeval_harness.specs.suite import SuiteSpec
+
+PUBLISHED_SUITES = ("scirepeval", "mdcr")
+
+
+class Shape(StrEnum):
+    """How the leaderboard is printed."""
+
+    TABLE = "table"
+    MARKDOWN = "md"
+    CSV = "csv"
+
+
+class FewShotReading(StrEnum):
+    """How a task's full and few-shot scores become one number."""
+
+    SETTINGS = "mean_of_settings"
+    SPLIT = "full_and_mean_of_few_shot"
+
+
+class AuthorReading(StrEnum):
+    """How S2AND enters the averages."""
+
+    MEASURED = "measured"
+    CONSTANT = "constant"
+    EXCLUDED = "excluded"
+
+
+def leaderboard_command(
+    results: Annotated[
+        list[Path] | None, typer.Argument(help="Result folders, or folders of them.")
+    ] = None,
+    published: Annotated[bool, typer.Option("--published", help="Add the published rows.")] = False,
+    suite: Annotated[list[str] | None, typer.Option(help="Columns of these suites only.")] = None,
+    tasks_dir: Annotated[
+        list[Path] | None, typer.Option(help="A folder of your own task files.")
+    ] = None,
+    few_shot: Annotated[
+        FewShotReading | None, typer.Option(help="Reading of few-shot tasks.")
+    ] = None,
+    s2and: Annotated[AuthorReading | None, typer.Option(help="Reading of S2AND.")] = None,
+    shape: Annotated[Shape, typer.Option("--format", help="How to print it.")] = Shape.TABLE,
+) -> None:
+    """Print the leaderboard of results, published rows, or both."""
+    from scirepeval_harness.leaderboard.published import published_rows, read_published
+    from scirepeval_harness.leaderboard.render import caption, columns_of, csv_text, markdown, table
+    from scirepeval_harness.leaderboard.rows import measured_row
+    from scirepeval_harness.paths import bundled
+    from scirepeval_harness.records.read import load_results
+    from scirepeval_harness.specs.models import load_models
+
+    if not results and not published:
+        raise UsageError("nothing to show", fix="Give result folders, --published, or both")
+    registry = load_registry(tasks_dir or ())
+    loaded = load_results(results or ())
+    names = suite or list(dict.fromkeys(name for result in loaded for name in result.run.suites))
+    suites = _read(registry, names or list(PUBLISHED_SUITES), few_shot, s2and)
+    rows = [measured_row(result, suites, registry.tasks) for result in loaded]
+    if published:
+        task_sets = {own.task_set for own in suites}
+        if len(task_sets) != 1:
+            raise UsageError(
+                f"task sets {', '.join(sorted(task_sets))} do not compare", fix="Choose one --suite"
+            )
+        titles = {model.name: model.title for model in load_models().values()}
+        scores = read_published(bundled("results/published"))
+        rows += published_rows(scores, task_sets.pop(), titles)
+    if shape is Shape.MARKDOWN:
+        typer.echo(markdown(rows, suites), nl=False)
+    elif shape is Shape.CSV:
+        typer.echo(csv_text(rows, suites), nl=False)
+    else:
+        header, *lines = table(rows, columns_of(suites))
+        typer.echo(caption(suites))
+        show_table(header, lines)
+        for row in rows:
+            for note in row.notes:
+                typer.echo(f"{row.title}: {note}")
+
+
+def _read(
+    registry: Registry,
+    names: list[str],
+    few_shot: FewShotReading | None,
+    s2and: AuthorReading | None,
+) -> list[SuiteSpec]:
+    """The suites under the readings that the user chose."""
+    chosen = {"few_shot": few_shot, "author_disambiguation": s2and}
+    update = {name: value.value for name, value in chosen.items() if value is not None}
+    suites = [registry.suite(name) for name in names]
+    return [
+        own.model_copy(update={"readings": own.readings.model_copy(update=update)})
+        for own in suites
+    ]
