@@ -1,0 +1,83 @@
+"""From the hub to the leaderboard row, for every system of the table, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.hub_server import serve
+from tests.support.tiny_benchmark import build_hub_datasets
+from tests.support.tiny_models import build_hub_models
+
+SYSTEMS = ("specter2", "specter", "scincl", "scirepeval-adapters", "specter2-base",
+           "scirepeval-ctrl", "scibert", "bm25")  # fmt: skip
+
+
+def harness(words: list[str], folder: Path, url: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "HF_ENDPOINT": url,
+        "HF_HOME": str(folder / "hub"),
+        "SCIREPEVAL_HARNESS_CACHE": str(folder / "vectors"),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "scirepeval_harness", *words],
+        capture_output=True, text=True, env=environment, cwd=folder, timeout=280,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("converted", [True, False])
+def test_specter2_runs_the_whole_of_scirepeval_from_the_hub(
+    tmp_path: Path, converted: bool
+) -> None:
+    build_hub_models(tmp_path / "served")
+    build_hub_datasets(tmp_path / "served", converted=converted)
+    with serve(tmp_path / "served") as hub:
+        words = ["run", "--model", "specter2", "--suite", "scirepeval", "--output", "out"]
+        done = harness(words, tmp_path, hub.url)
+        assert done.returncode == 0, done.stderr
+        assert "(26 of 27)" in done.stdout
+        asked = len(hub.asked)
+        again = harness([*words, "--offline", "--output", "again"], tmp_path, hub.url)
+        assert again.returncode == 0, again.stderr
+        assert len(hub.asked) == asked, "an offline run opens no connection"
+    scores = sorted((tmp_path / "out").rglob("scirepeval/*.json"))
+    assert len(scores) == 22
+    for path in scores:
+        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(tmp_path / "out")
+                                     ).read_bytes()  # fmt: skip
+    search = json.loads((tmp_path / "out/specter2/scirepeval/search.json").read_text())
+    roles = search["model"]["roles"]
+    assert roles["query"]["adapter"] == "allenai/specter2_adhoc_query"
+    assert roles["proximity"]["adapter"] == "allenai/specter2"
+    run = json.loads((tmp_path / "again/specter2/run.json").read_text())
+    assert run["documents_encoded"] == 0
+
+
+@pytest.mark.slow
+def test_every_system_of_the_published_table_gives_a_row(tmp_path: Path) -> None:
+    build_hub_models(tmp_path / "served")
+    build_hub_datasets(tmp_path / "served")
+    models = [word for name in SYSTEMS for word in ("--model", name)]
+    tasks = ["search", "relish", "reviewer-matching", "citation-count", "mesh-descriptors"]
+    chosen = [word for name in tasks for word in ("--task", name)]
+    with serve(tmp_path / "served") as hub:
+        done = harness(["run", *models, *chosen, "--output", "out"], tmp_path, hub.url)
+    assert done.returncode == 0, done.stderr
+    for name in SYSTEMS:
+        run = json.loads((tmp_path / "out" / name / "run.json").read_text())
+        assert len(run["tasks"]) == (2 if name == "bm25" else 5)
+
+
+@pytest.mark.slow
+def test_a_hub_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    words = ["run", "--model", "specter2", "--task", "search", "--output", "out"]
+    done = harness(words, tmp_path, "http://127.0.0.1:9")
+    assert done.returncode == 3
+    assert "FAILED" in done.stderr
+    assert "Traceback" not in done.stderr
