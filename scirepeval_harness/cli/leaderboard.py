@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,14 @@ class AuthorReading(StrEnum):
     EXCLUDED = "excluded"
 
 
+class ReviewerReading(StrEnum):
+    """Which scores of reviewer matching make its one number."""
+
+    ALL = "mean_of_metrics"
+    HARD = "hard_only"
+    SOFT = "soft_only"
+
+
 def leaderboard_command(
     results: Annotated[
         list[Path] | None, typer.Argument(help="Result folders, or folders of them.")
@@ -52,6 +61,12 @@ def leaderboard_command(
         FewShotReading | None, typer.Option(help="Reading of few-shot tasks.")
     ] = None,
     s2and: Annotated[AuthorReading | None, typer.Option(help="Reading of S2AND.")] = None,
+    reviewers: Annotated[
+        ReviewerReading | None, typer.Option(help="Reading of reviewer matching.")
+    ] = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Show the 95% bootstrap interval of each average.")
+    ] = False,
     shape: Annotated[Shape, typer.Option("--format", help="How to print it.")] = Shape.TABLE,
 ) -> None:
     """Print the leaderboard of results, published rows, or both."""
@@ -67,8 +82,14 @@ def leaderboard_command(
     registry = load_registry(tasks_dir or ())
     loaded = load_results(results or ())
     names = suite or list(dict.fromkeys(name for result in loaded for name in result.run.suites))
-    suites = _read(registry, names or list(PUBLISHED_SUITES), few_shot, s2and)
-    rows = [measured_row(result, suites, registry.tasks) for result in loaded]
+    readings = {
+        "few_shot": few_shot,
+        "author_disambiguation": s2and,
+        "reviewer_matching": reviewers,
+    }
+    suites = _read(registry, names or list(PUBLISHED_SUITES), readings)
+    wanted = intervals or shape is Shape.CSV
+    rows = [measured_row(r, suites, registry.tasks, intervals=wanted) for r in loaded]
     if published:
         task_sets = {own.task_set for own in suites}
         if len(task_sets) != 1:
@@ -92,14 +113,10 @@ def leaderboard_command(
 
 
 def _read(
-    registry: Registry,
-    names: list[str],
-    few_shot: FewShotReading | None,
-    s2and: AuthorReading | None,
+    registry: Registry, names: list[str], readings: Mapping[str, StrEnum | None]
 ) -> list[SuiteSpec]:
     """The suites under the readings that the user chose."""
-    chosen = {"few_shot": few_shot, "author_disambiguation": s2and}
-    update = {name: value.value for name, value in chosen.items() if value is not None}
+    update = {name: value.value for name, value in readings.items() if value is not None}
     suites = [registry.suite(name) for name in names]
     return [
         own.model_copy(update={"readings": own.readings.model_copy(update=update)})

@@ -25,7 +25,8 @@ from scirepeval_harness.runner.scoring import Progress, encode_task, score_ranke
 from scirepeval_harness.specs.model import ModelSpec
 from scirepeval_harness.specs.suite import SuiteSpec
 from scirepeval_harness.specs.task import TaskSpec
-from scirepeval_harness.statistics.bootstrap import bootstrap, interval
+from scirepeval_harness.statistics.bootstrap import bootstrap
+from scirepeval_harness.statistics.interval import interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,7 +142,7 @@ def score_task(
         with phases.time("score"):
             outcome = score_ranker(task, loaded.data, model)
     with phases.time("intervals"):
-        draws = bootstrap(outcome, seed=options.seed)
+        draws = bootstrap(outcome, seed=options.seed, stream=task.name)
     record = draft.model_copy(
         update={
             "status": "ok",
