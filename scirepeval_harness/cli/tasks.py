@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from scirepeval_harness.cli.check_task import check_task
 from scirepeval_harness.cli.tables import show_fields, show_table
 from scirepeval_harness.roles import Format
 from scirepeval_harness.specs.model import ModelSpec
@@ -17,6 +18,7 @@ from scirepeval_harness.specs.suite import SuiteSpec
 from scirepeval_harness.specs.task import HubTable, TaskSpec
 
 app = typer.Typer(help="Show the tasks that can be evaluated.", no_args_is_help=True)
+app.command("check")(check_task)
 
 TasksDir = Annotated[
     list[Path] | None,
