@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
 from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import CoverageError
 
@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 
 def check_task(
     name: Annotated[str, typer.Argument(help="The task's name, as `tasks list` prints it.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Read data from this folder, not from the hub.")
-    ] = None,
-    tasks_dir: Annotated[
-        list[Path] | None, typer.Option("--tasks-dir", help="A folder of your own task files.")
-    ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never open a connection.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data: DataDir = None,
+    tasks_dir: TasksDir = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
 ) -> None:
     """Report leaks, gaps and the distribution of labels. Exit code 2 when a run would refuse it."""
     from scirepeval_harness.data.audit import audit

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from scirepeval_harness.cli.options import TasksDir
 from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.specs.registry import Registry, load_registry
@@ -54,9 +55,7 @@ def leaderboard_command(
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Add the published rows.")] = False,
     suite: Annotated[list[str] | None, typer.Option(help="Columns of these suites only.")] = None,
-    tasks_dir: Annotated[
-        list[Path] | None, typer.Option(help="A folder of your own task files.")
-    ] = None,
+    tasks_dir: TasksDir = None,
     few_shot: Annotated[
         FewShotReading | None, typer.Option(help="Reading of few-shot tasks.")
     ] = None,
