@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,39 +13,12 @@ from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.specs.registry import Registry, load_registry
 from scirepeval_harness.specs.suite import SuiteSpec
+from scirepeval_harness.specs.task import AuthorReading, FewShotReading, ReviewerReading
 
 PUBLISHED_SUITES = ("scirepeval", "mdcr")
 
 
-class Shape(StrEnum):
-    """How the leaderboard is printed."""
-
-    TABLE = "table"
-    MARKDOWN = "md"
-    CSV = "csv"
-
-
-class FewShotReading(StrEnum):
-    """How a task's full and few-shot scores become one number."""
-
-    SETTINGS = "mean_of_settings"
-    SPLIT = "full_and_mean_of_few_shot"
-
-
-class AuthorReading(StrEnum):
-    """How S2AND enters the averages."""
-
-    MEASURED = "measured"
-    CONSTANT = "constant"
-    EXCLUDED = "excluded"
-
-
-class ReviewerReading(StrEnum):
-    """Which scores of reviewer matching make its one number."""
-
-    ALL = "mean_of_metrics"
-    HARD = "hard_only"
-    SOFT = "soft_only"
+Shape = Literal["table", "md", "csv"]
 
 
 def leaderboard_command(
@@ -66,7 +38,7 @@ def leaderboard_command(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Show the 95% bootstrap interval of each average.")
     ] = False,
-    shape: Annotated[Shape, typer.Option("--format", help="How to print it.")] = Shape.TABLE,
+    shape: Annotated[Shape, typer.Option("--format", help="How to print it.")] = "table",
 ) -> None:
     """Print the leaderboard of results, published rows, or both."""
     from scirepeval_harness.leaderboard.published import published_rows, read_published
@@ -87,7 +59,7 @@ def leaderboard_command(
         "reviewer_matching": reviewers,
     }
     suites = _read(registry, names or list(PUBLISHED_SUITES), readings)
-    wanted = intervals or shape is Shape.CSV
+    wanted = intervals or shape == "csv"
     rows = [measured_row(r, suites, registry.tasks, intervals=wanted) for r in loaded]
     if published:
         task_sets = {own.task_set for own in suites}
@@ -98,9 +70,9 @@ def leaderboard_command(
         titles = {model.name: model.title for model in load_models().values()}
         scores = read_published(bundled("results/published"))
         rows += published_rows(scores, task_sets.pop(), titles)
-    if shape is Shape.MARKDOWN:
+    if shape == "md":
         typer.echo(markdown(rows, suites), nl=False)
-    elif shape is Shape.CSV:
+    elif shape == "csv":
         typer.echo(csv_text(rows, suites), nl=False)
     else:
         header, *lines = table(rows, columns_of(suites))
@@ -112,10 +84,10 @@ def leaderboard_command(
 
 
 def _read(
-    registry: Registry, names: list[str], readings: Mapping[str, StrEnum | None]
+    registry: Registry, names: list[str], readings: Mapping[str, str | None]
 ) -> list[SuiteSpec]:
     """The suites under the readings that the user chose."""
-    update = {name: value.value for name, value in readings.items() if value is not None}
+    update = {name: value for name, value in readings.items() if value is not None}
     suites = [registry.suite(name) for name in names]
     return [
         own.model_copy(update={"readings": own.readings.model_copy(update=update)})
