@@ -74,8 +74,10 @@ def run(
     Ctrl-C ends the run after writing what is finished.
 
     Raises:
-        UsageError: two models of one name, or results that are already there.
+        UsageError: no such data folder, two models of one name, or results that are already there.
     """
+    if options.data is not None and not options.data.is_dir():
+        raise UsageError("no such folder", where=str(options.data), fix="Check --data")
     folders = _folders(models, options)
     loader = TaskLoader(lambda task, suite: load_task(task, suite, _data_options(options)))
     environment = describe_environment(Path(scirepeval_harness.__file__).parent)
