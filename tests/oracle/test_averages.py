@@ -35,10 +35,12 @@ def made_scores(
 
 @pytest.mark.parametrize(
     ("few_shot", "reviewers", "authors"),
-    itertools.product(
-        ("mean_of_settings", "full_and_mean_of_few_shot"),
-        ("mean_of_metrics", "hard_only", "soft_only"),
-        ("measured", "constant", "excluded"),
+    list(
+        itertools.product(
+            ("mean_of_settings", "full_and_mean_of_few_shot"),
+            ("mean_of_metrics", "hard_only", "soft_only"),
+            ("measured", "constant", "excluded"),
+        )
     ),
 )
 def test_a_row_equals_the_plain_means_under_every_reading(
