@@ -31,7 +31,7 @@ from scirepeval_harness.records.write import write_run, write_task
 from scirepeval_harness.runner.loading import TaskLoader
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.runner.progress import progress_bar, say
-from scirepeval_harness.runner.task import Phases, describe, model_record, score_task
+from scirepeval_harness.runner.task import Phases, describe, model_record, outline, score_task
 from scirepeval_harness.specs.model import ModelSpec
 from scirepeval_harness.specs.suite import SuiteSpec
 from scirepeval_harness.specs.task import TaskSpec
@@ -198,23 +198,10 @@ def _unfinished(
     status: Status,
     error: str,
 ) -> TaskRecord:
-    if draft is not None:
-        return draft.model_copy(update={"status": status, "error": error})
-    return TaskRecord(
-        suite=suite.name,
-        task=task.name,
-        title=task.title,
-        version=task.version,
-        definition_hash=task.definition_hash(),
-        format=task.format,
-        evaluation=task.evaluation,
-        group=suite.group_of(task.name),
-        status=status,
-        error=" ".join(error.split()),
-        model=ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles={}),
-        settings=options.scoring(),
-        signature="none",
-    )
+    if draft is None:
+        model = ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles={})
+        draft = outline(suite, task, model, options)
+    return draft.model_copy(update={"status": status, "error": " ".join(error.split())})
 
 
 def _write_run(
