@@ -170,6 +170,5 @@ def b_cubed_p(
 def _harmonic(pairs: Array) -> Array:
     """F1 (permutations,) of precision and recall (permutations, 2)."""
     total = pairs.sum(axis=1)
-    return np.divide(
-        2.0 * pairs[:, 0] * pairs[:, 1], total, out=np.zeros_like(total), where=total > 0
-    )
+    product = 2.0 * pairs[:, 0] * pairs[:, 1]
+    return np.asarray(np.divide(product, total, out=np.zeros_like(total), where=total > 0))
