@@ -109,6 +109,6 @@ def _show(comparison: Comparison) -> None:
             show_table(render.MEANS_HEADER, [render.mean_row(e) for e in entries])
     if comparison.mismatches:
         typer.echo("\nNot comparable:")
-        for entry in comparison.mismatches:
-            typer.echo(f"  {render.mismatch_text(entry)}")
+        for line in render.mismatch_lines(comparison.mismatches):
+            typer.echo(f"  {line}")
     typer.echo(f"\n{render.METHOD}")

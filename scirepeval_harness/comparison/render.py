@@ -17,9 +17,14 @@ METHOD = (
 )
 
 
+def one_line(text: str) -> str:
+    """Without line ends, control characters and marks that turn the direction of writing."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
 def shown(text: str) -> str:
-    """A name on one line, cut where it would fill the page; terminals cannot be steered by it."""
-    plain = "".join(char if char.isprintable() else " " for char in text)
+    """A name on one line, cut where it would fill the page."""
+    plain = one_line(text)
     return plain if len(plain) <= LONGEST else plain[: LONGEST - 3] + "..."
 
 
@@ -83,11 +88,13 @@ def heading(comparison: Comparison) -> str:
     return text + (f", not tested in {unknown}." if unknown else ".")
 
 
-def mismatch_text(entry: Mismatch) -> str:
-    """``task: reason``, with a mark for what is only missing."""
-    return shown(f"{entry.task}: ") + " ".join(
-        "".join(char if char.isprintable() else " " for char in entry.reason).split()
-    )
+def mismatch_lines(entries: Sequence[Mismatch]) -> list[str]:
+    """``reason: task, task``, one line a reason, each on one line of the page."""
+    by_reason: dict[str, list[str]] = {}
+    for entry in entries:
+        by_reason.setdefault(entry.reason, []).append(entry.task)
+    lines = (f"{reason}: {', '.join(names)}" for reason, names in by_reason.items())
+    return [one_line(line) for line in lines]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -101,7 +108,7 @@ def markdown(comparison: Comparison) -> str:
             lines += markdown_table(MEANS_HEADER, [mean_row(e) for e in entries], left=1)
     if comparison.mismatches:
         lines += ["", "Not comparable:", ""]
-        lines += [f"- {escape(mismatch_text(entry))}" for entry in comparison.mismatches]
+        lines += [f"- {escape(line)}" for line in mismatch_lines(comparison.mismatches)]
     return "\n".join([*lines, "", METHOD, ""])
 
 

@@ -63,10 +63,10 @@ def measured_subject(result: Result) -> Subject:
 
 
 def published_subject(name: str, scores: Sequence[PublishedScore], task_set: str) -> Subject:
-    """The published row of a title, or of a system that has one row in the task set.
+    """The published row of a title, or of a system: the one with averages where it has several.
 
     Raises:
-        UsageError: no such row, or several of the system.
+        UsageError: no such row, or several that a system's name could mean.
         NotComparableError: the row belongs to another task set.
     """
     of_title = [score for score in scores if score.title == name]
@@ -83,6 +83,8 @@ def published_subject(name: str, scores: Sequence[PublishedScore], task_set: str
             fix="Scores of two task sets never compare; choose another row or --suite",
         )
     titles = list(dict.fromkeys(score.title for score in own))
+    whole = list(dict.fromkeys(score.title for score in own if score.level == "column"))
+    titles = whole if len(whole) == 1 else titles
     if len(titles) > 1:
         raise UsageError(
             f"{len(titles)} published rows of {name!r}",
@@ -95,7 +97,11 @@ def published_subject(name: str, scores: Sequence[PublishedScore], task_set: str
             task: {key: value for key, value in keys.items() if "[" not in key}
             for task, keys in of_tasks.items()
         },
-        columns={score.name: score.value for score in own if score.level == "column"},
+        columns={
+            score.name: score.value
+            for score in own
+            if score.title == titles[0] and score.level == "column"
+        },
     )
 
 

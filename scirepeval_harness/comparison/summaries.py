@@ -134,13 +134,12 @@ def _as_printed(
 ) -> Summary | Mismatch:
     """A printed average against the other side's, which must be whole or printed too."""
     values: list[float] = []
-    need = 1
+    need = row(suite, tasks, {})[name].need
     for subject in (base, other):
         if name in subject.columns:
             values.append(subject.columns[name])
             continue
         cell = row(suite, tasks, subject.scores)[name]
-        need = cell.need
         if cell.value is None or cell.partial:
             reason = f"{subject.title} has {cell.have} of the {cell.need} numbers"
             return Mismatch(name, reason, missing=True)

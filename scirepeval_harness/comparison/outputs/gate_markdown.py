@@ -8,6 +8,7 @@ from scirepeval_harness.comparison.gate import Case, GateReport, Outcome
 from scirepeval_harness.comparison.render import (
     markdown_table,
     number,
+    one_line,
     p_text,
     range_text,
     shown,
@@ -41,7 +42,7 @@ def gate_row(case: Case) -> list[str]:
         case.outcome,
         shown(case.title),
         case.key,
-        " ".join(shown(case.reason).split()),
+        one_line(case.reason),
         number(case.a),
         number(case.b),
         number(case.difference, True),

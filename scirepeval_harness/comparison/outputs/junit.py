@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from itertools import groupby
 
 from scirepeval_harness.comparison.gate import AVERAGES, Case, GateReport
-from scirepeval_harness.comparison.render import number, p_text, range_text, shown
+from scirepeval_harness.comparison.render import number, one_line, p_text, range_text, shown
 
 FAILURE, ERROR = "failure", "error"
 
@@ -54,8 +54,7 @@ def _testcase(case: Case) -> ET.Element:
     if kind is None:
         ET.SubElement(element, "system-out").text = _numbers(case)
     else:
-        reason = "".join(char if char.isprintable() else " " for char in case.reason)
-        problem = ET.SubElement(element, kind, message=reason, type=case.outcome)
+        problem = ET.SubElement(element, kind, message=one_line(case.reason), type=case.outcome)
         problem.text = _numbers(case)
     return element
 

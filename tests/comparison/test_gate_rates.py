@@ -1,0 +1,67 @@
+"""How often the gate errs, by simulation over whole gates.
+
+The noise of a paired difference is what decides. A change that touches one query in ten by some 5
+points (0.05) has a standard deviation of 0.05 * sqrt(0.1) = 1.6 points a query, hence 0.05 points
+in the mean over 1,000 queries: a fall of 0.2 is then four standard errors. Two checkpoints that
+differ in every query by 10 points have 0.32 in the mean, where 0.2 is lost; the gate's reports say
+what could be detected.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scirepeval_harness.comparison.gate import gate
+from scirepeval_harness.comparison.policy import Policy
+from tests.support.made_results import MadeTask, queries, query_task, subject, suite_of
+
+TRIALS = 1_000
+
+
+def nudged(random: np.random.Generator, values: np.ndarray, share: float) -> np.ndarray:
+    """The values after a change that moves a share of them by about 5 points, either way."""
+    moved = random.uniform(size=len(values)) < share
+    return values + moved * random.normal(0, 0.05, len(values))
+
+
+def failures(tasks: int, items: int, share: float, drop: float, trials: int) -> float:
+    """The share of trials in which the gate fails a candidate whose every task truly lost ``drop``.
+
+    A baseline stays the same throughout, as in CI; candidates differ.
+    """
+    specs = {f"t{n}": query_task(f"t{n}") for n in range(tasks)}
+    suite = suite_of(*specs.values())
+    random = np.random.default_rng(17)
+    start = {name: random.uniform(0.2, 0.8, items) for name in specs}
+
+    def made(name: str, values: np.ndarray) -> MadeTask:
+        return queries(suite, specs[name], values)
+
+    base = subject("A", *(made(name, values) for name, values in start.items()))
+    failed = 0
+    for trial in range(trials):
+        other = subject(
+            "B",
+            *(made(name, nudged(random, values, share) - drop) for name, values in start.items()),
+        )
+        report = gate(base, other, [suite], specs, Policy(), seed=trial)
+        assert report.exit_code in (0, 1)
+        failed += report.exit_code
+    return failed / trials
+
+
+@pytest.mark.slow
+def test_equal_models_fail_in_at_most_5_of_100_cases() -> None:
+    # All queries move, by 5 points: far more than the tolerance, so that only the test protects.
+    assert failures(tasks=4, items=60, share=1.0, drop=0.0, trials=TRIALS) <= 0.05
+
+
+@pytest.mark.slow
+def test_a_drop_of_twice_the_tolerance_on_1000_queries_fails_in_at_least_95_of_100() -> None:
+    assert failures(tasks=1, items=1000, share=0.1, drop=0.002, trials=TRIALS) >= 0.95
+
+
+def test_a_large_drop_always_fails_and_none_never() -> None:
+    assert failures(tasks=2, items=200, share=0.1, drop=0.02, trials=10) == 1.0
+    assert failures(tasks=2, items=200, share=0.0, drop=0.0, trials=10) == 0.0
