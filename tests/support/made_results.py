@@ -73,9 +73,16 @@ def suite_of(*tasks: TaskSpec, **update: object) -> SuiteSpec:
     return SuiteSpec(**{**values, **update})  # type: ignore[arg-type]
 
 
-def made_task(suite: SuiteSpec, task: TaskSpec, outcome: Outcome, model: str) -> MadeTask:
-    """The record that a run would write for an outcome."""
-    draws = bootstrap(outcome, seed=42, stream=task.name, draws=1000)
+def made_task(
+    suite: SuiteSpec,
+    task: TaskSpec,
+    outcome: Outcome,
+    model: str,
+    draws: Mapping[str, np.ndarray] | None = None,
+) -> MadeTask:
+    """The record that a run would write for an outcome; ``draws`` where they are known already."""
+    if draws is None:
+        draws = bootstrap(outcome, seed=42, stream=task.name, draws=1000)
     items = len(outcome.items)
     record = TaskRecord(
         suite=suite.name,
@@ -106,7 +113,11 @@ def made_task(suite: SuiteSpec, task: TaskSpec, outcome: Outcome, model: str) ->
 
 
 def queries(
-    suite: SuiteSpec, task: TaskSpec, values: Sequence[float] | np.ndarray, model: str = "m"
+    suite: SuiteSpec,
+    task: TaskSpec,
+    values: Sequence[float] | np.ndarray,
+    model: str = "m",
+    draws: Mapping[str, np.ndarray] | None = None,
 ) -> MadeTask:
     """A ranking task from one value (0..1) a query, the same for each of its metrics."""
     own = np.asarray(values, dtype=np.float64)
@@ -117,7 +128,7 @@ def queries(
     ]
     scores = tuple(Score(metric, 100 * float(own.mean())) for metric in task.metrics)
     items = pd.concat(frames, ignore_index=True)
-    return made_task(suite, task, Outcome(scores, "queries", items), model)
+    return made_task(suite, task, Outcome(scores, "queries", items), model, draws)
 
 
 def subject(title: str, *tasks: MadeTask) -> Subject:
