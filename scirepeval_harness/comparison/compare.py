@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scirepeval_harness.comparison.compatible import mismatches
+from scirepeval_harness.comparison.compatible import by_reason, mismatches
 from scirepeval_harness.comparison.pairs import Pair, make_pair, paired_draws, paired_p
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Verdict
 from scirepeval_harness.comparison.subjects import Subject
@@ -54,9 +54,12 @@ def compare(
     refused = [entry for entry in found.mismatches if not entry.missing]
     if refused and not allow_mismatch:
         names = list(dict.fromkeys(entry.task for entry in refused))
-        reasons = "; ".join(f"{entry.task}: {entry.reason}" for entry in refused[:5])
+        reasons = [
+            f"{reason} ({', '.join(own[:3])}{', ...' if len(own) > 3 else ''})"
+            for reason, own in by_reason(refused).items()
+        ]
         raise NotComparableError(
-            f"{len(names)} tasks cannot be compared: {reasons}",
+            f"{_count(len(names), 'task')} cannot be compared: {'; '.join(reasons[:5])}",
             where=f"{base.title} and {other.title}",
             fix="Run both alike, or pass --allow-mismatch to compare them all the same",
         )
@@ -94,6 +97,10 @@ def examine(
         averages=parts.averages,
         mismatches=(*found.mismatches, *parts.mismatches),
     )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _tasks_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scirepeval_harness.comparison.compatible import by_reason
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary
 from scirepeval_harness.leaderboard.render import escape
 
@@ -90,10 +91,7 @@ def heading(comparison: Comparison) -> str:
 
 def mismatch_lines(entries: Sequence[Mismatch]) -> list[str]:
     """``reason: task, task``, one line a reason, each on one line of the page."""
-    by_reason: dict[str, list[str]] = {}
-    for entry in entries:
-        by_reason.setdefault(entry.reason, []).append(entry.task)
-    lines = (f"{reason}: {', '.join(names)}" for reason, names in by_reason.items())
+    lines = (f"{reason}: {', '.join(names)}" for reason, names in by_reason(entries).items())
     return [one_line(line) for line in lines]
 
 
