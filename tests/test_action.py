@@ -38,7 +38,7 @@ def run_check(tmp_path: Path, **inputs: str) -> tuple[int, dict[str, str]]:
     values = {name: str(entry.get("default", "")) for name, entry in ACTION["inputs"].items()}
     values |= {name.replace("_", "-"): value for name, value in inputs.items()}
     environment = {
-        name: re.sub(r"\$\{\{ inputs\.([a-z-]+) \}\}", lambda found: values[found[1]], text)
+        name: re.sub(r"\$\{\{ inputs\.([a-z0-9-]+) \}\}", lambda found: values[found[1]], text)
         for name, text in step["env"].items()
     }
     output, summary = tmp_path / "output", tmp_path / "summary"

@@ -30,6 +30,7 @@ def check(model: str, candidate: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_code_scores_the_sample_as_it_did(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
