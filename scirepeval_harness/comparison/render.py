@@ -12,9 +12,9 @@ LONGEST = 80
 SCORES_HEADER = ["Task", "Score", "A", "B", "B - A", "95% interval", "p", "p (Holm)", "B is"]
 MEANS_HEADER = ["Mean", "A", "B", "B - A", "95% interval", "p (Holm)", "Numbers"]
 METHOD = (
-    "Intervals: paired bootstrap over the same queries or rows. p: paired permutation test; "
-    "Holm: corrected over all scores shown, and what better, worse and same go by, at 5%. "
-    "The p of a mean is read from its bootstrap draws."
+    "Intervals: paired bootstrap over the same queries or rows. p: paired permutation test, for a "
+    "mean by its bootstrap error. Holm: corrected over all scores and averages (over the formats, "
+    "for formats), and what better, worse and same go by, at 5%."
 )
 
 
