@@ -33,7 +33,9 @@ def test_one_module_imports_each_special_library(library: str) -> None:
         ("evaluators", "runner|records|leaderboard|cli"),
         ("records", "runner|leaderboard|cli"),
         ("leaderboard", "runner|cli|encoders|data|evaluators"),
-        ("runner", "leaderboard|cli"),
+        ("statistics", "runner|records|leaderboard|comparison|cli"),
+        ("comparison", "runner|cli|encoders|encoding|data|probes|ranking"),
+        ("runner", "leaderboard|comparison|cli"),
     ],
 )
 def test_a_layer_does_not_import_what_stands_above(layer: str, above: str) -> None:

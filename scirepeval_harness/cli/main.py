@@ -9,6 +9,8 @@ import typer
 
 from scirepeval_harness import __version__
 from scirepeval_harness.cli import models, tasks
+from scirepeval_harness.cli.check import check_command
+from scirepeval_harness.cli.compare import compare_command
 from scirepeval_harness.cli.fetch import fetch_command
 from scirepeval_harness.cli.leaderboard import leaderboard_command
 from scirepeval_harness.cli.run import run_command
@@ -24,6 +26,8 @@ app = typer.Typer(
 app.command("run")(run_command)
 app.command("fetch")(fetch_command)
 app.command("leaderboard")(leaderboard_command)
+app.command("compare")(compare_command)
+app.command("check")(check_command)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
 

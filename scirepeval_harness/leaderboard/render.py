@@ -13,6 +13,7 @@ from scirepeval_harness.specs.suite import Readings, SuiteSpec
 DIGITS = 1
 CSV_PARTS = ("", " numbers", " low", " high")
 SPECIAL = {
+    "\\": "\\\\",
     "&": "&amp;",
     "<": "&lt;",
     ">": "&gt;",
@@ -22,6 +23,7 @@ SPECIAL = {
     "_": "\\_",
     "[": "\\[",
     "]": "\\]",
+    "~": "\\~",
 }
 
 

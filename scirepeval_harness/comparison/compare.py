@@ -1,0 +1,212 @@
+"""The comparison of two systems: per task and score, per format and group, and the averages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from scirepeval_harness.comparison.compatible import by_reason, mismatches
+from scirepeval_harness.comparison.pairs import Pair, make_pair, paired_draws, paired_p
+from scirepeval_harness.comparison.records import (
+    Comparison,
+    Difference,
+    Mismatch,
+    Summary,
+    Verdict,
+)
+from scirepeval_harness.comparison.subjects import Subject
+from scirepeval_harness.comparison.summaries import Draws, summaries
+from scirepeval_harness.errors import NotComparableError
+from scirepeval_harness.records.schema import TaskRecord
+from scirepeval_harness.specs.suite import SuiteSpec
+from scirepeval_harness.specs.task import TaskSpec
+from scirepeval_harness.statistics.holm import holm
+from scirepeval_harness.statistics.interval import interval
+from scirepeval_harness.statistics.paired import difference_draws
+
+ALPHA = 0.05
+
+
+@dataclass
+class _Found:
+    """What the tasks gave so far."""
+
+    differences: list[Difference] = field(default_factory=list)
+    mismatches: list[Mismatch] = field(default_factory=list)
+    draws: dict[str, tuple[Draws, Draws]] = field(default_factory=dict)
+
+
+def compare(
+    base: Subject,
+    other: Subject,
+    suites: Sequence[SuiteSpec],
+    tasks: Mapping[str, TaskSpec],
+    *,
+    seed: int,
+    allow_mismatch: bool,
+) -> Comparison:
+    """How ``other`` differs from ``base`` on the tasks of the suites that both have.
+
+    Args:
+        tasks: all registered tasks, by name.
+        seed: of the permutations, and of draws where those in the results cannot be used.
+        allow_mismatch: compare also what differs in data or protocol; the reasons stay listed.
+
+    Raises:
+        NotComparableError: a task differs in data, version, limit, probe, precision or coverage.
+        StorageError: items or draws that cannot be read.
+    """
+    found = examine(base, other, suites, tasks, seed=seed, allow_mismatch=allow_mismatch)
+    refused = [entry for entry in found.mismatches if not entry.missing]
+    if refused and not allow_mismatch:
+        names = list(dict.fromkeys(entry.task for entry in refused))
+        reasons = [
+            f"{reason} ({', '.join(own[:3])}{', ...' if len(own) > 3 else ''})"
+            for reason, own in by_reason(refused).items()
+        ]
+        raise NotComparableError(
+            f"{_count(len(names), 'task')} cannot be compared: {'; '.join(reasons[:5])}",
+            where=f"{base.title} and {other.title}",
+            fix="Run both alike, or pass --allow-mismatch to compare them all the same",
+        )
+    return found
+
+
+def examine(
+    base: Subject,
+    other: Subject,
+    suites: Sequence[SuiteSpec],
+    tasks: Mapping[str, TaskSpec],
+    *,
+    seed: int,
+    allow_mismatch: bool,
+) -> Comparison:
+    """As `compare`, but what may not be compared is left out and listed, and nothing refused."""
+    found = _Found()
+    for suite, name in _tasks_of(base, other, suites):
+        reasons = mismatches(base, other, name, suite)
+        found.mismatches += reasons
+        if any(entry.missing for entry in reasons) or (reasons and not allow_mismatch):
+            continue
+        _compare_task(found, base, other, suite, tasks[name], seed, allow_mismatch)
+    common: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
+    for entry in found.differences:
+        a, b = common.setdefault(entry.task, ({}, {}))
+        a[entry.key], b[entry.key] = entry.a, entry.b
+    parts = summaries(base, other, suites, tasks, common, found.draws)
+    scores, averages = _corrected(found.differences, parts.averages)
+    return Comparison(
+        base=base.title,
+        other=other.title,
+        tasks=scores,
+        formats=parts.formats,
+        groups=tuple(entry for entry in averages if entry.name in parts.groups),
+        averages=averages,
+        mismatches=(*found.mismatches, *parts.mismatches),
+    )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _tasks_of(
+    base: Subject, other: Subject, suites: Sequence[SuiteSpec]
+) -> Iterator[tuple[SuiteSpec, str]]:
+    """Tasks that either system has, in the suites' order; beside a published row, those of it,
+    which are what its authors chose to print."""
+    printed = [subject for subject in (base, other) if subject.published]
+    known = {name for subject in printed or (base, other) for name in subject.scores}
+    known |= {name for subject in (base, other) for name in subject.records if not printed}
+    for suite in suites:
+        yield from ((suite, name) for name in suite.task_names() if name in known)
+
+
+def _compare_task(
+    found: _Found,
+    base: Subject,
+    other: Subject,
+    suite: SuiteSpec,
+    task: TaskSpec,
+    seed: int,
+    allow_mismatch: bool,
+) -> None:
+    pair = make_pair(base, other, task.name)
+    if isinstance(pair, str) and not (base.published or other.published):
+        found.mismatches.append(Mismatch(task.name, pair))
+        if not allow_mismatch:
+            return
+    a, b = base.scores[task.name], other.scores[task.name]
+    for subject, own, others in ((base, a, b), (other, b, a)):
+        found.mismatches += [
+            Mismatch(task.name, f"{key} only in {subject.title}", missing=True)
+            for key in own
+            if key not in others
+        ]
+    draws = None if isinstance(pair, str) else paired_draws(pair, base, other, seed)
+    if draws is not None:
+        found.draws[task.name] = draws
+    record = other.records.get(task.name) or base.records.get(task.name)
+    for key in (key for key in a if key in b):
+        found.differences.append(
+            Difference(
+                suite=suite.name,
+                task=task.name,
+                title=task.title,
+                format=task.format.value,
+                group=suite.group_of(task.name),
+                key=key,
+                a=a[key],
+                b=b[key],
+                difference=b[key] - a[key],
+                interval=_interval(draws, key),
+                p_value=None if isinstance(pair, str) else _p_value(pair, key, seed),
+                p_holm=None,
+                items=_items(record, key),
+                verdict="unknown",
+            )
+        )
+
+
+def _interval(draws: tuple[Draws, Draws] | None, key: str) -> tuple[float, float] | None:
+    if draws is None or key not in draws[0] or key not in draws[1]:
+        return None
+    return interval(difference_draws(draws[0][key], draws[1][key]))
+
+
+def _p_value(pair: Pair, key: str, seed: int) -> float:
+    score = next(score for score in pair.record.scores if score.key == key)
+    return paired_p(pair, score, seed)
+
+
+def _items(record: TaskRecord | None, key: str) -> int:
+    scores = record.scores if record is not None else ()
+    return next((score.items for score in scores if score.key == key), 0)
+
+
+def _corrected(
+    scores: Sequence[Difference], averages: Sequence[Summary]
+) -> tuple[tuple[Difference, ...], tuple[Summary, ...]]:
+    """With p-values corrected over all tested scores and averages together, so that the chance of
+    any false finding among them is bounded; and verdicts on the scores."""
+    tested = [entry.p_value for entry in scores if entry.p_value is not None]
+    tested += [entry.p_value for entry in averages if entry.p_value is not None]
+    corrected = iter(holm(tested))
+    judged = tuple(
+        entry
+        if entry.p_value is None
+        else replace(entry, p_holm=(p := next(corrected)), verdict=verdict(entry.difference, p))
+        for entry in scores
+    )
+    means = tuple(
+        entry if entry.p_value is None else replace(entry, p_holm=next(corrected))
+        for entry in averages
+    )
+    return judged, means
+
+
+def verdict(difference: float, p_holm: float) -> Verdict:
+    """What the test says of a difference at 5%."""
+    if p_holm > ALPHA or difference == 0:
+        return "same"
+    return "better" if difference > 0 else "worse"

@@ -1,0 +1,272 @@
+"""The regression gate: may a candidate take the place of a baseline?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+from scirepeval_harness.comparison.compare import examine
+from scirepeval_harness.comparison.compatible import coverage_text
+from scirepeval_harness.comparison.policy import Policy
+from scirepeval_harness.comparison.records import Comparison, Difference, Summary
+from scirepeval_harness.comparison.subjects import Subject
+from scirepeval_harness.specs.suite import SuiteSpec
+from scirepeval_harness.specs.task import TaskSpec
+
+Outcome = Literal["pass", "regression", "incomplete", "not comparable"]
+EXIT_CODES: Mapping[Outcome, int] = {
+    "not comparable": 4,
+    "incomplete": 3,
+    "regression": 1,
+    "pass": 0,
+}
+"""The first outcome that any case has decides: a number that is not there or not comparable says
+nothing of a regression, so it is mended first. The cases show all of them."""
+AVERAGES = "averages"
+"""Stands for the task in the case of an average."""
+POWER = 0.95
+HALF_WIDTH = NormalDist().inv_cdf(0.975)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One judged score, or a task that cannot be judged (its ``key`` is then ``-``).
+
+    ``detectable`` is the fall in points that the test would find in 95 of 100 repetitions, for one
+    test without correction; where it is larger than ``tolerance``, more items are needed to hold
+    the candidate to the tolerance.
+    """
+
+    suite: str
+    task: str
+    title: str
+    key: str
+    outcome: Outcome
+    reason: str
+    a: float | None = None
+    b: float | None = None
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+    p_holm: float | None = None
+    tolerance: float | None = None
+    detectable: float | None = None
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """Every case, in the order of the suites, the averages last."""
+
+    base: str
+    other: str
+    cases: tuple[Case, ...]
+    policy: Policy
+    comparison: Comparison
+
+    @property
+    def outcome(self) -> Outcome:
+        found = {case.outcome for case in self.cases}
+        return next((outcome for outcome in EXIT_CODES if outcome in found), "pass")
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 regression, 3 incomplete, 4 not comparable."""
+        return EXIT_CODES[self.outcome]
+
+    def count(self, outcome: Outcome) -> int:
+        """How many cases have the outcome."""
+        return sum(case.outcome == outcome for case in self.cases)
+
+
+def gate(
+    base: Subject,
+    candidate: Subject,
+    suites: Sequence[SuiteSpec],
+    tasks: Mapping[str, TaskSpec],
+    policy: Policy,
+    *,
+    seed: int,
+    allow_mismatch: bool = False,
+) -> GateReport:
+    """Judge every score that the baseline has.
+
+    A score fails when it falls by more than its tolerance and the paired permutation test, two
+    sided, says at ``policy.alpha`` that this is no noise; an average likewise, by the error of its
+    bootstrap draws. All these tests are Holm-corrected together and half of alpha lies on the side
+    of falls, so equal models fail with a chance of about half of alpha. Without the same items on
+    both sides (a published baseline), tolerance alone decides.
+
+    Raises:
+        StorageError: items or draws that cannot be read.
+    """
+    found = examine(base, candidate, suites, tasks, seed=seed, allow_mismatch=allow_mismatch)
+    cases = [
+        *_unjudged(base, candidate, suites, tasks, policy, found, allow_mismatch),
+        *(_judge_score(entry, policy) for entry in found.tasks),
+        *_judge_averages(base, candidate, found, policy),
+    ]
+    order = {name: n for n, name in enumerate(n for s in suites for n in s.task_names())}
+    cases.sort(key=lambda case: order.get(case.task, len(order)))
+    return GateReport(base.title, candidate.title, tuple(cases), policy, found)
+
+
+def _unjudged(
+    base: Subject,
+    candidate: Subject,
+    suites: Sequence[SuiteSpec],
+    tasks: Mapping[str, TaskSpec],
+    policy: Policy,
+    found: Comparison,
+    allow_mismatch: bool,
+) -> Iterator[Case]:
+    """Tasks whose candidate or baseline gives no score to judge, once each; never skipped."""
+    reasons: dict[str, list[str]] = {}
+    for entry in found.mismatches:
+        if not entry.missing:
+            reasons.setdefault(entry.task, []).append(entry.reason)
+    for suite in suites:
+        for name in suite.task_names():
+            wanted = name in policy.required
+            if not wanted and name not in base.scores and name not in base.records:
+                continue
+            gap = _gap(candidate, name)
+            lost = _lost_scores(base, candidate, name)
+            outcome: Outcome = "incomplete"
+            if gap is not None:
+                reason = gap
+            elif lost:
+                reason = f"no {', '.join(lost)} in the candidate"
+            elif name in base.records and base.records[name].status != "ok":
+                outcome, reason = "not comparable", f"{base.records[name].status} in the baseline"
+            elif name in reasons and not allow_mismatch:
+                outcome, reason = "not comparable", "; ".join(reasons[name])
+            elif name not in base.scores:
+                yield from _required_only(candidate, suite, tasks[name], policy)
+                continue
+            else:
+                continue
+            yield Case(suite.name, name, tasks[name].title, "-", outcome, reason)
+
+
+def _gap(candidate: Subject, task: str) -> str | None:
+    """Why the candidate's score of a task is missing or covers too little, if so."""
+    record = candidate.records.get(task)
+    if record is not None and record.status != "ok":
+        return f"{record.status} in the candidate: {record.error or 'no reason given'}"
+    if not candidate.scores.get(task):
+        return "missing in the candidate"
+    if record is not None and record.coverage is not None and not record.coverage.complete:
+        return coverage_text(record.coverage)
+    return None
+
+
+def _lost_scores(base: Subject, candidate: Subject, task: str) -> list[str]:
+    own = candidate.scores.get(task, {})
+    return [key for key in base.scores.get(task, {}) if key not in own]
+
+
+def _required_only(
+    candidate: Subject, suite: SuiteSpec, task: TaskSpec, policy: Policy
+) -> Iterator[Case]:
+    """A required task that the baseline does not have: only its floors can be judged."""
+    for key, value in candidate.scores[task.name].items():
+        floor = policy.floor_of(task.name, key)
+        below = floor is not None and value < floor
+        outcome: Outcome = "regression" if below else "pass"
+        reason = f"below the floor of {floor:g}" if below else "there; the baseline has none"
+        yield Case(suite.name, task.name, task.title, key, outcome, reason, b=value)
+
+
+def _judge_score(entry: Difference, policy: Policy) -> Case:
+    tolerance = policy.tolerance_of(entry.task, entry.key, entry.format, entry.group)
+    floor = policy.floor_of(entry.task, entry.key)
+    outcome, reason = _judge(entry.b, entry.difference, entry.p_holm, tolerance, floor, policy)
+    return Case(
+        suite=entry.suite,
+        task=entry.task,
+        title=entry.title,
+        key=entry.key,
+        outcome=outcome,
+        reason=reason,
+        a=entry.a,
+        b=entry.b,
+        difference=entry.difference,
+        interval=entry.interval,
+        p_holm=entry.p_holm,
+        tolerance=tolerance,
+        detectable=_detectable(entry.interval, policy),
+    )
+
+
+def _judge_averages(
+    base: Subject, candidate: Subject, found: Comparison, policy: Policy
+) -> Iterator[Case]:
+    for entry in found.averages:
+        yield _judge_average(entry, policy)
+    compared = {entry.name for entry in found.averages}
+    for lost in found.mismatches:
+        # A printed average that the candidate does not have whole.
+        if lost.task in base.columns and lost.task not in compared:
+            yield Case("", AVERAGES, lost.task, "mean", "incomplete", lost.reason)
+
+
+def _judge_average(entry: Summary, policy: Policy) -> Case:
+    tolerance = policy.column_tolerance(entry.name)
+    floor = policy.floors.columns.get(entry.name)
+    outcome, reason = _judge(entry.b, entry.difference, entry.p_holm, tolerance, floor, policy)
+    if entry.partial:
+        reason += f"; over {entry.numbers} of {entry.need} numbers"
+    return Case(
+        suite="",
+        task=AVERAGES,
+        title=entry.name,
+        key="mean",
+        outcome=outcome,
+        reason=reason,
+        a=entry.a,
+        b=entry.b,
+        difference=entry.difference,
+        interval=entry.interval,
+        p_holm=entry.p_holm,
+        tolerance=tolerance,
+        detectable=_detectable(entry.interval, policy),
+    )
+
+
+def _judge(
+    value: float,
+    difference: float,
+    p_holm: float | None,
+    tolerance: float,
+    floor: float | None,
+    policy: Policy,
+) -> tuple[Outcome, str]:
+    if floor is not None and value < floor:
+        return "regression", f"below the floor of {floor:g}"
+    moved = abs(difference) if policy.fails_on == "change" else -difference
+    word = "fell" if difference < 0 else "rose"
+    # Not a hair's breadth: 70.1 - 70.0 is a little more than 0.1 in binary.
+    if moved <= tolerance + 1e-9:
+        if difference == 0:
+            return "pass", "unchanged"
+        return "pass", f"{word} by {abs(difference):.2f}" + (
+            ", within tolerance" if moved > 0 else ""
+        )
+    text = f"{word} by {moved:.2f}, tolerance {tolerance:g}"
+    if policy.alpha >= 1:
+        return "regression", text
+    if p_holm is None:
+        return "regression", f"{text}; no common items, so not tested"
+    if p_holm <= policy.alpha:
+        return "regression", f"{text}; not noise (p {p_holm:.4f})"
+    return "pass", f"{text}; may be noise (p {p_holm:.4f})"
+
+
+def _detectable(interval: tuple[float, float] | None, policy: Policy) -> float | None:
+    """The fall that a two-sided test at alpha finds with 95% power, from the interval's width."""
+    if interval is None or policy.alpha >= 1:
+        return None
+    error = (interval[1] - interval[0]) / (2 * HALF_WIDTH)
+    normal = NormalDist()
+    return error * (normal.inv_cdf(1 - policy.alpha / 2) + normal.inv_cdf(POWER))

@@ -1,0 +1,1 @@
+"""What a gate writes, one module a form."""

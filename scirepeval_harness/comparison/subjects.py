@@ -1,0 +1,168 @@
+"""What can be compared: a result folder, or a published row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from scirepeval_harness.errors import NotComparableError, UsageError
+from scirepeval_harness.leaderboard.published import PublishedScore, task_scores
+from scirepeval_harness.records.layout import RUN_FILE
+from scirepeval_harness.records.read import Result, load_results
+from scirepeval_harness.records.schema import TaskRecord
+from scirepeval_harness.specs.suggest import did_you_mean
+from scirepeval_harness.specs.suite import SuiteSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PREFIX = "published:"
+
+
+class Items(Protocol):
+    """Per-item frames and bootstrap draws by task name; `records.read.Result` is one."""
+
+    def items(self, task: str) -> pd.DataFrame: ...
+
+    def draws(self, task: str) -> pd.DataFrame: ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One system. A published row has scores and printed averages, but no records and items."""
+
+    title: str
+    scores: Mapping[str, Mapping[str, float]]
+    """Task name -> score key -> score x 100, of tasks that were finished."""
+    records: Mapping[str, TaskRecord] = field(default_factory=dict)
+    items: Items | None = None
+    columns: Mapping[str, float] = field(default_factory=dict)
+    """Averages as printed, by column."""
+    suites: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> bool:
+        return self.items is None
+
+
+def measured_subject(result: Result) -> Subject:
+    """A result as a subject; scores of single fields of study are left out."""
+    return Subject(
+        title=result.run.model.title,
+        scores={
+            name: {score.key: score.value for score in record.scores if score.field is None}
+            for name, record in result.tasks.items()
+            if record.status == "ok"
+        },
+        records=result.tasks,
+        items=result,
+        suites=result.run.suites,
+    )
+
+
+def published_subject(name: str, scores: Sequence[PublishedScore], task_set: str) -> Subject:
+    """The published row of a title, or of a system: the one with averages where it has several.
+
+    Raises:
+        UsageError: no such row, or several that a system's name could mean.
+        NotComparableError: the row belongs to another task set.
+    """
+    of_title = [score for score in scores if score.title == name]
+    found = of_title or [score for score in scores if score.system == name]
+    if not found:
+        known = {score.title for score in scores} | {score.system for score in scores} - {""}
+        raise UsageError(f"no published row {name!r}", fix=did_you_mean(name, sorted(known)))
+    own = [score for score in found if score.task_set == task_set]
+    if not own:
+        others = ", ".join(sorted({score.task_set for score in found}))
+        raise NotComparableError(
+            f"published for task set {others}, not {task_set}",
+            where=name,
+            fix="Scores of two task sets never compare; choose another row or --suite",
+        )
+    titles = list(dict.fromkeys(score.title for score in own))
+    whole = list(dict.fromkeys(score.title for score in own if score.level == "column"))
+    titles = whole if len(whole) == 1 else titles
+    if len(titles) > 1:
+        raise UsageError(
+            f"{len(titles)} published rows of {name!r}",
+            fix="Choose one title: " + "; ".join(f"'{PREFIX}{title}'" for title in titles),
+        )
+    of_tasks = task_scores(own, titles[0])
+    return Subject(
+        title=f"{titles[0]} (published)",
+        scores={
+            task: {key: value for key, value in keys.items() if "[" not in key}
+            for task, keys in of_tasks.items()
+        },
+        columns={
+            score.name: score.value
+            for score in own
+            if score.title == titles[0] and score.level == "column"
+        },
+    )
+
+
+def find_result(text: str) -> Result | None:
+    """The one result in a folder; None where ``text`` names no folder.
+
+    Raises:
+        UsageError: a folder without results, or with several.
+        StorageError: a file that is damaged or of a newer schema.
+    """
+    path = Path(text)
+    if text.startswith(PREFIX) or not path.is_dir():
+        return None
+    results = load_results([path])
+    if len(results) > 1:
+        names = ", ".join(result.folder.name for result in results[:8])
+        raise UsageError(
+            f"{len(results)} results here ({names})", where=text, fix="Give the folder of one"
+        )
+    return results[0]
+
+
+def read_subjects(
+    texts: Sequence[str], scores: Sequence[PublishedScore], suites: Sequence[SuiteSpec]
+) -> tuple[Subject, ...]:
+    """Result folders and published rows, under titles that differ.
+
+    Args:
+        suites: decide which task set's published numbers are meant.
+
+    Raises:
+        UsageError: neither a folder nor a published row, or suites of several task sets.
+    """
+    task_sets = sorted({suite.task_set for suite in suites})
+    found: list[Subject] = []
+    for text in texts:
+        result = find_result(text)
+        if result is not None:
+            found.append(measured_subject(result))
+            continue
+        if len(task_sets) != 1:
+            raise UsageError(
+                f"task sets {', '.join(task_sets)} do not compare", fix="Choose one --suite"
+            )
+        try:
+            found.append(published_subject(text.removeprefix(PREFIX), scores, task_sets[0]))
+        except UsageError as error:
+            if text.startswith(PREFIX) or "rows of" in error.what:
+                raise
+            raise UsageError(
+                f"no folder with a {RUN_FILE} and no published row",
+                where=text,
+                fix=f"Give a result folder or {PREFIX}NAME",
+            ) from error
+    return tuple(
+        replace(subject, title=f"{subject.title} [{text}]") if twice else subject
+        for subject, text, twice in zip(
+            found, texts, _repeated([subject.title for subject in found]), strict=True
+        )
+    )
+
+
+def _repeated(titles: Sequence[str]) -> list[bool]:
+    return [titles.count(title) > 1 for title in titles]

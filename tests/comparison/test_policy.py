@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scirepeval_harness.comparison.policy import Policy, Tolerances, read_policy
+from scirepeval_harness.errors import SpecError
+from scirepeval_harness.specs.registry import load_registry
+
+
+def test_the_defaults_are_by_kind_of_score() -> None:
+    policy = Policy()
+    assert policy.tolerance_of("search", "ndcg", "adhoc_search", "In-Train") == 0.1
+    assert policy.tolerance_of("drsm", "f1_macro", "classification", None) == 0.25
+    assert policy.tolerance_of("drsm", "f1_macro@64-shot", "classification", None) == 0.75
+    assert policy.tolerance_of("max-hindex", "kendalltau", "regression", None) == 0.25
+    assert policy.column_tolerance("Average") == 0.1
+    assert policy.alpha == 0.05
+
+
+def test_the_most_specific_entry_goes_first() -> None:
+    policy = Policy(
+        tolerance=Tolerances(
+            ranking=9,
+            tasks={"relish": 1, "scidocs-cite:map": 2, "scidocs-cite": 3},
+            formats={"proximity": 4},  # type: ignore[dict-item]
+            groups={"In-Train": 5, "Out-of-Train": 6},
+            columns={"Average": 7},
+        )
+    )
+    chosen = {
+        ("relish", "ndcg", "proximity", "Out-of-Train"): 1,
+        ("scidocs-cite", "map", "proximity", "Out-of-Train"): 2,
+        ("scidocs-cite", "ndcg", "proximity", "Out-of-Train"): 3,
+        ("same-author", "map", "proximity", "In-Train"): 4,
+        ("search", "ndcg", "adhoc_search", "In-Train"): 5,
+        ("mdcr", "map", "adhoc_search", None): 9,
+    }
+    assert {args: policy.tolerance_of(*args) for args in chosen} == chosen
+    assert policy.column_tolerance("Average") == 7
+
+
+FULL = """
+alpha = 0.01
+fails_on = "change"
+required = ["sample-search"]
+
+[tolerance]
+ranking = 0.5
+
+[tolerance.tasks]
+"sample-cite:map" = 1.0
+
+[tolerance.groups]
+In-Train = 2
+
+[floors.tasks]
+sample-search = 50.0
+
+[floors.columns]
+Average = 60.0
+"""
+
+
+def read(tmp_path: Path, text: str) -> Policy:
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    registry = load_registry()
+    return read_policy(path, [registry.suite("sample")], registry.tasks)
+
+
+def test_a_file_is_read_whole(tmp_path: Path) -> None:
+    policy = read(tmp_path, FULL)
+    assert (policy.alpha, policy.fails_on, policy.required) == (0.01, "change", ("sample-search",))
+    assert policy.tolerance_of("sample-cite", "map", "proximity", None) == 1.0
+    assert policy.floor_of("sample-search", "ndcg") == 50.0
+    assert policy.floor_of("sample-cite", "map") is None
+    assert policy.floors.columns == {"Average": 60.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("alpha = 2", "alpha"),
+        ("alpah = 0.1", "Did you mean alpha"),
+        ("[tolerance.tasks]\nsample-serch = 1", "sample-search"),
+        ('[tolerance.tasks]\n"sample-search:mpa" = 1', "no score 'mpa'"),
+        ("[tolerance.formats]\nproximty = 1", "proximity"),
+        ("[tolerance.groups]\nIn-Trian = 1", "In-Train"),
+        ("[floors.columns]\nAvrage = 1", "Average"),
+        ('required = ["x"]', "unknown task 'x'"),
+        ("[tolerance]\nranking = -1", "ranking"),
+        ("alpha = ", "malformed TOML"),
+    ],
+)
+def test_a_mistake_names_the_file_and_the_entry(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SpecError) as stop:
+        read(tmp_path, text)
+    assert message in str(stop.value)
+    assert "policy.toml" in str(stop.value)
