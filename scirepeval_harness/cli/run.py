@@ -14,6 +14,7 @@ from scirepeval_harness.errors import UsageError
 from scirepeval_harness.roles import Format
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.specs.model import Pooling
+from scirepeval_harness.specs.task import S2AND_METRIC
 
 if TYPE_CHECKING:
     from scirepeval_harness.runner.run import Selection
@@ -138,7 +139,7 @@ def run_command(
     }
     folders = run(specs, selection, options, arguments)
     for name in left_out:
-        typer.echo(f"{name}: needs S2AND's own experiment, is not run, and counts as missing")
+        typer.echo(f"{name}: needs S2AND's own package (`s2and setup`), left out")
     show_results(
         load_results(folders) if folders else (),
         [registry.suite(name) for name in suites],
@@ -148,10 +149,15 @@ def run_command(
 
 
 def _split_author_tasks(selection: Selection) -> tuple[Selection, list[str]]:
-    """Without the tasks whose published number only S2AND's own package computes, and their names.
+    """Without the tasks that S2AND's own package would have to score and cannot, and their names.
 
     Its pairwise model and clusterer are trained by that package; a score of another method under
     the same name would enter the published average.
     """
-    outside = [task.name for _, task in selection if "b3_f1" in task.metrics]
+    from scirepeval_harness.paths import s2and_dir
+    from scirepeval_harness.s2and.environment import is_ready
+
+    if is_ready(s2and_dir()):
+        return selection, []
+    outside = [task.name for _, task in selection if S2AND_METRIC in task.metrics]
     return [(suite, task) for suite, task in selection if task.name not in outside], outside

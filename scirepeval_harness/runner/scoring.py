@@ -21,7 +21,7 @@ from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluators.base import Outcome, PairScorer, VectorTable
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.runner.requests import requests_of
-from scirepeval_harness.specs.task import TaskSpec
+from scirepeval_harness.specs.task import S2AND_METRIC, TaskSpec
 
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 """Opens a progress bar with a title and a total in documents."""
@@ -79,6 +79,12 @@ def score_vectors(
             from scirepeval_harness.evaluators.reviewer_matching import evaluate_reviewer_matching
 
             return evaluate_reviewer_matching(task, data, read_as(vectors, options.width))
+        case AuthorBlocks() if S2AND_METRIC in task.metrics:
+            from scirepeval_harness.paths import s2and_dir
+            from scirepeval_harness.s2and.evaluate import evaluate_s2and
+
+            table = read_as(vectors, options.width)
+            return evaluate_s2and(data, table, s2and_dir(), seed=options.seed)
         case AuthorBlocks():
             from scirepeval_harness.evaluators.author_disambiguation import (
                 evaluate_author_disambiguation,

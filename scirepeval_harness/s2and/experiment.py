@@ -1,10 +1,10 @@
-"""S2AND's transfer experiment. Runs in the environment of the package `s2and`, not in the harness's.
+"""S2AND's transfer experiment, run in the environment of the package `s2and`, not in our own.
 
 For each data set as source, and for all of them together ("union"): a pairwise model is trained on
 the source's training pairs and a clusterer tuned on its validation blocks; both then cluster the
-test blocks of every data set (Subramanian et al., "S2AND", JCDL 2021). Printed is B-cubed precision,
-recall and F1 of each source and target; written are the same numbers, what the features were, and
-the two means of each test block.
+test blocks of every data set (Subramanian et al., "S2AND", JCDL 2021). Written are B-cubed
+precision, recall and F1 of each source and target, what the features were, and the two means of
+each test block.
 
 Features whose input a data set lacks everywhere (references, e-mails, name counts) are left out.
 """
@@ -56,7 +56,6 @@ def main() -> None:
             row, own = _evaluate(source, target, clusterer, dataset)
             rows.append(row)
             blocks += own
-            print(f"{source} -> {target}: B3 {row['precision']} {row['recall']} {row['f1']}")
     found = {"features": features, "b3": rows, "blocks": blocks, "settings": vars(arguments)}
     arguments.output.write_text(json.dumps(found, default=str, indent=1), encoding="utf-8")
 
