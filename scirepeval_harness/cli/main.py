@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from scirepeval_harness import __version__
-from scirepeval_harness.cli import models, tasks
+from scirepeval_harness.cli import cache, models, tasks
 from scirepeval_harness.cli.fetch import fetch_command
 from scirepeval_harness.cli.leaderboard import leaderboard_command
 from scirepeval_harness.cli.run import run_command
@@ -26,6 +26,7 @@ app.command("fetch")(fetch_command)
 app.command("leaderboard")(leaderboard_command)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
+app.add_typer(cache.app, name="cache")
 
 
 def _version(wanted: bool) -> None:

@@ -1,12 +1,15 @@
-"""Keys of texts as one array, and where each key stands: sorted arrays, no Python objects."""
+"""Keys of spaces and texts, and where each text's key stands: sorted arrays, no Python objects."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scirepeval_harness.encoders.base import Identity
 
 KEY_BYTES = 16
 KEY = np.dtype(f"S{KEY_BYTES}")
@@ -18,6 +21,13 @@ Keys = NDArray[np.bytes_]
 def text_key(text: str) -> bytes:
     """The first 16 bytes of the SHA-256 of a text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:KEY_BYTES]
+
+
+def space_key(identity: Identity) -> str:
+    """Name of the space of an identity: its details alone, so that two names of one model, or two
+    roles that the same weights serve, share their vectors."""
+    text = json.dumps(dict(identity.details), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def key_array(keys: Sequence[bytes] | Iterable[bytes] | Keys) -> Keys:

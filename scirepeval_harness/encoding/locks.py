@@ -19,6 +19,8 @@ except ImportError:  # Windows
 else:
     _locks = _fcntl
 
+SUPPORTED = _locks is not None
+
 
 def try_lock(descriptor: int) -> bool:
     """Take the exclusive lock of an open file without waiting; False where another has it."""

@@ -7,8 +7,6 @@ mapped and their checksums verified when they are first asked for.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,7 +19,7 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.atomic import write_json
 from scirepeval_harness.encoders.base import Identity
-from scirepeval_harness.encoding.keys import KEY, KeyIndex, Keys, key_array, text_key
+from scirepeval_harness.encoding.keys import KEY, KeyIndex, Keys, key_array, space_key, text_key
 from scirepeval_harness.encoding.shards import (
     Frame,
     Mapped,
@@ -39,13 +37,6 @@ ATTEMPTS = 8
 """How often files are listed again when another process merges them at the same moment."""
 
 
-def space_key(identity: Identity) -> str:
-    """Name of the space of an identity: its details alone, so that two names of one model, or two
-    roles that the same weights serve, share their vectors."""
-    text = json.dumps(dict(identity.details), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
 class EmbeddingStore:
     """All spaces below a folder, which is made when the first vector is written."""
 
@@ -60,6 +51,8 @@ class EmbeddingStore:
             self._spaces[key].refresh()
         else:
             self._spaces[key] = Space(self.root / key, identity)
+            with suppress(OSError):  # for `cache prune --older-than`; a store may be read-only
+                os.utime(self.root / key / ABOUT)
         return self._spaces[key]
 
     def close(self) -> None:

@@ -26,8 +26,8 @@ from scirepeval_harness.errors import StorageError
 
 DAMAGED = "damaged"
 LOCK = ".merge.lock"
-MERGED_ROWS = 4_096
-"""Rows of a frame in a merged shard: 12 MB at 768 dimensions."""
+MERGED_ROWS = 1_024
+"""Rows of a frame in a merged shard: 3 MB at 768 dimensions. What one flipped bit can cost."""
 MERGED_BYTES = 256 * 2**20
 """Size at which a merged shard is closed and the next one begins."""
 SMALL_FRAME = 512
