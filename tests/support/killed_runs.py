@@ -9,6 +9,7 @@ lose.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
@@ -17,15 +18,25 @@ import sys
 import time
 from pathlib import Path
 
+LIBRARIES = ("pandas", "pyarrow.parquet", "pytrec_eval", "scipy.stats", "torch", "tqdm",
+             "transformers.generation", "transformers.models.bert.tokenization_bert_fast",
+             "transformers.models.auto.tokenization_auto")  # fmt: skip
+HARNESS = tuple(
+    f"scirepeval_harness.{name}"
+    for name in ("cli.main", "cli.finish", "encoders.replica", "evaluators.probe",
+                 "evaluators.ranking", "probes.reference", "runner.run", "statistics.bootstrap")
+)  # fmt: skip
+"""Imported, not used, before the first fork: threads of a parent do not survive one."""
 TASKS = ("sample-cite", "sample-search", "sample-year")
 
 
 def words_of(model: str, folder: Path) -> list[str]:
     """A run whose batches are single texts, so that a kill has many places to fall."""
     tasks = [word for name in TASKS for word in ("--task", name)]
+    places = ["--output", str(folder / "out"), "--cache", str(folder / "cache"), "--resume"]
     return ["run", "--model", f"tiny={model}", "--suite", "sample", *tasks, "--limit", "40",
-            "--device", "cpu", "--dtype", "float32", "--batch-tokens", "8",
-            "--output", str(folder / "out"), "--cache", str(folder / "cache"), "--resume"]  # fmt: skip
+            "--device", "cpu", "--dtype", "float32", "--batch-tokens", "8", "--max-length", "48",
+            *places]  # fmt: skip
 
 
 def start(words: list[str], log: Path) -> int:
@@ -64,15 +75,13 @@ def finish(child: int) -> int:
 
 
 def main() -> None:
-    import torch
+    for name in (*LIBRARIES, *HARNESS):
+        importlib.import_module(name)
     import transformers
 
-    import scirepeval_harness.evaluators.probe
-    import scirepeval_harness.evaluators.ranking
-    import scirepeval_harness.runner.run  # noqa: F401
-
     transformers.logging.set_verbosity_error()
-    assert torch.get_num_threads()
+    for name in ("AutoModel", "AutoTokenizer", "BertModel"):
+        getattr(transformers, name)
     root, model = Path(sys.argv[1]), sys.argv[2]
     dice, rounds = random.Random(int(sys.argv[3])), int(sys.argv[4])
     whole = root / "whole"
@@ -84,7 +93,7 @@ def main() -> None:
     for number in range(rounds):
         folder = root / f"{number:02d}"
         folder.mkdir()
-        moment = dice.uniform(0, length)
+        moment = dice.uniform(0.1, 0.8) * length
         child = start(words_of(model, folder), folder / "log")
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
