@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from scirepeval_harness import __version__
-from scirepeval_harness.cli import models, tasks
+from scirepeval_harness.cli import cache, models, tasks
 from scirepeval_harness.cli.check import check_command
 from scirepeval_harness.cli.compare import compare_command
 from scirepeval_harness.cli.fetch import fetch_command
@@ -30,6 +30,7 @@ app.command("compare")(compare_command)
 app.command("check")(check_command)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
+app.add_typer(cache.app, name="cache")
 
 
 def _version(wanted: bool) -> None:

@@ -16,7 +16,7 @@ from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.specs.model import Pooling
 
 if TYPE_CHECKING:
-    from scirepeval_harness.runner.run import Selection
+    from scirepeval_harness.runner.resources import Selection
 
 DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
 DEFAULT_SUITE = "sample"
@@ -81,6 +81,9 @@ def run_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results in --output.")
     ] = False,
+    only_plan: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be encoded, and stop there.")
+    ] = False,
 ) -> None:
     """Evaluate models and print the leaderboard.
 
@@ -88,8 +91,10 @@ def run_command(
     --model alone: SciRepEval and MDCR.
     """
     from scirepeval_harness.cli.finish import show_results
+    from scirepeval_harness.cli.plan import show_plan
     from scirepeval_harness.paths import cache_dir
     from scirepeval_harness.records.read import load_results
+    from scirepeval_harness.runner.planning import dry_run
     from scirepeval_harness.runner.run import run
     from scirepeval_harness.specs.models import load_models, resolve_model
     from scirepeval_harness.specs.registry import load_registry
@@ -124,6 +129,9 @@ def run_command(
         batch_tokens=batch_tokens,
         existing="resume" if resume else "overwrite" if overwrite else "refuse",
     )
+    if only_plan:
+        show_plan(dry_run(specs, selection, options))
+        return
     arguments = {
         "models": list(model or DEFAULT_MODELS),
         "suites": suites,

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.data.records import Document
 from scirepeval_harness.encoders.base import Advance, Identity, Vectors
-from scirepeval_harness.encoders.devices import choose_devices, choose_precision, tokens_a_batch
+from scirepeval_harness.encoders.devices import (
+    choose_devices,
+    choose_precision,
+    hardware_name,
+    tokens_a_batch,
+)
 from scirepeval_harness.encoders.options import EncodeOptions
 from scirepeval_harness.encoders.text import join_parts, token_separator, with_control_code
 from scirepeval_harness.encoders.tokenizer import (
@@ -67,6 +72,11 @@ class TransformerEncoder:
         """Length of a vector; architectures call it by different names in config.json."""
         config = self._config()
         return int(config.get("hidden_size") or config.get("dim") or config.get("d_model") or 0)
+
+    @property
+    def hardware(self) -> str:
+        """Devices and machine: what a rate of encoding was measured on."""
+        return hardware_name(self._devices)
 
     def identity(self, role: Role) -> Identity:
         """Base, adapter, code, pooling, length and precision; reads small files and checksums."""
