@@ -34,9 +34,9 @@ class Problems:
     """Problems that share rows within a group.
 
     Attributes:
-        targets: t (groups, rows, problems).
+        targets: t (groups, problems, rows).
         cost: C (groups, problems).
-        mask: 1 for rows that count, 0 for padding (groups, rows, 1).
+        mask: 1 for rows that count, else 0 (groups, problems or 1, rows or 1).
     """
 
     loss: Loss
@@ -50,7 +50,7 @@ class State:
     """Where the problems stand; advanced in place.
 
     Attributes:
-        split: z (groups, rows, problems).
+        split: z (groups, problems, rows).
         scaled: multipliers divided by -rho, same shape.
         rho: the penalty (groups, problems).
         gap: duality gap relative to the objective (groups, problems); infinite before the first
@@ -76,9 +76,8 @@ def start(problems: Problems, size: Tensor) -> State:
     targets, cost = problems.targets, problems.cost
     scale = torch.ones_like(cost)
     if problems.loss == "absolute":
-        middle = targets.median(1, keepdim=True).values
-        count = problems.mask.sum(1).clamp(min=1)
-        scale = ((targets - middle).abs() * problems.mask).sum(1) / count
+        middle = targets.median(-1, keepdim=True).values
+        scale = (targets - middle).abs().mean(-1)
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     unit = cost / scale
     # Fitted to where the balancing below ends on vectors of length 1 and 15 at C of 1e-2 to 1e2.
@@ -92,8 +91,8 @@ def advance(space: Space, problems: Problems, state: State, iterations: int) -> 
     import torch
 
     assert iterations > 0
-    rho, z, u = state.rho[:, None, :], state.split, state.scaled
-    limit = problems.cost[:, None, :] / rho * problems.mask
+    rho, z, u = state.rho[..., None], state.split, state.scaled
+    limit = problems.cost[..., None] / rho * problems.mask
     before = z
     for _ in range(iterations):
         before = z
@@ -105,12 +104,12 @@ def advance(space: Space, problems: Problems, state: State, iterations: int) -> 
     state.weights = weights
     step = _step(space, values, z, before, u, state.rho)
     state.rho = state.rho * step
-    state.split, state.scaled = z, u / step[:, None, :]
+    state.split, state.scaled = z, u / step[..., None]
 
 
 def multipliers(state: State) -> Tensor:
-    """The dual variables (groups, rows, problems), whose combination of rows tends to w."""
-    return -state.rho[:, None, :] * state.scaled
+    """The dual variables (groups, problems, rows), whose combination of rows tends to w."""
+    return -state.rho[..., None] * state.scaled
 
 
 def _shrinkage(loss: Loss, values: Tensor, targets: Tensor, limit: Tensor) -> Tensor:
@@ -132,10 +131,10 @@ def _gap(space: Space, problems: Problems, weights: Tensor, values: Tensor, dual
         losses = (1.0 - targets * values).clamp(min=0) * mask
         if problems.loss == "squared_hinge":
             losses = losses.square()
-    primal = 0.5 * space.weights_norm(weights, values) + problems.cost * losses.sum(1)
-    lower = (targets * dual).sum(1) - 0.5 * space.rows_norm(dual)
+    primal = 0.5 * space.weights_norm(weights, values) + problems.cost * losses.sum(-1)
+    lower = (targets * dual).sum(-1) - 0.5 * space.rows_norm(dual)
     if problems.loss == "squared_hinge":
-        lower = lower - dual.square().sum(1) / (4.0 * problems.cost)
+        lower = lower - dual.square().sum(-1) / (4.0 * problems.cost)
     return ((primal - lower) / primal.clamp(min=1e-30)).clamp(min=0)
 
 
@@ -146,7 +145,7 @@ def _step(
     import torch
 
     tiny = 1e-12
-    primal = (values - z).square().sum(1) / values.square().sum(1).clamp(min=tiny)
+    primal = (values - z).square().sum(-1) / values.square().sum(-1).clamp(min=tiny)
     dual = space.rows_norm(z - before) / space.rows_norm(u).clamp(min=tiny)
     # Squares of the residuals: the fourth root is the square root of their ratio.
     step = (primal.clamp(min=tiny) / dual.clamp(min=tiny)).pow(0.25)

@@ -63,16 +63,16 @@ def fit_classifier(
         present = [counts > np.bincount(codes[out], minlength=len(names)) for out in held_out]
 
         def score(fold: int, decisions: NDArray[np.float64]) -> NDArray[Any]:
-            if decisions.shape[1] > 1:
-                decisions = np.where(present[fold][:, None], decisions, -np.inf)
-            right = _decide(decisions) == codes[held_out[fold]][:, None]
-            return np.asarray(right.mean(0)[None])
+            if len(decisions) > 1:
+                decisions = np.where(present[fold][:, None, None], decisions, -np.inf)
+            right = _decide(decisions) == codes[held_out[fold]]
+            return np.asarray(right.mean(1)[None])
 
         fitted = [int(some.sum()) > 1 for some in present]
         choice = search(
             training,
             CLASSIFIER_GRID,
-            [out[:, None] for out in held_out],
+            [out[None] for out in held_out],
             np.array([all(fitted)]),
             score,
             _binomial_error(len(codes)),
@@ -80,8 +80,8 @@ def fit_classifier(
         c, warm = CLASSIFIER_GRID[int(choice.chosen[0])], choice.warm
         fits += sum(fitted) * len(CLASSIFIER_GRID)
         missed += int(choice.unconverged[0])
-    weights, gaps = refit(training, rows.new_full((training.targets.shape[1],), c), warm)
-    found = _decide(_decisions(x_test, weights)[:, :, None])[:, 0]
+    weights, gaps = refit(training, rows.new_full((len(training.targets),), c), warm)
+    found = _decide(_decisions(x_test, weights))
     missed += int((gaps > SOLVED_GAP).any())
     return ProbeFit(names[found], c if grid else None, fits, missed)
 
@@ -108,22 +108,22 @@ def fit_multilabel(
     chosen: list[float | None] = [None] * positive.shape[1]
     fits = missed = 0
     if len(real):
-        truth = positive[:, real]
+        truth = np.ascontiguousarray(positive[:, real].T)
         rows = on_device(x_train, device)
         training = Training.of("hinge", rows, _signs(truth, rows))
         costs, warm, fits = np.full(len(real), DEFAULT_C), None, len(real)
         if grid:
             # Folds keep the share of positives, so each class has its own.
-            by_class = [_stratified(truth[:, k]) for k in range(len(real))]
-            held_out = [np.stack(parts, axis=1) for parts in zip(*by_class, strict=True)]
-            looked_at = [np.flatnonzero(out.any(1)) for out in held_out]
+            by_class = [_stratified(column) for column in truth]
+            held_out = [np.stack(parts) for parts in zip(*by_class, strict=True)]
+            looked_at = [np.flatnonzero(out.any(0)) for out in held_out]
             fitted = np.stack([_two_sided(truth, ~out) for out in held_out])
 
             def score(fold: int, decisions: NDArray[np.float64]) -> NDArray[Any]:
                 seen = looked_at[fold]
-                right = (decisions > 0) == truth[seen][:, :, None]
-                counts = held_out[fold][seen][:, :, None]
-                return np.asarray((right & counts).sum(0) / counts.sum(0))
+                right = (decisions > 0) == truth[:, None, seen]
+                counts = held_out[fold][:, None, seen]
+                return np.asarray((right & counts).sum(-1) / counts.sum(-1))
 
             choice = search(
                 training,
@@ -131,7 +131,7 @@ def fit_multilabel(
                 held_out,
                 fitted.all(0),
                 score,
-                _binomial_error(len(truth)),
+                _binomial_error(truth.shape[1]),
             )
             costs, warm = np.array(CLASSIFIER_GRID)[choice.chosen], choice.warm
             fits += int(fitted.sum()) * len(CLASSIFIER_GRID)
@@ -139,7 +139,7 @@ def fit_multilabel(
             for k, c in zip(real.tolist(), costs.tolist(), strict=True):
                 chosen[k] = c
         weights, gaps = refit(training, torch_like(costs, rows), warm)
-        predictions[:, real] = _decisions(x_test, weights) > 0
+        predictions[:, real] = _decisions(x_test, weights).T > 0
         missed += int((gaps > SOLVED_GAP).sum())
     return ProbeFit(predictions, tuple(chosen) if grid else None, fits, missed)
 
@@ -159,19 +159,19 @@ def fit_regressor(
     check_rows("regression", x_train, y_train, x_test)
     truth = np.asarray(y_train, dtype=np.float64)
     rows = on_device(x_train, device)
-    training = Training.of("absolute", rows, torch_like(truth, rows)[:, None])
+    training = Training.of("absolute", rows, torch_like(truth, rows)[None])
     fits, missed, warm, c = 1, 0, None, DEFAULT_C
     if grid:
         check_folds("regression", y_train)
         held_out = _plain(len(truth))
 
         def score(fold: int, decisions: NDArray[np.float64]) -> NDArray[Any]:
-            return _r_squared(truth[held_out[fold]], decisions[:, 0])[None]
+            return _r_squared(truth[held_out[fold]], decisions[0])[None]
 
         choice = search(
             training,
             REGRESSOR_GRID,
-            [out[:, None] for out in held_out],
+            [out[None] for out in held_out],
             np.array([True]),
             score,
             lambda best: (1.0 - best) * np.sqrt(2.0 / len(truth)),
@@ -181,27 +181,27 @@ def fit_regressor(
         missed += int(choice.unconverged[0])
     weights, gaps = refit(training, rows.new_full((1,), c), warm)
     missed += int(gaps[0] > SOLVED_GAP)
-    return ProbeFit(_decisions(x_test, weights)[:, 0], c if grid else None, fits, missed)
+    return ProbeFit(_decisions(x_test, weights)[0], c if grid else None, fits, missed)
 
 
 def _decisions(x_test: Floats, weights: Tensor) -> NDArray[np.float64]:
-    """Decision values of test rows: (m, d), (d + 1, classes) -> (m, classes)."""
+    """Decision values of test rows: (m, d), (classes, d + 1) -> (classes, m)."""
     plain = weights.double().cpu().numpy()
-    out: NDArray[np.float64] = np.asarray(x_test, dtype=np.float64) @ plain[:-1] + plain[-1]
+    out: NDArray[np.float64] = plain[:, :-1] @ np.asarray(x_test).T + plain[:, -1:]
     return out
 
 
 def _decide(decisions: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Class codes (rows, C) of decision values (rows, columns, C); one column tells two classes."""
-    if decisions.shape[1] == 1:
-        return (decisions[:, 0] > 0).astype(np.int64)
-    return decisions.argmax(1)
+    """Codes of decision values (classes, ...) -> (...); one line of values tells two classes."""
+    if len(decisions) == 1:
+        return (decisions[0] > 0).astype(np.int64)
+    return np.asarray(decisions.argmax(0))
 
 
 def _one_vs_rest(codes: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
     if classes == 2:
-        return (codes == 1)[:, None]
-    return np.asarray(codes[:, None] == np.arange(classes))
+        return (codes == 1)[None]
+    return np.asarray(codes == np.arange(classes)[:, None])
 
 
 def _signs(positive: NDArray[np.bool_], rows: Tensor) -> Tensor:
@@ -210,7 +210,7 @@ def _signs(positive: NDArray[np.bool_], rows: Tensor) -> Tensor:
 
 def _two_sided(truth: NDArray[np.bool_], used: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Classes with positives and negatives among the rows used."""
-    return np.asarray((truth & used).any(0) & (~truth & used).any(0))
+    return np.asarray((truth & used).any(1) & (~truth & used).any(1))
 
 
 def _stratified(labels: NDArray[np.generic]) -> list[NDArray[np.bool_]]:
@@ -239,8 +239,8 @@ def _masks(splits: Iterable[tuple[Rows, Rows]], count: int) -> list[NDArray[np.b
 
 
 def _r_squared(truth: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """R squared of each column (rows, C); 0, or 1 if exact, for constant truths."""
-    rest = np.square(truth[:, None] - found).sum(0)
+    """R squared of each line of values (C, rows); 0, or 1 if exact, for constant truths."""
+    rest = np.square(truth - found).sum(-1)
     total = float(np.square(truth - truth.mean()).sum())
     if total == 0.0:
         return np.where(rest == 0.0, 1.0, 0.0)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Score = Callable[[int, Floats], NDArray[Any]]
-"""(fold, decision values of the rows that any group holds out (rows, classes, C)) -> scores
+"""(fold, decision values of the rows that any group holds out (classes, C, rows)) -> scores
 (groups, C)."""
 
-ROUND = 15
-SEARCH_ROUNDS = 24
+ROUND = 10
+SEARCH_ROUNDS = 36
 SEARCH_GAP = 1e-3
-REFIT_ROUNDS = 80
-REFIT_GAP = 1e-6
+REFIT_ROUNDS = 150
+REFIT_GAP = 1e-5
 SOLVED_GAP = 1e-4
 """A refit with a larger gap counts as unconverged."""
 CHANGES = 2.0
@@ -44,7 +44,7 @@ class Choice:
     Attributes:
         chosen: index into the grid (groups,).
         unconverged: fits that stayed in the race and missed their gap (groups,).
-        warm: split values and multipliers (rows, classes) at the chosen C.
+        warm: split values and multipliers (classes, rows) at the chosen C.
     """
 
     chosen: NDArray[np.int64]
@@ -71,25 +71,25 @@ def search(
     """Chooses C by the mean score over the folds; ties go to the smallest.
 
     Args:
-        held_out: rows that each fold leaves out (n, groups). A group is what shares one C and its
+        held_out: rows that each fold leaves out (groups, n). A group is what shares one C and its
             folds: all classes, or each class is its own.
-        usable: groups whose folds can all be fitted (groups,). Where a fold cannot be fitted the mean is undefined for every
-            C, and the smallest is taken, as in scikit-learn.
+        usable: groups whose folds can all be fitted (groups,). Where a fold cannot, the mean is
+            undefined for every C and the smallest is taken, as in scikit-learn.
         score: what a fold scores.
         error: standard error of a mean score of this size.
     """
     import torch
 
     like = training.rows
-    classes, values, groups = training.targets.shape[1], len(grid), len(usable)
+    classes, values, groups = len(training.targets), len(grid), len(usable)
     # Columns go class by class, and within a class C by C.
     cost = torch.tensor(grid, dtype=like.dtype).to(like).repeat(classes)
     labels = torch.arange(classes, device=like.device).repeat_interleave(values)
     folds: list[_Fold] = []
     for rows in held_out:
         part = training.without(torch.from_numpy(rows).to(like.device))
-        out = torch.from_numpy(np.flatnonzero(rows.any(1))).to(like.device)
-        blank = like.new_zeros((len(out), classes * values))
+        out = torch.from_numpy(np.flatnonzero(rows.any(0))).to(like.device)
+        blank = like.new_zeros((classes * values, len(out)))
         folds.append(_Fold(part, part.start(labels, cost), out, blank))
     alive = np.repeat(usable[:, None], values, axis=1)
     means = np.full((groups, values), np.nan)
@@ -102,12 +102,12 @@ def search(
             open_ = (wide & (fold.state.gap[0] > SEARCH_GAP)).nonzero()[:, 0]
             if len(open_):
                 weights = fold.part.advance(fold.state, labels, cost, open_, ROUND)
-                fold.decisions[:, open_] = training.rows[fold.held_out] @ weights
+                fold.decisions[open_] = weights @ training.rows[fold.held_out].mT
                 moved = True
         if not moved:
             break
         marks = [
-            score(k, fold.decisions.reshape(-1, classes, values).double().cpu().numpy())
+            score(k, fold.decisions.reshape(classes, values, -1).double().cpu().numpy())
             for k, fold in enumerate(folds)
         ]
         last, means = means, np.mean(marks, axis=0)
@@ -127,20 +127,20 @@ def search(
 def refit(
     training: Training, cost: Tensor, warm: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, NDArray[np.float64]]:
-    """Solves one problem a class (classes,) on all rows: weights (d + 1, classes) and gaps."""
+    """Solves one problem a class (classes,) on all rows: weights (classes, d + 1) and gaps."""
     import torch
 
     part = training.whole()
     labels = torch.arange(len(cost), device=cost.device)
     state = part.start(labels, cost)
     if warm is not None:
-        state.split, state.scaled = warm[0][None], -(warm[1] / state.rho)[None]
-    weights = training.rows.new_zeros((training.rows.shape[1], len(cost)))
+        state.split, state.scaled = warm[0][None], -(warm[1] / state.rho[0][:, None])[None]
+    weights = training.rows.new_zeros((len(cost), training.rows.shape[1]))
     for _ in range(REFIT_ROUNDS):
         open_ = (state.gap[0] > REFIT_GAP).nonzero()[:, 0]
         if not len(open_):
             break
-        weights[:, open_] = part.advance(state, labels, cost, open_, ROUND)
+        weights[open_] = part.advance(state, labels, cost, open_, ROUND)
     return weights, state.gap[0].double().cpu().numpy()
 
 
@@ -162,16 +162,16 @@ def _warm(
     """Means over the folds in which a row is a training row."""
     import torch
 
-    classes = training.targets.shape[1]
+    classes = len(training.targets)
     picked = np.arange(classes) * values + np.broadcast_to(
         np.repeat(chosen, classes // len(chosen)), (classes,)
     )
     columns = torch.from_numpy(picked).to(training.rows.device)
     split, dual = torch.zeros_like(training.targets), torch.zeros_like(training.targets)
-    count = torch.zeros_like(training.targets[:, :1])
+    count = torch.zeros_like(training.targets[:1])
     for fold in folds:
         index = fold.part.index
-        split[index] += fold.state.split[0][:, columns]
-        dual[index] += admm.multipliers(fold.state)[0][:, columns]
-        count[index] += 1
+        split[:, index] += fold.state.split[0][columns]
+        dual[:, index] += admm.multipliers(fold.state)[0][columns]
+        count[:, index] += 1
     return split / count, dual / count

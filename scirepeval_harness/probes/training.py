@@ -25,7 +25,7 @@ class Training:
 
     Attributes:
         rows: X with the constant feature (n, d + 1), float32.
-        targets: t (n, classes).
+        targets: t (classes, n).
         scatter: X^T X in float64; None where there are fewer rows than dimensions.
     """
 
@@ -50,15 +50,15 @@ class Training:
         """The training part of a fold.
 
         Args:
-            held_out: rows that each class leaves out (n, classes), or all classes (n, 1). Rows that
+            held_out: rows that each class leaves out (classes, n), or all classes (1, n). Rows that
                 only some of them leave out stay, and count for the others alone.
         """
-        left_out = held_out.all(1)
+        left_out = held_out.all(0)
         scatter = self.scatter
         if scatter is not None:
             scatter = scatter - scatter_of(self.rows[left_out])
         index = (~left_out).nonzero()[:, 0]
-        return self._part(index, scatter, (~held_out[index]).to(self.rows))
+        return self._part(index, scatter, (~held_out[:, index]).to(self.rows))
 
     def _part(self, index: Tensor, scatter: Tensor | None, mask: Tensor) -> Part:
         rows = self.rows[index]
@@ -73,7 +73,7 @@ class Part:
     """Some rows of a training problem, and what is factored for them.
 
     Attributes:
-        mask: 1 where a row counts for a class, (rows, classes) or (rows or 1, 1).
+        mask: 1 where a row counts for a class, (classes or 1, rows or 1).
     """
 
     training: Training
@@ -89,7 +89,7 @@ class Part:
     def advance(
         self, state: admm.State, labels: Tensor, cost: Tensor, open_: Tensor, iterations: int
     ) -> Tensor:
-        """Advances some columns (k,) of the state, and gives their weights (d + 1, columns)."""
+        """Advances some columns (k,) of the state, and gives their weights (columns, d + 1)."""
         import torch
 
         space: Space
@@ -100,21 +100,21 @@ class Part:
         found = []
         for columns in open_.split(max(1, BLOCK_NUMBERS // len(self.index))):
             few = admm.State(
-                state.split[:, :, columns],
-                state.scaled[:, :, columns],
+                state.split[:, columns],
+                state.scaled[:, columns],
                 state.rho[:, columns],
                 state.gap[:, columns],
             )
             admm.advance(space, self._problems(labels[columns], cost[columns]), few, iterations)
-            state.split[:, :, columns], state.scaled[:, :, columns] = few.split, few.scaled
+            state.split[:, columns], state.scaled[:, columns] = few.split, few.scaled
             state.rho[:, columns], state.gap[:, columns] = few.rho, few.gap
             assert few.weights is not None
             found.append(space.explicit(few.weights)[0])
-        return torch.cat(found, dim=1)
+        return torch.cat(found)
 
     def _problems(self, labels: Tensor, cost: Tensor) -> admm.Problems:
-        targets = self.training.targets[self.index][:, labels][None]
-        mask = self.mask if self.mask.shape[1] == 1 else self.mask[:, labels]
+        targets = self.training.targets[labels][:, self.index][None]
+        mask = self.mask if len(self.mask) == 1 else self.mask[labels]
         return admm.Problems(self.training.loss, targets, cost[None], mask[None])
 
 
