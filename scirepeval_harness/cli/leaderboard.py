@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from scirepeval_harness.cli.options import TasksDir
 from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.specs.registry import Registry, load_registry
 from scirepeval_harness.specs.suite import SuiteSpec
+from scirepeval_harness.specs.task import AuthorReading, FewShotReading, ReviewerReading
 
 PUBLISHED_SUITES = ("scirepeval", "mdcr")
 
 
-class Shape(StrEnum):
-    """How the leaderboard is printed."""
-
-    TABLE = "table"
-    MARKDOWN = "md"
-    CSV = "csv"
-
-
-class FewShotReading(StrEnum):
-    """How a task's full and few-shot scores become one number."""
-
-    SETTINGS = "mean_of_settings"
-    SPLIT = "full_and_mean_of_few_shot"
-
-
-class AuthorReading(StrEnum):
-    """How S2AND enters the averages."""
-
-    MEASURED = "measured"
-    CONSTANT = "constant"
-    EXCLUDED = "excluded"
+Shape = Literal["table", "md", "csv"]
 
 
 def leaderboard_command(
@@ -45,14 +27,18 @@ def leaderboard_command(
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Add the published rows.")] = False,
     suite: Annotated[list[str] | None, typer.Option(help="Columns of these suites only.")] = None,
-    tasks_dir: Annotated[
-        list[Path] | None, typer.Option(help="A folder of your own task files.")
-    ] = None,
+    tasks_dir: TasksDir = None,
     few_shot: Annotated[
         FewShotReading | None, typer.Option(help="Reading of few-shot tasks.")
     ] = None,
     s2and: Annotated[AuthorReading | None, typer.Option(help="Reading of S2AND.")] = None,
-    shape: Annotated[Shape, typer.Option("--format", help="How to print it.")] = Shape.TABLE,
+    reviewers: Annotated[
+        ReviewerReading | None, typer.Option(help="Reading of reviewer matching.")
+    ] = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Show the 95% bootstrap interval of each average.")
+    ] = False,
+    shape: Annotated[Shape, typer.Option("--format", help="How to print it.")] = "table",
 ) -> None:
     """Print the leaderboard of results, published rows, or both."""
     from scirepeval_harness.leaderboard.published import published_rows, read_published
@@ -67,8 +53,14 @@ def leaderboard_command(
     registry = load_registry(tasks_dir or ())
     loaded = load_results(results or ())
     names = suite or list(dict.fromkeys(name for result in loaded for name in result.run.suites))
-    suites = _read(registry, names or list(PUBLISHED_SUITES), few_shot, s2and)
-    rows = [measured_row(result, suites, registry.tasks) for result in loaded]
+    readings = {
+        "few_shot": few_shot,
+        "author_disambiguation": s2and,
+        "reviewer_matching": reviewers,
+    }
+    suites = _read(registry, names or list(PUBLISHED_SUITES), readings)
+    wanted = intervals or shape == "csv"
+    rows = [measured_row(r, suites, registry.tasks, intervals=wanted) for r in loaded]
     if published:
         task_sets = {own.task_set for own in suites}
         if len(task_sets) != 1:
@@ -78,9 +70,9 @@ def leaderboard_command(
         titles = {model.name: model.title for model in load_models().values()}
         scores = read_published(bundled("results/published"))
         rows += published_rows(scores, task_sets.pop(), titles)
-    if shape is Shape.MARKDOWN:
+    if shape == "md":
         typer.echo(markdown(rows, suites), nl=False)
-    elif shape is Shape.CSV:
+    elif shape == "csv":
         typer.echo(csv_text(rows, suites), nl=False)
     else:
         header, *lines = table(rows, columns_of(suites))
@@ -92,14 +84,10 @@ def leaderboard_command(
 
 
 def _read(
-    registry: Registry,
-    names: list[str],
-    few_shot: FewShotReading | None,
-    s2and: AuthorReading | None,
+    registry: Registry, names: list[str], readings: Mapping[str, str | None]
 ) -> list[SuiteSpec]:
     """The suites under the readings that the user chose."""
-    chosen = {"few_shot": few_shot, "author_disambiguation": s2and}
-    update = {name: value.value for name, value in chosen.items() if value is not None}
+    update = {name: value for name, value in readings.items() if value is not None}
     suites = [registry.suite(name) for name in names]
     return [
         own.model_copy(update={"readings": own.readings.model_copy(update=update)})

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scirepeval_harness.cli.options import AsJson
 from scirepeval_harness.cli.tables import show_fields, show_table
-from scirepeval_harness.cli.tasks import AsJson
 from scirepeval_harness.roles import Role
 from scirepeval_harness.specs.model import ModelKind, ModelSpec, Weights
 from scirepeval_harness.specs.models import load_models, resolve_model

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scirepeval_harness.cli.tables import show_table
-from scirepeval_harness.errors import IncompleteRunError, UsageError
+from scirepeval_harness.choices import Probe, Width
+from scirepeval_harness.cli.options import DataDir, Offline, TasksDir
+from scirepeval_harness.errors import UsageError
 from scirepeval_harness.roles import Format
+from scirepeval_harness.runner.options import RunOptions
+from scirepeval_harness.specs.model import Pooling
 
 if TYPE_CHECKING:
     from scirepeval_harness.runner.run import Selection
@@ -37,12 +40,8 @@ def run_command(
     format: Annotated[
         list[Format] | None, typer.Option(help="Only tasks of this format. May be repeated.")
     ] = None,
-    tasks_dir: Annotated[
-        list[Path] | None, typer.Option(help="A folder of your own task files.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Read data from this folder, not from the hub.")
-    ] = None,
+    tasks_dir: TasksDir = None,
+    data: DataDir = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many queries, or rows a split.")
     ] = None,
@@ -53,17 +52,15 @@ def run_command(
         str | None, typer.Option(help="float32, bfloat16 or float16. Default: by the hardware.")
     ] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="Padded tokens a batch.")] = None,
-    pooling: Annotated[
-        str | None, typer.Option(help="cls, second or mean, for models not registered.")
-    ] = None,
+    pooling: Annotated[Pooling | None, typer.Option(help="For models not registered.")] = None,
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
     ] = None,
     probe: Annotated[
-        str, typer.Option(help="reference: scikit-learn, as the protocol says.")
+        Probe, typer.Option(help="reference: scikit-learn, as the protocol says.")
     ] = "reference",
     width: Annotated[
-        str, typer.Option(help="float16 rounds vectors as the published code did.")
+        Width, typer.Option(help="float16 rounds vectors as the published code did.")
     ] = "float32",
     seed: Annotated[int, typer.Option(help="Of probes, draws and intervals.")] = 42,
     output: Annotated[
@@ -73,7 +70,7 @@ def run_command(
         Path | None, typer.Option(help="Folder of the vectors kept between runs.")
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Never open a connection.")] = False,
+    offline: Offline = False,
     allow_missing: Annotated[
         bool,
         typer.Option("--allow-missing", help="Score what is there; coverage stands beside it."),
@@ -90,9 +87,9 @@ def run_command(
     Without arguments: BM25, TF-IDF and MiniLM on the packaged sample, which is synthetic. With
     --model alone: SciRepEval and MDCR.
     """
+    from scirepeval_harness.cli.finish import show_results
     from scirepeval_harness.paths import cache_dir
     from scirepeval_harness.records.read import load_results
-    from scirepeval_harness.runner.options import RunOptions
     from scirepeval_harness.runner.run import run
     from scirepeval_harness.specs.models import load_models, resolve_model
     from scirepeval_harness.specs.registry import load_registry
@@ -102,18 +99,12 @@ def run_command(
     registry = load_registry(tasks_dir or ())
     bundled = set(load_registry().suites)
     own = [name for name in registry.suites if name not in bundled]
-    named = bool(task or own)
     default = () if task else own or (BENCHMARK if model else (DEFAULT_SUITE,))
     chosen = registry.select(suite or default, task or (), format or ())
     selection, left_out = _split_author_tasks(chosen)
     models = load_models()
     specs = [
-        resolve_model(
-            text,
-            models,
-            pooling=_choice("pooling", pooling, ("cls", "second", "mean")),  # type: ignore[arg-type]
-            max_length=max_length,
-        )
+        resolve_model(text, models, pooling=pooling, max_length=max_length)
         for text in (model or DEFAULT_MODELS)
     ]
     suites = list(dict.fromkeys(suite_spec.name for suite_spec, _ in selection))
@@ -126,15 +117,15 @@ def run_command(
         allow_missing=allow_missing,
         limit=limit,
         seed=seed,
-        probe=_choice("probe", probe, ("reference",)) or "reference",  # type: ignore[arg-type]
-        width=_choice("width", width, ("float32", "float16")) or "float32",  # type: ignore[arg-type]
+        probe=probe,
+        width=width,
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,
         existing="resume" if resume else "overwrite" if overwrite else "refuse",
     )
     arguments = {
-        "models": [text for text in (model or DEFAULT_MODELS)],
+        "models": list(model or DEFAULT_MODELS),
         "suites": suites,
         "tasks": task or [],
         "formats": [str(name) for name in format or ()],
@@ -142,15 +133,18 @@ def run_command(
         "device": device,
         "dtype": dtype,
         "batch_tokens": batch_tokens,
-        "named": named,
         "offline": offline,
         **options.scoring(),
     }
     folders = run(specs, selection, options, arguments)
-    results = load_results(folders) if folders else ()
     for name in left_out:
         typer.echo(f"{name}: needs S2AND's own experiment, is not run, and counts as missing")
-    _finish([registry.suite(name) for name in suites], registry.tasks, results, options.output)
+    show_results(
+        load_results(folders) if folders else (),
+        [registry.suite(name) for name in suites],
+        registry.tasks,
+        options.output,
+    )
 
 
 def _split_author_tasks(selection: Selection) -> tuple[Selection, list[str]]:
@@ -161,47 +155,3 @@ def _split_author_tasks(selection: Selection) -> tuple[Selection, list[str]]:
     """
     outside = [task.name for _, task in selection if "b3_f1" in task.metrics]
     return [(suite, task) for suite, task in selection if task.name not in outside], outside
-
-
-def _finish(suites, tasks, results, output) -> None:  # type: ignore[no-untyped-def]
-    from scirepeval_harness.atomic import write_text
-    from scirepeval_harness.leaderboard.render import (
-        caption,
-        columns_of,
-        csv_text,
-        markdown,
-        table,
-    )
-    from scirepeval_harness.leaderboard.rows import measured_row
-
-    rows = [measured_row(result, suites, tasks) for result in results]
-    if columns_of(suites):
-        write_text(output / "leaderboard.md", markdown(rows, suites))
-        write_text(output / "leaderboard.csv", csv_text(rows, suites))
-        header, *lines = table(rows, columns_of(suites))
-        typer.echo(f"{caption(suites)}")
-        show_table(header, lines)
-        for row in rows:
-            for note in row.notes:
-                typer.echo(f"{row.title}: {note}")
-    typer.echo(f"Results: {output}")
-    open_tasks = [
-        f"{result.run.model.name}/{name}"
-        for result in results
-        for name, record in result.tasks.items()
-        if record.status != "ok"
-    ]
-    if open_tasks or not results or any(r.run.status != "ok" for r in results):
-        raise IncompleteRunError(
-            f"{len(open_tasks)} tasks did not finish: {', '.join(open_tasks[:5])}",
-            where=str(output),
-            fix="Mend the cause and run again with --output of this folder and --resume",
-        )
-
-
-def _choice(
-    option: str, value: str | None, allowed: tuple[str, ...]
-) -> Literal["cls", "second", "mean", "reference", "float32", "float16"] | None:
-    if value is not None and value not in allowed:
-        raise UsageError(f"--{option} is {value!r}", fix=f"Give {', '.join(allowed)}")
-    return value  # type: ignore[return-value]

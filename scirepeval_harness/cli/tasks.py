@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from scirepeval_harness.cli.check_task import check_task
+from scirepeval_harness.cli.options import AsJson, TasksDir
 from scirepeval_harness.cli.tables import show_fields, show_table
 from scirepeval_harness.roles import Format
 from scirepeval_harness.specs.model import ModelSpec
@@ -17,12 +18,8 @@ from scirepeval_harness.specs.suite import SuiteSpec
 from scirepeval_harness.specs.task import HubTable, TaskSpec
 
 app = typer.Typer(help="Show the tasks that can be evaluated.", no_args_is_help=True)
+app.command("check")(check_task)
 
-TasksDir = Annotated[
-    list[Path] | None,
-    typer.Option("--tasks-dir", help="A folder of your own task files; may be repeated."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 HEADER = ("name", "format", "evaluation", "group", "metrics", "few-shot", "suite")
 
 

@@ -82,4 +82,6 @@ def check_coverage(
             where=f"task {task}",
             fix="Check that documents and labels belong together",
         )
-    return Coverage(len(wanted), len(wanted) - len(missing), missing=missing[:SHOWN])
+    return Coverage(
+        len(wanted), len(wanted) - len(missing), missing=missing[:SHOWN], textless=len(textless)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from scirepeval_harness.data.documents import check_coverage, read_flat
@@ -50,13 +51,10 @@ def read_pools(
         }
         for name, qrels in fields.items()
     }
-    total = sum(len(qrels) for qrels in fields.values())
-    coverage = Coverage(
-        coverage.documents_needed,
-        coverage.documents_found,
-        total,
-        sum(len(qrels) for qrels in kept.values()),
-        coverage.missing,
+    coverage = replace(
+        coverage,
+        queries_needed=sum(len(qrels) for qrels in fields.values()),
+        queries_found=sum(len(qrels) for qrels in kept.values()),
     )
     return CitationPools(found.documents, kept), coverage
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from scirepeval_harness.data.documents import Collected, check_coverage, parts_of
 from scirepeval_harness.data.qrels import read_qrels
@@ -144,10 +145,4 @@ def _restrict(
 
 
 def _with_queries(coverage: Coverage, wanted: Qrels, kept: Qrels) -> Coverage:
-    return Coverage(
-        coverage.documents_needed,
-        coverage.documents_found,
-        len(wanted),
-        len(kept),
-        coverage.missing,
-    )
+    return replace(coverage, queries_needed=len(wanted), queries_found=len(kept))

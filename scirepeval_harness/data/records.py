@@ -30,6 +30,8 @@ class Coverage:
     queries_found: int = 0
     missing: tuple[str, ...] = ()
     """The first few ids that were not found, for the error message."""
+    textless: int = 0
+    """How many of the missing documents have a row, but no text in it."""
 
     @property
     def complete(self) -> bool:

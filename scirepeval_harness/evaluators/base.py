@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 ItemKind = Literal["queries", "classes", "values", "blocks"]
-Probe = Literal["reference"]
 
 
 class VectorTable(Protocol):

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scirepeval_harness.choices import Probe
 from scirepeval_harness.data.records import LabelledSet
 from scirepeval_harness.errors import ModelError, ProbeError
-from scirepeval_harness.evaluators.base import ItemKind, Outcome, Probe, Score, VectorTable
+from scirepeval_harness.evaluators.base import ItemKind, Outcome, Score, VectorTable
 from scirepeval_harness.probes.few_shot import multilabel_samples, single_label_samples
 from scirepeval_harness.probes.fit import fit_samples
 from scirepeval_harness.probes.metrics import METRICS

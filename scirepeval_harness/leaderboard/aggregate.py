@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from typing import TYPE_CHECKING, TypeAlias
 
 from scirepeval_harness.specs.suite import Column, Readings, SuiteSpec
 from scirepeval_harness.specs.task import Evaluation, TaskSpec
+from scirepeval_harness.statistics.interval import interval
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Number: TypeAlias = "float | NDArray[np.float64]"
+"""A score, or its draws."""
 TaskScores = Mapping[str, Mapping[str, float]]
 """Task name -> score key -> score x 100."""
+TaskDraws = Mapping[str, Mapping[str, "NDArray[np.float64]"]]
+"""Task name -> score key -> resampled scores x 100, as many in every task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A column's mean over the ``have`` numbers that are there of the ``need`` that it takes."""
+    """A column's mean over the ``have`` numbers that are there of the ``need`` that it takes.
+
+    ``interval`` is the 95% bootstrap interval of ``value`` under resampling within tasks.
+    """
 
     value: float | None
     have: int
     need: int
+    interval: tuple[float, float] | None = None
 
     @property
     def partial(self) -> bool:
         return self.have < self.need
 
 
-def row(suite: SuiteSpec, tasks: Mapping[str, TaskSpec], scores: TaskScores) -> dict[str, Cell]:
-    """One cell a column of the suite.
+def row(
+    suite: SuiteSpec,
+    tasks: Mapping[str, TaskSpec],
+    scores: TaskScores,
+    draws: TaskDraws | None = None,
+) -> dict[str, Cell]:
+    """One cell a column of the suite, with intervals where draws are given.
 
     A column of tasks is the mean of its numbers; a pooling column the mean of all numbers of the
     columns that it pools, which for SciRepEval is (7 x In-Train + 20 x Out-of-Train) / 27.
     """
+    resampled = row_draws(suite, tasks, scores, draws) if draws else {}
+    return {
+        name: _cell(numbers, resampled.get(name))
+        for name, numbers in _numbers(suite, tasks, scores).items()
+    }
+
+
+def row_draws(
+    suite: SuiteSpec, tasks: Mapping[str, TaskSpec], scores: TaskScores, draws: TaskDraws
+) -> dict[str, Number | None]:
+    """Draws of each column's mean: every task resampled by itself, then averaged as in `row`.
+
+    A score without draws (a constant, or a number that another program printed) is held fixed; a
+    column of which nothing was resampled is a float, one without any number None.
+    """
+    merged: dict[str, Mapping[str, Number]] = {
+        name: {**own, **draws.get(name, {})} for name, own in scores.items()
+    }
+    return {
+        name: _mean_of_present(numbers) for name, numbers in _numbers(suite, tasks, merged).items()
+    }
+
+
+def _numbers(
+    suite: SuiteSpec, tasks: Mapping[str, TaskSpec], scores: Mapping[str, Mapping[str, Number]]
+) -> dict[str, list[Number | None]]:
+    """The numbers of each column, in the order of the suite's columns."""
     numbers = {
         column.name: _column_numbers(column, tasks, scores, suite.readings)
         for column in suite.columns
@@ -43,12 +88,12 @@ def row(suite: SuiteSpec, tasks: Mapping[str, TaskSpec], scores: TaskScores) -> 
         if column.pools
     }
     everything = numbers | pooled
-    return {column.name: _cell(everything[column.name]) for column in suite.columns}
+    return {column.name: everything[column.name] for column in suite.columns}
 
 
 def task_numbers(
-    task: TaskSpec, scores: Mapping[str, float], readings: Readings
-) -> dict[str, float | None]:
+    task: TaskSpec, scores: Mapping[str, Number], readings: Readings
+) -> dict[str, Number | None]:
     """The numbers with which a task enters the averages, by metric; None where one is missing.
 
     Rankings count once a metric; a supervised task once, over its full and few-shot scores;
@@ -75,8 +120,8 @@ def task_numbers(
 
 
 def _probe_number(
-    task: TaskSpec, metric: str, scores: Mapping[str, float], readings: Readings
-) -> float | None:
+    task: TaskSpec, metric: str, scores: Mapping[str, Number], readings: Readings
+) -> Number | None:
     full = scores.get(metric)
     shots = [scores.get(f"{metric}@{shot.setting}") for shot in task.few_shot]
     if not shots:
@@ -86,21 +131,35 @@ def _probe_number(
     return _mean([full, *shots])
 
 
-def _mean(values: list[float | None]) -> float | None:
+def _mean(values: Sequence[Number | None]) -> Number | None:
+    """The mean, or None when a value is missing."""
+    return None if any(value is None for value in values) else _mean_of_present(values)
+
+
+def _mean_of_present(values: Sequence[Number | None]) -> Number | None:
     present = [value for value in values if value is not None]
-    return fmean(present) if len(present) == len(values) else None
+    return sum(present[1:], present[0]) / len(present) if present else None
 
 
 def _column_numbers(
-    column: Column, tasks: Mapping[str, TaskSpec], scores: TaskScores, readings: Readings
-) -> list[float | None]:
-    found: list[float | None] = []
+    column: Column,
+    tasks: Mapping[str, TaskSpec],
+    scores: Mapping[str, Mapping[str, Number]],
+    readings: Readings,
+) -> list[Number | None]:
+    found: list[Number | None] = []
     for name in column.tasks:
         numbers = task_numbers(tasks[name], scores.get(name, {}), readings)
         found += [v for metric, v in numbers.items() if column.metric in (None, metric)]
     return found
 
 
-def _cell(numbers: list[float | None]) -> Cell:
-    present = [number for number in numbers if number is not None]
-    return Cell(fmean(present) if present else None, len(present), len(numbers))
+def _cell(numbers: Sequence[Number | None], draws: Number | None) -> Cell:
+    have = sum(number is not None for number in numbers)
+    mean = _mean_of_present(numbers)
+    return Cell(
+        None if mean is None else float(mean),
+        have,
+        len(numbers),
+        None if draws is None or isinstance(draws, float) else interval(draws),
+    )

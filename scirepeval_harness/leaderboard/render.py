@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from scirepeval_harness.leaderboard.aggregate import Cell
 from scirepeval_harness.leaderboard.rows import Row
-from scirepeval_harness.specs.suite import SuiteSpec
+from scirepeval_harness.specs.suite import Readings, SuiteSpec
 
 DIGITS = 1
+CSV_PARTS = ("", " numbers", " low", " high")
 SPECIAL = {
     "&": "&amp;",
     "<": "&lt;",
@@ -30,18 +31,34 @@ def columns_of(suites: Sequence[SuiteSpec]) -> list[str]:
 
 
 def caption(suites: Sequence[SuiteSpec]) -> str:
-    """What the table is about; a synthetic suite says so."""
+    """What the table is about: a synthetic suite says so, and other readings than the default."""
     names = ", ".join(suite.title for suite in suites)
     if any(suite.synthetic for suite in suites):
-        return f"{names}: synthetic data, these scores say nothing about real papers"
-    return names
+        names += ": synthetic data, these scores say nothing about real papers"
+    return "; ".join([names, *readings(suites)])
+
+
+def readings(suites: Sequence[SuiteSpec]) -> list[str]:
+    """The readings of the protocol's open points that differ from the default, as short texts."""
+    default = Readings()
+    found = {
+        f"{name.replace('_', ' ')}: {str(value).replace('_', ' ')}": None
+        for suite in suites
+        for name, value in suite.readings
+        if value != getattr(default, name)
+    }
+    return list(found)
 
 
 def cell_text(cell: Cell | None) -> str:
-    """``71.2``, ``71.2 (12 of 27)`` where numbers are missing, a hyphen where all are."""
+    """``71.2``, ``71.2 [70.5, 71.9]`` with its interval, ``71.2 (12 of 27)`` where numbers are
+    missing, a hyphen where all are."""
     if cell is None or cell.value is None:
         return "-"
     text = f"{cell.value:.{DIGITS}f}"
+    if cell.interval is not None:
+        low, high = cell.interval
+        text += f" [{low:.{DIGITS}f}, {high:.{DIGITS}f}]"
     return f"{text} ({cell.have} of {cell.need})" if cell.partial else text
 
 
@@ -80,12 +97,13 @@ def markdown(rows: Sequence[Row], suites: Sequence[SuiteSpec]) -> str:
 
 
 def csv_text(rows: Sequence[Row], suites: Sequence[SuiteSpec]) -> str:
-    """The same as CSV at full precision, with the counts of numbers in columns of their own."""
+    """The same as CSV at full precision, with the counts of numbers and the ends of the
+    interval in columns of their own."""
     columns = columns_of(suites)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["model", "published", *(f"{name}{part}" for name in columns for part in ("", " numbers"))]
+        ["model", "published", *(f"{name}{part}" for name in columns for part in CSV_PARTS)]
     )
     for row in rows:
         values: list[str] = []
@@ -94,6 +112,7 @@ def csv_text(rows: Sequence[Row], suites: Sequence[SuiteSpec]) -> str:
             shown = cell is not None and cell.value is not None
             values.append(repr(cell.value) if cell and shown else "")
             values.append(f"{cell.have} of {cell.need}" if cell else "")
+            values += map(repr, cell.interval) if cell and cell.interval else ("", "")
         writer.writerow([_harmless(row.title), "yes" if row.published else "no", *values])
     return out.getvalue()
 

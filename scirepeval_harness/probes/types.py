@@ -12,7 +12,6 @@ from scirepeval_harness.errors import ProbeError
 
 Kind = Literal["single", "multi", "regression"]
 """Which probe the protocol fits: one label a row, a 0/1 matrix, or a number a row."""
-Probe = Literal["reference", "fast"]
 
 FOLDS = 3
 CLASSIFIER_GRID: tuple[float, ...] = (1e-2, 1e-1, 1.0, 10.0, 100.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,6 +24,21 @@ PACKAGES = (
     "torch",
     "transformers",
 )
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Package versions, hardware, and the commit of the checkout that the code came from."""
+
+    packages: Mapping[str, str]
+    hardware: Mapping[str, str]
+    git_commit: str | None
+    git_dirty: bool | None
+
+
+def describe_environment(folder: Path) -> Environment:
+    """The environment of this process; ``folder`` holds the code that runs."""
+    return Environment(packages(), hardware(), *git_state(folder))
 
 
 def packages() -> dict[str, str]:

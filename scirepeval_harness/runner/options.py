@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from scirepeval_harness.evaluators.base import Probe
-
-Width = Literal["float32", "float16"]
-Existing = Literal["refuse", "resume", "overwrite"]
+from scirepeval_harness.choices import Existing, Probe, Width
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from scirepeval_harness.encoders.base import Model
 from scirepeval_harness.encoders.build import EncodeOptions, build_model
 from scirepeval_harness.encoding.store import EmbeddingStore
 from scirepeval_harness.errors import HarnessError, StorageError, UsageError
-from scirepeval_harness.records.environment import git_state, hardware, packages
+from scirepeval_harness.records.environment import Environment, describe_environment
 from scirepeval_harness.records.layout import RUN_FILE, slug, task_file
 from scirepeval_harness.records.read import read_task
 from scirepeval_harness.records.schema import (
@@ -31,12 +31,25 @@ from scirepeval_harness.records.write import write_run, write_task
 from scirepeval_harness.runner.loading import TaskLoader
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.runner.progress import progress_bar, say
-from scirepeval_harness.runner.task import Phases, describe, model_record, score_task
+from scirepeval_harness.runner.task import Phases, describe, model_record, outline, score_task
 from scirepeval_harness.specs.model import ModelSpec
 from scirepeval_harness.specs.suite import SuiteSpec
 from scirepeval_harness.specs.task import TaskSpec
 
 Selection = Sequence[tuple[SuiteSpec, TaskSpec]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One model's run: what it was asked to do, where, and since when."""
+
+    spec: ModelSpec
+    folder: Path
+    options: RunOptions
+    arguments: Mapping[str, object]
+    created: datetime
+    clock: float
+    environment: Environment
 
 
 @dataclass
@@ -61,12 +74,17 @@ def run(
     Ctrl-C ends the run after writing what is finished.
 
     Raises:
-        UsageError: two models of one name, or results that are already there.
+        UsageError: no such data folder, two models of one name, or results that are already there.
     """
+    if options.data is not None and not options.data.is_dir():
+        raise UsageError("no such folder", where=str(options.data), fix="Check --data")
     folders = _folders(models, options)
     loader = TaskLoader(lambda task, suite: load_task(task, suite, _data_options(options)))
+    environment = describe_environment(Path(scirepeval_harness.__file__).parent)
     for spec, folder in zip(models, folders, strict=True):
-        if _run_model(spec, folder, selection, loader, options, arguments):
+        clock, created = time.perf_counter(), datetime.now(UTC)
+        job = _Job(spec, folder, options, arguments, created, clock, environment)
+        if _run_model(job, selection, loader):
             break
     return tuple(folder for folder in folders if (folder / RUN_FILE).is_file())
 
@@ -99,157 +117,143 @@ def _folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Path]:
     return folders
 
 
-def _run_model(
-    spec: ModelSpec,
-    folder: Path,
-    selection: Selection,
-    loader: TaskLoader,
-    options: RunOptions,
-    arguments: Mapping[str, object],
-) -> bool:
+def _run_model(job: _Job, selection: Selection, loader: TaskLoader) -> bool:
     """Run one model; True when the user interrupted it."""
-    start, created = time.perf_counter(), datetime.now(UTC)
-    model = build_model(
-        spec,
-        EncodeOptions(
-            device=options.device,
-            dtype=options.dtype,
-            batch_tokens=options.batch_tokens,
-            offline=options.offline,
-        ),
-    )
-    store = EmbeddingStore(options.cache) if options.cache is not None else None
+    options = job.options
     state = _State()
-    able = [(suite, task) for suite, task in selection if spec.can_run(task)]
-    for suite, task in able:
-        _run_task(spec, model, suite, task, folder, loader, store, options, state)
-        _write_run(spec, folder, state, options, arguments, created, time.perf_counter() - start)
-        if state.interrupted:
-            break
+    able = [(suite, task) for suite, task in selection if job.spec.can_run(task)]
+    try:
+        model = build_model(
+            job.spec,
+            EncodeOptions(
+                device=options.device,
+                dtype=options.dtype,
+                batch_tokens=options.batch_tokens,
+                offline=options.offline,
+            ),
+        )
+        store = EmbeddingStore(options.cache) if options.cache is not None else None
+        for suite, task in able:
+            _run_task(job, model, suite, task, loader, store, state)
+            _write_run(job, state)
+    except KeyboardInterrupt:
+        _interrupt(job, able[len(state.runs) :], state)
     return state.interrupted
 
 
+def _interrupt(job: _Job, open_tasks: Selection, state: _State) -> None:
+    """Write down that the user ended the run, and in which task."""
+    state.interrupted = True
+    if open_tasks:
+        suite, task = open_tasks[0]
+        record = _unfinished(job, suite, task, None, "interrupted", "interrupted")
+        if _finished(job, record) is None:
+            write_task(job.folder, record)
+        state.records.append(record)
+        state.runs.append(
+            TaskRun(suite=suite.name, task=task.name, status="interrupted", seconds={})
+        )
+    say(f"{job.spec.name}  interrupted; finished tasks are kept in {job.folder}")
+    _write_run(job, state)
+
+
 def _run_task(
-    spec: ModelSpec,
+    job: _Job,
     model: Model,
     suite: SuiteSpec,
     task: TaskSpec,
-    folder: Path,
     loader: TaskLoader,
     store: EmbeddingStore | None,
-    options: RunOptions,
     state: _State,
 ) -> None:
     """Score one task and write it. The one place where any exception is caught: it becomes the
     task's error, and the other tasks go on."""
     phases = Phases()
-    status: Status = "ok"
     trace: str | None = None
     draft: TaskRecord | None = None
+    options = job.options
     try:
         with phases.time("load"):
             loaded = loader.get(task, suite)
-        draft = describe(suite, task, loaded, model_record(spec, model, task), options)
-        record = _finished(folder, draft, options)
+        draft = describe(suite, task, loaded, model_record(job.spec, model, task), options)
+        record = _finished(job, draft, draft.signature)
         if record is None:
             scored = score_task(draft, task, loaded, model, store, options, progress_bar, phases)
             record = scored.record
             state.encoded += scored.encoded
             state.cached += scored.cached
             with phases.time("write"):
-                write_task(folder, record, scored.outcome.items, scored.draws)
-        say(_line(spec, record, sum(phases.seconds.values())))
-    except KeyboardInterrupt:
-        status, state.interrupted = "interrupted", True
-        record = _unfinished(spec, suite, task, draft, options, "interrupted", "interrupted")
-        say(f"{spec.name}  {task.name}  interrupted; finished tasks are kept in {folder}")
+                write_task(job.folder, record, scored.outcome.items, scored.draws)
+        say(_line(job.spec, record, sum(phases.seconds.values())))
     except Exception as error:  # noqa: BLE001
-        status, trace = "failed", traceback.format_exc()
+        trace = traceback.format_exc()
         what = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-        record = _unfinished(spec, suite, task, draft, options, "failed", what)
-        say(f"{spec.name}  {task.name}  FAILED  {record.error}")
-    if status != "ok":
-        write_task(folder, record)
+        record = _unfinished(job, suite, task, draft, "failed", what)
+        say(f"{job.spec.name}  {task.name}  FAILED  {record.error}")
+        write_task(job.folder, record)
     state.records.append(record)
     state.runs.append(
         TaskRun(
-            suite=suite.name, task=task.name, status=status, seconds=phases.seconds, traceback=trace
+            suite=suite.name,
+            task=task.name,
+            status=record.status,
+            seconds=phases.seconds,
+            traceback=trace,
         )
     )
 
 
-def _finished(folder: Path, draft: TaskRecord, options: RunOptions) -> TaskRecord | None:
-    """The task's record from an earlier run of the same signature, when resuming."""
-    if options.existing != "resume":
+def _finished(job: _Job, draft: TaskRecord, signature: str | None = None) -> TaskRecord | None:
+    """The task's record from an earlier run (of this signature), when resuming."""
+    if job.options.existing != "resume":
         return None
     with suppress(StorageError):
-        record = read_task(task_file(folder, draft.suite, draft.task))
-        if record.status == "ok" and record.signature == draft.signature:
+        record = read_task(task_file(job.folder, draft.suite, draft.task))
+        if record.status == "ok" and signature in (None, record.signature):
             return record
     return None
 
 
 def _unfinished(
-    spec: ModelSpec,
+    job: _Job,
     suite: SuiteSpec,
     task: TaskSpec,
     draft: TaskRecord | None,
-    options: RunOptions,
     status: Status,
     error: str,
 ) -> TaskRecord:
-    if draft is not None:
-        return draft.model_copy(update={"status": status, "error": error})
-    return TaskRecord(
-        suite=suite.name,
-        task=task.name,
-        title=task.title,
-        version=task.version,
-        definition_hash=task.definition_hash(),
-        format=task.format,
-        evaluation=task.evaluation,
-        group=suite.group_of(task.name),
-        status=status,
-        error=" ".join(error.split()),
-        model=ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles={}),
-        settings=options.scoring(),
-        signature="none",
-    )
+    if draft is None:
+        spec = job.spec
+        model = ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles={})
+        draft = outline(suite, task, model, job.options)
+    return draft.model_copy(update={"status": status, "error": " ".join(error.split())})
 
 
-def _write_run(
-    spec: ModelSpec,
-    folder: Path,
-    state: _State,
-    options: RunOptions,
-    arguments: Mapping[str, object],
-    created: datetime,
-    seconds: float,
-) -> None:
+def _write_run(job: _Job, state: _State) -> None:
     statuses = {entry.status for entry in state.runs}
     status: Status = (
         "interrupted" if state.interrupted else "failed" if "failed" in statuses else "ok"
     )
+    spec, seconds = job.spec, time.perf_counter() - job.clock
     roles = {name: value for record in state.records for name, value in record.model.roles.items()}
-    commit, dirty = git_state(Path(scirepeval_harness.__file__).parent)
     record = RunRecord(
         harness_version=scirepeval_harness.__version__,
         model=ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles=roles),
         suites=tuple(dict.fromkeys(entry.suite for entry in state.runs)),
         status=status,
-        created_at=created.isoformat(timespec="seconds"),
-        arguments=dict(arguments),
+        created_at=job.created.isoformat(timespec="seconds"),
+        arguments=dict(job.arguments),
         tasks=tuple(state.runs),
         documents_encoded=state.encoded,
         documents_cached=state.cached,
         seconds={"total": round(seconds, 3)},
-        packages=packages(),
-        hardware=hardware(),
-        git_commit=commit,
-        git_dirty=dirty,
+        packages=dict(job.environment.packages),
+        hardware=dict(job.environment.hardware),
+        git_commit=job.environment.git_commit,
+        git_dirty=job.environment.git_dirty,
         signature=run_signature(state.records, scirepeval_harness.__version__),
     )
-    write_run(folder, record)
+    write_run(job.folder, record)
 
 
 def _line(spec: ModelSpec, record: TaskRecord, seconds: float) -> str:

@@ -25,7 +25,8 @@ from scirepeval_harness.runner.scoring import Progress, encode_task, score_ranke
 from scirepeval_harness.specs.model import ModelSpec
 from scirepeval_harness.specs.suite import SuiteSpec
 from scirepeval_harness.specs.task import TaskSpec
-from scirepeval_harness.statistics.bootstrap import bootstrap, interval
+from scirepeval_harness.statistics.bootstrap import bootstrap
+from scirepeval_harness.statistics.interval import interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,20 +70,10 @@ def model_record(spec: ModelSpec, model: Model, task: TaskSpec) -> ModelRecord:
     return ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles=roles)
 
 
-def describe(
-    suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask, model: ModelRecord, options: RunOptions
+def outline(
+    suite: SuiteSpec, task: TaskSpec, model: ModelRecord, options: RunOptions
 ) -> TaskRecord:
-    """The record of a task before it is scored; its signature is final."""
-    settings = options.scoring()
-    signature = task_signature(
-        task=task.name,
-        version=task.version,
-        definition=task.definition_hash(),
-        rows=loaded.provenance.fingerprint,
-        settings=settings,
-        model=model,
-        harness=scirepeval_harness.__version__,
-    )
+    """The record of a task of which nothing but its definition is known yet."""
     return TaskRecord(
         suite=suite.name,
         task=task.name,
@@ -93,24 +84,45 @@ def describe(
         evaluation=task.evaluation,
         group=suite.group_of(task.name),
         status="failed",
-        data=DataRecord(
-            source=loaded.provenance.source,
-            documents=loaded.provenance.documents,
-            labels=loaded.provenance.labels,
-            revision=loaded.provenance.revision,
-            fingerprint=loaded.provenance.fingerprint,
-            synthetic=task.synthetic or suite.synthetic,
-        ),
         model=model,
-        settings=settings,
-        coverage=CoverageRecord(
-            documents_needed=loaded.coverage.documents_needed,
-            documents_found=loaded.coverage.documents_found,
-            queries_needed=loaded.coverage.queries_needed,
-            queries_found=loaded.coverage.queries_found,
-        ),
-        warnings=loaded.warnings,
-        signature=signature,
+        settings=options.scoring(),
+        signature="none",
+    )
+
+
+def describe(
+    suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask, model: ModelRecord, options: RunOptions
+) -> TaskRecord:
+    """The record of a task before it is scored; its signature is final."""
+    blank = outline(suite, task, model, options)
+    source, coverage = loaded.provenance, loaded.coverage
+    return blank.model_copy(
+        update={
+            "data": DataRecord(
+                source=source.source,
+                documents=source.documents,
+                labels=source.labels,
+                revision=source.revision,
+                fingerprint=source.fingerprint,
+                synthetic=task.synthetic or suite.synthetic,
+            ),
+            "coverage": CoverageRecord(
+                documents_needed=coverage.documents_needed,
+                documents_found=coverage.documents_found,
+                queries_needed=coverage.queries_needed,
+                queries_found=coverage.queries_found,
+            ),
+            "warnings": loaded.warnings,
+            "signature": task_signature(
+                task=task.name,
+                version=task.version,
+                definition=blank.definition_hash,
+                rows=source.fingerprint,
+                settings=blank.settings,
+                model=model,
+                harness=scirepeval_harness.__version__,
+            ),
+        }
     )
 
 
@@ -141,7 +153,7 @@ def score_task(
         with phases.time("score"):
             outcome = score_ranker(task, loaded.data, model)
     with phases.time("intervals"):
-        draws = bootstrap(outcome, seed=options.seed)
+        draws = bootstrap(outcome, seed=options.seed, stream=task.name)
     record = draft.model_copy(
         update={
             "status": "ok",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -16,38 +17,35 @@ from scirepeval_harness.statistics.measures import (
 )
 
 Draws = NDArray[np.float64]
+Seed = tuple[int, ...]
+"""Numbers that together seed a generator."""
 CHUNK = 20_000_000
 """Weights held at a time: draws x items."""
 
 
-def bootstrap(outcome: Outcome, *, seed: int, draws: int = 1000) -> Mapping[str, Draws]:
+def bootstrap(
+    outcome: Outcome, *, seed: int, stream: str = "", draws: int = 1000
+) -> Mapping[str, Draws]:
     """For each score key, ``draws`` values x 100 under resampling of queries, rows or blocks.
 
-    Which items a draw takes depends on the seed and the number of items alone, so two models
-    scored on the same items are resampled alike. Percentile bootstrap: Efron and Tibshirani
-    (1993), chapter 13.
+    Which items a draw takes depends on the seed, the stream and the number of items alone: two
+    models scored on the same items of one task are resampled alike, and two tasks, whose names are
+    their streams, independently. Percentile bootstrap: Efron and Tibshirani (1993), chapter 13.
     """
     make = {"queries": _queries, "classes": _rows, "values": _rows, "blocks": _blocks}
-    return make[outcome.kind](outcome, seed, draws)
+    return make[outcome.kind](outcome, (seed, zlib.crc32(stream.encode())), draws)
 
 
-def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
-    """The percentile interval of ``level`` around the draws' median."""
-    tail = 50.0 * (1.0 - level)
-    low, high = np.percentile(draws, [tail, 100.0 - tail])
-    return float(low), float(high)
-
-
-def weights(items: int, draws: int, seed: int) -> Iterator[NDArray[np.float64]]:
+def weights(items: int, draws: int, seed: Seed) -> Iterator[NDArray[np.float64]]:
     """How often each draw takes each item, in chunks (draws, items); rows sum to items."""
-    random = np.random.default_rng([seed, items])
+    random = np.random.default_rng([*seed, items])
     step = max(1, CHUNK // max(items, 1))
     shares = np.full(items, 1.0 / items)
     for start in range(0, draws, step):
         yield random.multinomial(items, shares, size=min(step, draws - start)).astype(np.float64)
 
 
-def _queries(outcome: Outcome, seed: int, draws: int) -> dict[str, Draws]:
+def _queries(outcome: Outcome, seed: Seed, draws: int) -> dict[str, Draws]:
     """Means over queries; over several fields of study, the mean of the fields' means."""
     out: dict[str, Draws] = {}
     by_field: dict[str, dict[str, Draws]] = {}
@@ -62,7 +60,7 @@ def _queries(outcome: Outcome, seed: int, draws: int) -> dict[str, Draws]:
     return out
 
 
-def _blocks(outcome: Outcome, seed: int, draws: int) -> dict[str, Draws]:
+def _blocks(outcome: Outcome, seed: Seed, draws: int) -> dict[str, Draws]:
     """B-cubed F1 of weighted mean precision and recall, a data set at a time, then their mean."""
     by_field: dict[str, Draws] = {}
     for field, rows in outcome.items.groupby("field", sort=True):
@@ -85,7 +83,7 @@ def _blocks(outcome: Outcome, seed: int, draws: int) -> dict[str, Draws]:
     }
 
 
-def _rows(outcome: Outcome, seed: int, draws: int) -> dict[str, Draws]:
+def _rows(outcome: Outcome, seed: Seed, draws: int) -> dict[str, Draws]:
     """Metrics of test rows; a few-shot setting is the mean over its iterations on the same rows."""
     groups = {
         str(setting): [part for _, part in rows.groupby("iteration", sort=True)]
@@ -99,7 +97,7 @@ def _rows(outcome: Outcome, seed: int, draws: int) -> dict[str, Draws]:
     return out
 
 
-Measure = Callable[[pd.DataFrame, int, int], Draws]
+Measure = Callable[[pd.DataFrame, Seed, int], Draws]
 
 
 def _measure(metric: str, outcome: Outcome) -> Measure:
@@ -108,7 +106,7 @@ def _measure(metric: str, outcome: Outcome) -> Measure:
     classes = outcome.notes.get("classes")
     count = classes if isinstance(classes, int) else 0
 
-    def class_draws(rows: pd.DataFrame, seed: int, draws: int) -> Draws:
+    def class_draws(rows: pd.DataFrame, seed: Seed, draws: int) -> Draws:
         truth, predicted = (_one_hot(rows[name], count) for name in ("truth", "prediction"))
         width = max(truth.shape[1], predicted.shape[1])
         truth, predicted = _widened(truth, width), _widened(predicted, width)
@@ -125,7 +123,7 @@ def _measure(metric: str, outcome: Outcome) -> Measure:
     return class_draws
 
 
-def _tau_draws(rows: pd.DataFrame, seed: int, draws: int) -> Draws:
+def _tau_draws(rows: pd.DataFrame, seed: Seed, draws: int) -> Draws:
     truth = rows["truth"].to_numpy(np.float64)
     predicted = rows["prediction"].to_numpy(np.float64)
     values = []

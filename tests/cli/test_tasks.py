@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scirepeval_harness.cli.tasks import app
-from scirepeval_harness.errors import SpecError, UnknownNameError, UsageError
+from scirepeval_harness.errors import CoverageError, SpecError, UnknownNameError, UsageError
 
 OWN = """
 name = "own-task"
@@ -165,3 +165,33 @@ def test_the_commands_import_no_heavy_library() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_check_counts_leaks_and_labels_of_packaged_data() -> None:
+    result = run("check", "sample-pools", "--json")
+    record = json.loads(result.output)
+    found = {finding["name"]: finding["count"] for finding in record["findings"]}
+    assert found["queries without a relevant candidate"] == 0
+    queries = next(s["counts"] for s in record["distribution"] if s["name"] == "queries")
+    assert sum(queries.values()) == 48
+
+
+def test_check_counts_what_is_missing_before_it_refuses(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    local = '[local]\ndocuments = "meta.jsonl"\nlabels = "."\n'
+    (tmp_path / "tasks" / "own.toml").write_text(OWN + local)
+    rows_of = [
+        {"doc_id": 1, "title": "One", "abstract": None},
+        {"doc_id": 2, "title": "", "abstract": None},
+        {"doc_id": 3, "title": "Three", "abstract": "Text"},
+    ]
+    grades = [{"query_id": 1, "cand_id": cand, "score": 1} for cand in (2, 3, 4)]
+    for name, lines in (("meta.jsonl", rows_of), ("test_qrel.jsonl", grades)):
+        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = run(
+        "check", "own-task", "--tasks-dir", str(tmp_path / "tasks"), "--data", str(tmp_path)
+    )
+    assert isinstance(result.exception, CoverageError)
+    lines = [line.split() for line in result.output.splitlines()]
+    assert ["documents", "without", "text", "1", "4"] in lines
+    assert ["ids", "without", "a", "document", "1", "4", "2,", "4"] in lines

@@ -7,7 +7,8 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from scirepeval_harness.evaluators.base import Outcome, Score
-from scirepeval_harness.statistics.bootstrap import bootstrap, interval, weights
+from scirepeval_harness.statistics.bootstrap import bootstrap, weights
+from scirepeval_harness.statistics.interval import interval
 
 
 def queries(values: list[float]) -> Outcome:
@@ -51,7 +52,7 @@ def test_macro_f1_of_each_draw_equals_scikit_learn_on_the_resampled_rows() -> No
     )  # fmt: skip
     outcome = Outcome((Score("f1_macro", 0.0),), "classes", items, {"classes": 4})
     drawn = bootstrap(outcome, seed=9, draws=20)["f1_macro"]
-    counts = np.concatenate(list(weights(30, 20, 9))).astype(int)
+    counts = np.concatenate(list(weights(30, 20, (9, 0)))).astype(int)
     for value, count in zip(drawn, counts, strict=True):
         rows = np.repeat(np.arange(30), count)
         assert value == pytest.approx(100 * f1_score(truth[rows], predicted[rows], average="macro"))
@@ -79,3 +80,12 @@ def test_tau_draws_surround_the_tau_of_the_rows() -> None:
     outcome = Outcome((Score("kendalltau", 0.0),), "values", items)
     low, high = interval(bootstrap(outcome, seed=1, draws=300)["kendalltau"])
     assert low < 100 * stats.kendalltau(truth, predicted).statistic < high
+
+
+def test_tasks_are_resampled_independently_and_models_alike() -> None:
+    outcome = queries(np.random.default_rng(2).uniform(size=50).tolist())
+    first, again, other = (
+        bootstrap(outcome, seed=42, stream=name)["map"] for name in ("cite", "cite", "read")
+    )
+    assert np.array_equal(first, again)
+    assert abs(np.corrcoef(first, other)[0, 1]) < 0.12

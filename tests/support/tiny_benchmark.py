@@ -5,6 +5,7 @@ Texts are random words, so scores mean nothing; what is tested is the way from t
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -126,5 +127,27 @@ def _label(task: TaskSpec, number: int, dice: random.Random) -> object:
     if task.format is Format.REGRESSION:
         return dice.random() * 5
     if task.multi_label:
-        return [int(number % 3 == c or dice.random() < 0.2) for c in range(3)]
+        return [int(number % 3 == c or dice.random() < 0.2) for c in range(2)]
     return number % 2 if task.metrics == ("f1",) else f"class {number % 4}"
+
+
+def build_mdcr(folder: Path) -> None:
+    """Write MDCR's two files with two queries in each of the 19 fields."""
+    task = load_registry().task("mdcr")
+    dice = random.Random("mdcr")
+    sources = ("bm25", "scincl", "specter", "graph", "most_cited", "random", "true")
+    fields: dict[str, dict[str, dict[str, list[str]]]] = {}
+    for number, name in enumerate(task.expected_fields):
+        fields[name] = {
+            str(query): {
+                source: [str(dice.randrange(40, PAPERS)) for _ in range(2)] for source in sources
+            }
+            for query in (2 * number, 2 * number + 1)
+        }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mdcr_test.json").write_text(json.dumps(fields))
+    lines = [
+        json.dumps({"paper_id": n, "title": row["title"], "abstract": row["abstract"]})
+        for n, row in ((number, paper(number)) for number in range(PAPERS))
+    ]
+    (folder / "mdcr_test_data.jsonl").write_text("\n".join(lines) + "\n")
