@@ -129,7 +129,7 @@ def fit_multilabel(
                 training,
                 CLASSIFIER_GRID,
                 held_out,
-                fitted.all(0),
+                np.asarray(fitted.all(0)),
                 score,
                 _binomial_error(truth.shape[1]),
             )
@@ -194,13 +194,13 @@ def _decisions(x_test: Floats, weights: Tensor) -> NDArray[np.float64]:
 def _decide(decisions: NDArray[np.float64]) -> NDArray[np.int64]:
     """Codes of decision values (classes, ...) -> (...); one line of values tells two classes."""
     if len(decisions) == 1:
-        return (decisions[0] > 0).astype(np.int64)
-    return np.asarray(decisions.argmax(0))
+        return np.asarray(decisions[0] > 0, dtype=np.int64)
+    return np.asarray(decisions.argmax(0), dtype=np.int64)
 
 
 def _one_vs_rest(codes: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
     if classes == 2:
-        return (codes == 1)[None]
+        return np.asarray(codes == 1)[None]
     return np.asarray(codes == np.arange(classes)[:, None])
 
 
@@ -244,7 +244,7 @@ def _r_squared(truth: NDArray[np.float64], found: NDArray[np.float64]) -> NDArra
     total = float(np.square(truth - truth.mean()).sum())
     if total == 0.0:
         return np.where(rest == 0.0, 1.0, 0.0)
-    return 1.0 - rest / total
+    return np.asarray(1.0 - rest / total)
 
 
 def _binomial_error(count: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:

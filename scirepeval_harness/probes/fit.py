@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.probes.types import Kind, Probe, ProbeFit
+from scirepeval_harness.choices import Probe
+from scirepeval_harness.probes.types import Kind, ProbeFit
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.generic]

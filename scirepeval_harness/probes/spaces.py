@@ -6,9 +6,11 @@ For each problem of a group, with its own ``rho``:
 
 One eigendecomposition serves every ``rho``, so classes, values of C and folds that share rows share
 it. Where a group has more rows than dimensions it is that of X^T X, and a solution costs two
-products with X; else that of X X^T, and X is not needed at all. Tensors have shape (groups, problems,
-rows): the products of a few problems with many rows are several times as fast that way round as
-with the rows first. X holds liblinear's constant feature of one: its intercept is regularised.
+products with X; else that of X X^T, and X is not needed at all.
+
+Tensors have shape (groups, problems, rows): on processors the products of a few problems with many
+rows are several times as fast that way round as with the rows first. X holds liblinear's constant
+feature of one: its intercept is regularised.
 """
 
 from __future__ import annotations

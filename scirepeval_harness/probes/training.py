@@ -98,7 +98,7 @@ class Part:
         else:
             space = self.factored
         found = []
-        for columns in open_.split(max(1, BLOCK_NUMBERS // len(self.index))):
+        for columns in torch.split(open_, max(1, BLOCK_NUMBERS // len(self.index))):
             few = admm.State(
                 state.split[:, columns],
                 state.scaled[:, columns],
@@ -122,7 +122,8 @@ def on_device(vectors: NDArray[np.floating[Any]], device: str | None) -> Tensor:
     """Vectors (rows, d) in float32 with the constant feature (rows, d + 1).
 
     Args:
-        device: as torch names it; None for the processor.
+        device: as torch names it; None for the processor, which also serves for a device without
+            float64.
 
     Raises:
         ProbeError: torch is not installed.
@@ -135,7 +136,9 @@ def on_device(vectors: NDArray[np.floating[Any]], device: str | None) -> Tensor:
             fix="pip install 'scirepeval-harness[models]', or use --probe reference",
         ) from error
     rows = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
-    return with_constant(rows.to(device) if device else rows)
+    if device and _has_float64(device):
+        rows = rows.to(device)
+    return with_constant(rows)
 
 
 def torch_like(numbers: NDArray[np.floating[Any]], rows: Tensor) -> Tensor:
@@ -143,6 +146,17 @@ def torch_like(numbers: NDArray[np.floating[Any]], rows: Tensor) -> Tensor:
     import torch
 
     return torch.from_numpy(numbers).to(rows)
+
+
+def _has_float64(device: str) -> bool:
+    """Whether a device computes in float64, which the factors need; some graphics chips do not."""
+    import torch
+
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except TypeError:
+        return False
+    return True
 
 
 def _tall(rows: Tensor) -> bool:
