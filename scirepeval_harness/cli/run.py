@@ -57,7 +57,10 @@ def run_command(
         int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
     ] = None,
     probe: Annotated[
-        Probe, typer.Option(help="reference: scikit-learn, as the protocol says.")
+        Probe,
+        typer.Option(
+            help="reference: scikit-learn, as the protocol says; fast: the same fits in torch."
+        ),
     ] = "reference",
     width: Annotated[
         Width, typer.Option(help="float16 rounds vectors as the published code did.")

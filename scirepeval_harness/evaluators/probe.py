@@ -32,6 +32,7 @@ def evaluate_probe(
     *,
     probe: Probe,
     seed: int,
+    device: str | None = None,
 ) -> Outcome:
     """Fits the protocol's probe on the train rows and scores the test rows.
 
@@ -39,8 +40,9 @@ def evaluate_probe(
     setting is the mean over its iterations of scores rounded to two decimals, as published.
 
     Args:
-        probe: ``reference``: scikit-learn's estimators.
+        probe: ``reference``: scikit-learn's estimators; ``fast``: the same problems, in torch.
         seed: of the estimators and the few-shot draws; the protocol's is 42.
+        device: where the fast probe computes; None for the processor.
 
     Raises:
         ProbeError: labels on which the probe cannot be fitted or scored; names the task.
@@ -72,6 +74,8 @@ def evaluate_probe(
                 x_test,
                 grid=grid,
                 seed=seed,
+                probe=probe,
+                device=device,
             )
             values: dict[str, list[float]] = {metric: [] for metric in task.metrics}
             tally = _Tally()

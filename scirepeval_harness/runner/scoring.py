@@ -71,10 +71,14 @@ def score_vectors(
 
     match data:
         case LabelledSet():
+            from scirepeval_harness.encoders.devices import choose_devices
             from scirepeval_harness.evaluators.probe import evaluate_probe
 
             table = read_as(vectors, options.width)
-            return evaluate_probe(task, data, table, probe=options.probe, seed=options.seed)
+            device = choose_devices(options.device)[0] if options.probe == "fast" else None
+            return evaluate_probe(
+                task, data, table, probe=options.probe, seed=options.seed, device=device
+            )
         case ReviewerSet():
             from scirepeval_harness.evaluators.reviewer_matching import evaluate_reviewer_matching
 
