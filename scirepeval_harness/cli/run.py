@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scirepeval_harness.choices import Probe, Width
+from scirepeval_harness.choices import Engine, Probe, Width
 from scirepeval_harness.cli.options import DataDir, Offline, TasksDir
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.roles import Format
@@ -52,6 +52,17 @@ def run_command(
         str | None, typer.Option(help="float32, bfloat16 or float16. Default: by the hardware.")
     ] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="Padded tokens a batch.")] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="local, or ray: encode and fit probes on a Ray cluster.")
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="auto or HOST:6379. Default: RAY_ADDRESS, else Ray on this machine."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Models in the cluster. Default: one a GPU, else one a machine."),
+    ] = None,
     pooling: Annotated[Pooling | None, typer.Option(help="For models not registered.")] = None,
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
@@ -104,6 +115,10 @@ def run_command(
 
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other", fix="Give one of them")
+    if engine == "local" and (ray_address or workers):
+        raise UsageError(
+            "--ray-address and --workers belong to --engine ray", fix="Add --engine ray"
+        )
     registry = load_registry(tasks_dir or ())
     bundled = set(load_registry().suites)
     own = [name for name in registry.suites if name not in bundled]
@@ -130,6 +145,9 @@ def run_command(
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,
+        engine=engine,
+        ray_address=ray_address,
+        workers=workers,
         existing="resume" if resume else "overwrite" if overwrite else "refuse",
     )
     if only_plan:
@@ -144,6 +162,8 @@ def run_command(
         "device": device,
         "dtype": dtype,
         "batch_tokens": batch_tokens,
+        "engine": engine,
+        "workers": workers,
         "offline": offline,
         **options.scoring(),
     }

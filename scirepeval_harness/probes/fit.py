@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,24 @@ from scirepeval_harness.probes.types import Kind, ProbeFit
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.generic]
+
+
+class FitSamples(Protocol):
+    """Fits a probe on sets of training rows, as :func:`fit_samples` does, here or elsewhere."""
+
+    def __call__(
+        self,
+        kind: Kind,
+        x_train: Floats,
+        y_train: Labels,
+        samples: Sequence[NDArray[np.int64]],
+        x_test: Floats,
+        *,
+        grid: bool,
+        seed: int,
+        probe: Probe = "reference",
+        device: str | None = None,
+    ) -> Iterator[ProbeFit]: ...
 
 
 def fit_samples(

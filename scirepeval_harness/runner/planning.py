@@ -17,6 +17,7 @@ from scirepeval_harness.encoding.rates import related_rate
 from scirepeval_harness.encoding.store import EmbeddingStore, space_key
 from scirepeval_harness.errors import HarnessError
 from scirepeval_harness.roles import Role
+from scirepeval_harness.runner.engines import LocalEngine
 from scirepeval_harness.runner.loading import TaskLoader
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.runner.requests import Request, requests_of
@@ -83,7 +84,9 @@ def dry_run(
         HarnessError: a model that cannot be built.
     """
     store = EmbeddingStore(options.cache) if options.cache is not None else None
-    return plan_run(build_models(models, options), selection, task_loader(options), store)
+    return plan_run(
+        build_models(models, options, LocalEngine()), selection, task_loader(options), store
+    )
 
 
 def _add(state: _Model, request: Request, ledger: Ledger, store: EmbeddingStore | None) -> None:

@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 
 from scirepeval_harness.data.load import DataOptions, load_task
 from scirepeval_harness.encoders.base import Model
-from scirepeval_harness.encoders.build import EncodeOptions, build_model
+from scirepeval_harness.encoders.build import EncodeOptions
 from scirepeval_harness.encoding.store import EmbeddingStore
+from scirepeval_harness.runner.engines import Engine
 from scirepeval_harness.runner.loading import TaskLoader
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.specs.model import ModelSpec
@@ -48,7 +49,9 @@ def open_store(options: RunOptions) -> Iterator[EmbeddingStore]:
         yield store
 
 
-def build_models(models: Sequence[ModelSpec], options: RunOptions) -> list[tuple[ModelSpec, Model]]:
+def build_models(
+    models: Sequence[ModelSpec], options: RunOptions, engine: Engine
+) -> list[tuple[ModelSpec, Model]]:
     """The models, none with its weights yet.
 
     Raises:
@@ -60,4 +63,4 @@ def build_models(models: Sequence[ModelSpec], options: RunOptions) -> list[tuple
         batch_tokens=options.batch_tokens,
         offline=options.offline,
     )
-    return [(spec, build_model(spec, chosen)) for spec in models]
+    return [(spec, engine.build(spec, chosen)) for spec in models]

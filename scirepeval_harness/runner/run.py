@@ -28,6 +28,7 @@ from scirepeval_harness.records.schema import (
 )
 from scirepeval_harness.records.signature import run_signature
 from scirepeval_harness.records.write import write_run, write_task
+from scirepeval_harness.runner.engines import Engine, open_engine
 from scirepeval_harness.runner.loading import TaskLoader
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.runner.planning import plan_run
@@ -50,6 +51,7 @@ class _Job:
     created: datetime
     clock: float
     environment: Environment
+    engine: Engine
 
 
 @dataclass
@@ -76,27 +78,30 @@ def run(
 
     Raises:
         UsageError: no such data folder, two models of one name, or results that are already there.
-        HarnessError: a model that cannot be built (see :func:`~.encoders.build.build_model`).
+        HarnessError: an engine that is not there (see :func:`~.engines.open_engine`), or a model
+            that cannot be built (see :func:`~.encoders.build.build_model`).
     """
     if options.data is not None and not options.data.is_dir():
         raise UsageError("no such folder", where=str(options.data), fix="Check --data")
     folders = _folders(models, options)
     loader = task_loader(options)
     environment = describe_environment(Path(scirepeval_harness.__file__).parent)
-    with open_store(options) as store:
-        built = deque(build_models(models, options))
+    with open_engine(options) as engine, open_store(options) as store:
         try:
+            built = deque(build_models(models, options, engine))
             plans = plan_run(built, selection, loader, store)
         except KeyboardInterrupt:
             say("interrupted before the first task")
             return ()
+        if options.engine != "local":
+            say(str(engine))
         for plan in plans:
             say(summary(plan))
         for folder in folders:
             clock, created = time.perf_counter(), datetime.now(UTC)
             # Taken out of the list, so that a model's weights go before the next one's come.
             spec, model = built.popleft()
-            job = _Job(spec, folder, options, arguments, created, clock, environment)
+            job = _Job(spec, folder, options, arguments, created, clock, environment, engine)
             if _run_model(job, model, selection, loader, store):
                 break
     return tuple(folder for folder in folders if (folder / RUN_FILE).is_file())
@@ -172,7 +177,10 @@ def _run_task(
         draft = describe(suite, task, loaded, model_record(job.spec, model, task), options)
         record = _finished(job, draft, draft.signature)
         if record is None:
-            scored = score_task(draft, task, loaded, model, store, options, progress_bar, phases)
+            scored = score_task(
+                draft, task, loaded, model, store, options, progress_bar, phases,
+                job.engine.fit_samples,
+            )  # fmt: skip
             record = scored.record
             state.encoded += scored.encoded
             state.cached += scored.cached
