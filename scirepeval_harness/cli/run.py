@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scirepeval_harness.choices import Probe, Width
+from scirepeval_harness.choices import Engine, Probe, Width
 from scirepeval_harness.cli.options import DataDir, Offline, TasksDir
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.roles import Format
@@ -17,7 +17,7 @@ from scirepeval_harness.specs.model import Pooling
 from scirepeval_harness.specs.task import S2AND_METRIC
 
 if TYPE_CHECKING:
-    from scirepeval_harness.runner.run import Selection
+    from scirepeval_harness.runner.resources import Selection
 
 DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
 DEFAULT_SUITE = "sample"
@@ -53,12 +53,26 @@ def run_command(
         str | None, typer.Option(help="float32, bfloat16 or float16. Default: by the hardware.")
     ] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="Padded tokens a batch.")] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="local, or ray: encode and fit probes on a Ray cluster.")
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="auto or HOST:6379. Default: RAY_ADDRESS, else Ray on this machine."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Models in the cluster. Default: one a GPU, else one a machine."),
+    ] = None,
     pooling: Annotated[Pooling | None, typer.Option(help="For models not registered.")] = None,
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
     ] = None,
     probe: Annotated[
-        Probe, typer.Option(help="reference: scikit-learn, as the protocol says.")
+        Probe,
+        typer.Option(
+            help="reference: scikit-learn, as the protocol says; fast: the same fits in torch."
+        ),
     ] = "reference",
     width: Annotated[
         Width, typer.Option(help="float16 rounds vectors as the published code did.")
@@ -82,6 +96,9 @@ def run_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results in --output.")
     ] = False,
+    only_plan: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be encoded, and stop there.")
+    ] = False,
 ) -> None:
     """Evaluate models and print the leaderboard.
 
@@ -89,14 +106,20 @@ def run_command(
     --model alone: SciRepEval and MDCR.
     """
     from scirepeval_harness.cli.finish import show_results
+    from scirepeval_harness.cli.plan import show_plan
     from scirepeval_harness.paths import cache_dir
     from scirepeval_harness.records.read import load_results
+    from scirepeval_harness.runner.planning import dry_run
     from scirepeval_harness.runner.run import run
     from scirepeval_harness.specs.models import load_models, resolve_model
     from scirepeval_harness.specs.registry import load_registry
 
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other", fix="Give one of them")
+    if engine == "local" and (ray_address or workers):
+        raise UsageError(
+            "--ray-address and --workers belong to --engine ray", fix="Add --engine ray"
+        )
     registry = load_registry(tasks_dir or ())
     bundled = set(load_registry().suites)
     own = [name for name in registry.suites if name not in bundled]
@@ -123,8 +146,14 @@ def run_command(
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,
+        engine=engine,
+        ray_address=ray_address,
+        workers=workers,
         existing="resume" if resume else "overwrite" if overwrite else "refuse",
     )
+    if only_plan:
+        show_plan(dry_run(specs, selection, options))
+        return
     arguments = {
         "models": list(model or DEFAULT_MODELS),
         "suites": suites,
@@ -134,6 +163,8 @@ def run_command(
         "device": device,
         "dtype": dtype,
         "batch_tokens": batch_tokens,
+        "engine": engine,
+        "workers": workers,
         "offline": offline,
         **options.scoring(),
     }
