@@ -1,0 +1,306 @@
+"""The tables of a report, as text that every form of it shows alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from scirepeval_harness.comparison import render
+from scirepeval_harness.comparison.records import Comparison
+from scirepeval_harness.comparison.render import number, range_text, shown
+from scirepeval_harness.leaderboard.aggregate import Cell
+from scirepeval_harness.leaderboard.render import DIGITS, columns_of
+from scirepeval_harness.leaderboard.rows import Row
+from scirepeval_harness.report.content import Report, Score, ScoreLine
+
+SYNTHETIC = "Synthetic data: these scores say nothing about real papers."
+NONE = "-"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A cell. ``sort`` orders it among numbers, ``small`` is its interval, ``part`` says how much
+    of a mean is there, ``tone`` is ``better`` or ``worse``."""
+
+    text: str
+    sort: float | None = None
+    best: bool = False
+    small: str = ""
+    part: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a header, the first ``left`` columns of which are text."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Field, ...], ...]
+    left: int = 1
+    scores: bool = True
+    """Whether it shows scores, so that synthetic data must be marked on it."""
+
+
+def leaderboard(report: Report, *, intervals: bool) -> Table:
+    """The leaderboard in the form of the model card."""
+    columns = columns_of(report.suites)
+    best = {name: _best_cell(row.cells.get(name) for row in report.rows) for name in columns}
+    rows = [
+        (
+            Field(row_title(row)),
+            *(_cell(row.cells.get(name), DIGITS, best[name], intervals) for name in columns),
+        )
+        for row in report.rows
+    ]
+    return Table("Leaderboard", ("Model", *map(shown, columns)), tuple(rows))
+
+
+def row_title(row: Row) -> str:
+    """The row's name; a published one is marked."""
+    return f"{shown(row.title)} (published)" if row.published else shown(row.title)
+
+
+def row_notes(report: Report) -> list[str]:
+    """Footnotes of the leaderboard."""
+    notes = []
+    if any(cell.partial and cell.have for row in report.rows for cell in row.cells.values()):
+        notes.append("(x of y): the mean of the x numbers that are there, of y; not comparable.")
+    for row in report.rows:
+        notes += [f"{row_title(row)}: {render.one_line(note)}" for note in row.notes]
+    for system in report.systems:
+        name = f"{shown(system.title)} (published)"
+        notes += [f"{name}: {render.one_line(note)}" for note in system.notes]
+    return notes
+
+
+def formats(report: Report) -> Table:
+    """Means by format with intervals, one column a result."""
+    rows = []
+    for line in report.formats:
+        best = _best_cell(line.cells)
+        rows.append((Field(line.name), *(_cell(cell, 2, best, True) for cell in line.cells)))
+    return Table("Means by format", ("Format", *map(shown, report.results)), tuple(rows))
+
+
+def tasks(report: Report) -> Table:
+    """Every score of every task, one column a system."""
+    return _scores("Scores by task", report, [e for e in report.scores if e.field is None])
+
+
+def fields(report: Report) -> Table | None:
+    """Scores of the parts of tasks, such as MDCR's fields of study; None where there are none."""
+    lines = [line for line in report.scores if line.field is not None]
+    return _scores("Scores by field of study", report, lines) if lines else None
+
+
+def _scores(caption: str, report: Report, lines: Sequence[ScoreLine]) -> Table:
+    used = [
+        number
+        for number, system in enumerate(report.systems)
+        if not system.published or any(line.scores[number] for line in lines)
+    ]
+    names = (report.systems[number] for number in used)
+    rows = []
+    for line in lines:
+        scores = [line.scores[number] for number in used]
+        rounded = [round(score.value, 2) for score in scores if score is not None]
+        best = max(rounded) if len(rounded) > 1 else None
+        rows.append(
+            (
+                Field(shown(line.title)),
+                Field(shown(line.key)),
+                Field(shown(line.group or NONE)),
+                Field(line.format),
+                *(_score(score, best) for score in scores),
+            )
+        )
+    titles = (f"{shown(s.title)} (published)" if s.published else shown(s.title) for s in names)
+    return Table(caption, ("Task", "Score", "Group", "Format", *titles), tuple(rows), left=4)
+
+
+def deltas(comparison: Comparison) -> Table:
+    """Every score of one system against the baseline."""
+    rows = []
+    for entry in comparison.tasks:
+        texts = render.score_row(entry)
+        sort = [None, None, entry.a, entry.b, entry.difference, entry.difference]
+        numbers = [*sort, entry.p_value, entry.p_holm, None]
+        tones = ["", "", "", "", entry.verdict, "", "", "", entry.verdict]
+        rows.append(_fields(texts, numbers, tones))
+    header = _named(render.SCORES_HEADER, comparison)
+    return Table(_against(comparison), header, tuple(rows), left=2)
+
+
+def delta_means(comparison: Comparison) -> Table:
+    """Means by format and the averages of one system against the baseline."""
+    rows = []
+    for entry in (*comparison.formats, *comparison.averages):
+        numbers = [None, entry.a, entry.b, entry.difference, entry.difference, entry.p_holm, None]
+        rows.append(_fields(render.mean_row(entry), numbers, [""] * len(numbers)))
+    header = _named(render.MEANS_HEADER, comparison)
+    return Table(f"Means: {_against(comparison)}", header, tuple(rows))
+
+
+def gaps(report: Report) -> Table | None:
+    """Tasks that failed or were scored in part; None where all are whole."""
+    if not report.gaps:
+        return None
+    rows = tuple(
+        _fields(
+            [
+                shown(gap.system),
+                shown(gap.task),
+                gap.status,
+                _of(gap.documents),
+                _of(gap.queries),
+                render.one_line(gap.reason)[:300] or NONE,
+            ]
+        )
+        for gap in report.gaps
+    )
+    header = ("Model", "Task", "Status", "Documents", "Queries", "Reason")
+    return Table("Not scored whole", header, rows, left=len(header), scores=False)
+
+
+def readings(report: Report) -> Table:
+    """How the protocol's open points were read."""
+    rows = tuple(
+        _fields(
+            [
+                shown(entry.suite),
+                entry.name.replace("_", " "),
+                entry.value.replace("_", " "),
+                "yes" if entry.default else "no",
+            ]
+        )
+        for entry in report.readings
+    )
+    header = ("Suite", "Open point", "Reading", "Default")
+    return Table("Readings of the protocol", header, rows, left=4, scores=False)
+
+
+def times(report: Report) -> Table:
+    """Seconds by phase, and documents per second."""
+    phases = list(dict.fromkeys(p for entry in report.executions for p in entry.seconds))
+    rows = []
+    for entry in report.executions:
+        rate = entry.documents_per_second
+        values = [entry.seconds.get(phase) for phase in phases]
+        rows.append(
+            (
+                Field(shown(entry.system)),
+                Field(shown(entry.created_at)),
+                Field(entry.status),
+                *(_seconds(value) for value in values),
+                _seconds(entry.total_seconds),
+                Field(str(entry.documents_encoded), entry.documents_encoded),
+                Field(str(entry.documents_cached), entry.documents_cached),
+                Field(NONE if rate is None else f"{rate:.1f}", rate),
+            )
+        )
+    header = (
+        *("Model", "Started", "Status"),
+        *(f"{shown(phase)} (s)" for phase in phases),
+        *("total (s)", "encoded", "from the store", "documents/s"),
+    )
+    return Table("Time", header, tuple(rows), left=3, scores=False)
+
+
+def signatures(report: Report) -> Table:
+    """The signature of every run and of every task's scores."""
+    rows = []
+    for entry in report.executions:
+        rows.append(_fields([shown(entry.system), "(all)", render.one_line(entry.signature)]))
+        for task, text in entry.task_signatures.items():
+            rows.append(_fields([shown(entry.system), shown(task), render.one_line(text)[:600]]))
+    header = ("Model", "Task", "Signature")
+    return Table("Signatures", header, tuple(rows), left=3, scores=False)
+
+
+def environments(report: Report) -> list[tuple[str, str]]:
+    """Which models ran where: names of models, and one line on machine, settings and packages."""
+    found: dict[str, list[str]] = {}
+    for entry in report.executions:
+        parts = [
+            f"scirepeval-harness {entry.harness_version}"
+            + (f", commit {entry.commit}" if entry.commit else ""),
+            "; ".join(f"{name}: {value}" for name, value in entry.hardware.items()),
+            "settings: " + ", ".join(f"{name} {value}" for name, value in entry.settings.items()),
+            "packages: " + ", ".join(f"{name} {value}" for name, value in entry.packages.items()),
+        ]
+        text = ". ".join(part for part in parts if part and not part.endswith(": "))
+        found.setdefault(render.one_line(text), []).append(shown(entry.system))
+    return [(", ".join(names), text) for text, names in found.items()]
+
+
+def commands(report: Report) -> list[str]:
+    """The command lines that made the results, each once."""
+    return list(dict.fromkeys(entry.command for entry in report.executions))
+
+
+def _against(comparison: Comparison) -> str:
+    return f"{shown(comparison.other)} against {shown(comparison.base)}"
+
+
+def _named(header: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
+    names = {
+        "A": shown(comparison.base),
+        "B": shown(comparison.other),
+        "B - A": "Difference",
+        "B is": "Verdict",
+    }
+    return tuple(names.get(name, name) for name in header)
+
+
+def _fields(
+    texts: Sequence[str],
+    numbers: Sequence[float | None] = (),
+    tones: Sequence[str] = (),
+) -> tuple[Field, ...]:
+    return tuple(
+        Field(
+            text,
+            numbers[place] if place < len(numbers) else None,
+            tone=tones[place] if place < len(tones) else "",
+        )
+        for place, text in enumerate(texts)
+    )
+
+
+def _cell(cell: Cell | None, digits: int, best: float | None, intervals: bool) -> Field:
+    if cell is None or cell.value is None:
+        return Field(NONE)
+    small = ""
+    if intervals and cell.interval is not None:
+        small = f"[{cell.interval[0]:.{digits}f}, {cell.interval[1]:.{digits}f}]"
+    text = f"{cell.value:.{digits}f}"
+    whole = not cell.partial
+    return Field(
+        text,
+        cell.value,
+        best=whole and best is not None and text == f"{best:.{digits}f}",
+        small=small,
+        part="" if whole else f"({cell.have} of {cell.need})",
+    )
+
+
+def _best_cell(cells: Iterable[Cell | None]) -> float | None:
+    """The best whole number of at least two."""
+    whole = [c.value for c in cells if c is not None and c.value is not None and not c.partial]
+    return max(whole) if len(whole) > 1 else None
+
+
+def _score(score: Score | None, best: float | None) -> Field:
+    if score is None:
+        return Field(NONE)
+    small = "" if score.interval is None else range_text(score.interval).replace("+", "")
+    return Field(number(score.value), score.value, round(score.value, 2) == best, small)
+
+
+def _seconds(value: float | None) -> Field:
+    return Field(NONE if value is None else f"{value:.1f}", value)
+
+
+def _of(pair: tuple[int, int] | None) -> str:
+    return NONE if pair is None else f"{pair[0]} of {pair[1]}"
