@@ -134,20 +134,28 @@ def _score_lines(
                 for scores in published
             ]
             systems = [*measured, *printed]
-            fields = {
-                key: field for scores in measured for key, (_, field) in scores.items()
-            }  # keys of published scores only are left out: nothing was measured beside them
+            # Keys of published scores only are left out: nothing was measured beside them.
+            fields = {key: field for scores in measured for key, (_, field) in scores.items()}
             for key, field in fields.items():
                 yield ScoreLine(
                     suite=suite.name,
                     task=name,
                     title=tasks[name].title,
                     format=tasks[name].format.value,
-                    group=suite.group_of(name),
+                    group=_column(suite, tasks[name], key),
                     key=key,
                     field=field,
                     scores=tuple(s[key][0] if key in s else None for s in systems),
                 )
+
+
+def _column(suite: SuiteSpec, task: TaskSpec, key: str) -> str | None:
+    """The column that a score of the task enters; None where it enters none."""
+    metric = key.partition("@")[0].partition("[")[0]
+    for column in suite.columns:
+        if task.name in column.tasks and column.metric in (None, metric):
+            return column.name
+    return None
 
 
 def _scores(result: Result, task: str) -> _Scores:
@@ -174,10 +182,13 @@ def _number_lines(
                 for result in results
             ]
             for metric in dict.fromkeys(metric for numbers in found for metric in numbers):
+                column = _column(suite, tasks[name], metric)
+                if column is None:
+                    continue
                 values = [numbers.get(metric) for numbers in found]
                 yield NumberLine(
                     title=tasks[name].title,
-                    group=suite.group_of(name),
+                    group=column,
                     metric=metric,
                     values=tuple(None if value is None else float(value) for value in values),
                 )

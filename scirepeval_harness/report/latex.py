@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from scirepeval_harness.leaderboard.render import caption
 from scirepeval_harness.report import tables
 from scirepeval_harness.report.content import Report
@@ -24,10 +26,6 @@ SPECIAL = {
     # After the end of a row these would be taken for its optional argument or star.
     "[": "{[}",
     "*": "{*}",
-    # Else two of them would run together into another character.
-    "`": "{`}",
-    "'": "{'}",
-    "-": "{-}",
 }
 HEAD = "% Needs \\usepackage{booktabs}; names beyond Latin letters need LuaLaTeX or XeLaTeX."
 
@@ -64,7 +62,9 @@ def leaderboard_latex(report: Report) -> str:
 def escape(text: str) -> str:
     """Text that LaTeX sets as it is, on one line."""
     shown = "".join(char if char.isprintable() else " " for char in text)
-    return "".join(SPECIAL.get(char, char) for char in shown)
+    escaped = "".join(SPECIAL.get(char, char) for char in shown)
+    # Two of these in a row would be set as one other character.
+    return re.sub(r"([-`',?!])(?=[-`',])", r"\1{}", escaped)
 
 
 def _text(field: Field) -> str:

@@ -11,7 +11,7 @@ from scirepeval_harness.comparison.render import number, range_text, shown
 from scirepeval_harness.leaderboard.aggregate import Cell
 from scirepeval_harness.leaderboard.render import DIGITS, columns_of
 from scirepeval_harness.leaderboard.rows import Row
-from scirepeval_harness.report.content import Report, Score, ScoreLine
+from scirepeval_harness.report.content import Report, Score, ScoreLine, System
 
 SYNTHETIC = "Synthetic data: these scores say nothing about real papers."
 NONE = "-"
@@ -66,12 +66,18 @@ def row_notes(report: Report) -> list[str]:
     notes = []
     if any(cell.partial and cell.have for row in report.rows for cell in row.cells.values()):
         notes.append("(x of y): the mean of the x numbers that are there, of y; not comparable.")
+    by_text: dict[str, list[str]] = {}
     for row in report.rows:
-        notes += [f"{row_title(row)}: {render.one_line(note)}" for note in row.notes]
+        for note in row.notes:
+            by_text.setdefault(render.one_line(note), []).append(row_title(row))
     for system in report.systems:
-        name = f"{shown(system.title)} (published)"
-        notes += [f"{name}: {render.one_line(note)}" for note in system.notes]
-    return notes
+        for note in system.notes:
+            by_text.setdefault(render.one_line(note), []).append(_system_title(system))
+    return [*notes, *(f"{', '.join(names)}: {text}" for text, names in by_text.items())]
+
+
+def _system_title(system: System) -> str:
+    return f"{shown(system.title)} (published)" if system.published else shown(system.title)
 
 
 def formats(report: Report) -> Table:
@@ -100,7 +106,6 @@ def _scores(caption: str, report: Report, lines: Sequence[ScoreLine]) -> Table:
         for number, system in enumerate(report.systems)
         if not system.published or any(line.scores[number] for line in lines)
     ]
-    names = (report.systems[number] for number in used)
     rows = []
     for line in lines:
         scores = [line.scores[number] for number in used]
@@ -115,7 +120,7 @@ def _scores(caption: str, report: Report, lines: Sequence[ScoreLine]) -> Table:
                 *(_score(score, best) for score in scores),
             )
         )
-    titles = (f"{shown(s.title)} (published)" if s.published else shown(s.title) for s in names)
+    titles = (_system_title(report.systems[number]) for number in used)
     return Table(caption, ("Task", "Score", "Group", "Format", *titles), tuple(rows), left=4)
 
 
@@ -190,7 +195,7 @@ def times(report: Report) -> Table:
         rows.append(
             (
                 Field(shown(entry.system)),
-                Field(shown(entry.created_at)),
+                Field(shown(entry.created_at.replace("T", " ").replace("+00:00", " UTC"))),
                 Field(entry.status),
                 *(_seconds(value) for value in values),
                 _seconds(entry.total_seconds),

@@ -35,8 +35,7 @@ def averages_plot(report: Report) -> style.Plot | None:
 
 def _draw(report: Report, columns: list[str]) -> Figure:
     counts = [sum(_shown(row, name) for row in report.rows) for name in columns]
-    heights = [count * ROW + HEAD for count in counts]
-    figure = style.new_figure(style.WIDTH, sum(heights))
+    figure = style.new_figure(style.WIDTH, sum(counts) * ROW + (len(counts) - 1) * HEAD)
     panels = figure.subplots(
         len(columns), 1, squeeze=False,
         gridspec_kw={"height_ratios": [count * ROW for count in counts], "hspace": _gap(counts)},

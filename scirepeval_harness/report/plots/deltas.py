@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.comparison.records import Comparison, Difference
-from scirepeval_harness.comparison.render import number
+from scirepeval_harness.comparison.render import number, shown
 from scirepeval_harness.report.plots import style
 
 if TYPE_CHECKING:
@@ -23,21 +23,22 @@ MARKS = {
     "same": ("o", style.MUTED),
     "unknown": ("o", style.MUTED),
 }
-ROW, HEAD = 0.25, 0.9
+ROW = 0.26
 
 
 def deltas_plot(comparison: Comparison, place: int, synthetic: bool) -> style.Plot | None:
     """The plot of the ``place``-th comparison, or None where nothing was compared."""
     if not comparison.tasks:
         return None
+    title = f"{shown(comparison.other)} minus {shown(comparison.base)}"
     against = f"{style.label(comparison.other)} minus {style.label(comparison.base)}"
     return style.make_plot(
-        f"deltas-{place}", against, TEXT, lambda: _draw(comparison, against, synthetic)
+        f"deltas-{place}", title, TEXT, lambda: _draw(comparison, against, synthetic)
     )
 
 
 def _draw(comparison: Comparison, title: str, synthetic: bool) -> Figure:
-    figure = style.new_figure(style.WIDTH, len(comparison.tasks) * ROW + HEAD)
+    figure = style.new_figure(style.WIDTH, len(comparison.tasks) * ROW)
     axes = figure.subplots()
     axes.axvline(0.0, color=style.INK, linewidth=1.0, zorder=1.5)
     for place, entry in enumerate(comparison.tasks):

@@ -19,7 +19,7 @@ TEXT = (
     "of the row's models, orange below; the stronger, the farther, up to {largest:.0f} points."
 )
 ALONE = "Each row is a number that enters the averages; the stronger the blue, the higher."
-ROW, COLUMN, HEAD = 0.27, 1.05, 1.3
+ROW, COLUMN = 0.28, 0.95
 STRONGEST = 0.6
 """Opacity of the strongest tint: text stays readable on it, on light and on dark ground."""
 
@@ -44,7 +44,7 @@ def _offsets(line: NumberLine) -> list[float | None]:
 
 def _draw(report: Report, lines: Sequence[NumberLine], largest: float) -> Figure:
     count = len(report.results)
-    figure = style.new_figure(count * COLUMN, len(lines) * ROW + HEAD)
+    figure = style.new_figure(count * COLUMN, len(lines) * ROW)
     axes = figure.subplots()
     for place, line in enumerate(lines):
         for column, (value, offset) in enumerate(zip(line.values, _offsets(line), strict=True)):

@@ -35,9 +35,9 @@ def inline_svg(plot: style.Plot) -> str:
     for element in root.iter():
         _rewrite(element, f"{plot.name}-")
     # The size on the page is that of the picture in points of 4/3 pixels, as matplotlib means it.
-    for side in ("width", "height"):
-        points = float(str(root.get(side)).removesuffix("pt"))
-        root.set(side, f"{points * 4 / 3:.0f}")
+    points = float(str(root.get("width")).removesuffix("pt"))
+    root.set("style", f"--natural: {points * 4 / 3:.0f}px")
+    del root.attrib["width"], root.attrib["height"]
     root.set("role", "img")
     root.set("aria-label", f"{plot.title}. {plot.text}")
     return ET.tostring(root, encoding="unicode")

@@ -16,7 +16,7 @@ TEXT = (
     "Documents encoded in a second of the encoding phase, which includes loading the model. "
     "Only runs on the same machine compare."
 )
-ROW, HEAD = 0.34, 0.5
+ROW = 0.34
 
 
 def speed_plot(report: Report) -> style.Plot | None:
@@ -34,7 +34,7 @@ def speed_plot(report: Report) -> style.Plot | None:
 
 
 def _draw(rates: list[tuple[str, float]]) -> Figure:
-    figure = style.new_figure(style.WIDTH, len(rates) * ROW + HEAD)
+    figure = style.new_figure(style.WIDTH, len(rates) * ROW)
     axes = figure.subplots()
     axes.barh(range(len(rates)), [rate for _, rate in rates], height=0.6, color=style.BETTER)
     for place, (_, rate) in enumerate(rates):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 INK, MUTED, LINE = "#1f2328", "#59636e", "#d1d9e0"
 BETTER, WORSE, BASE = "#0072b2", "#d55e00", "#008060"
 PAPER = "#ffffff"
-LONGEST = 30
+LONGEST = 34
 WIDTH = 6.6
 """Inches, without the names at the left."""
 SYNTHETIC = "synthetic data"

@@ -1,4 +1,10 @@
 "use strict";
+// Paper cannot be clicked: print what is folded, too.
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details")) {
+    folded.open = true;
+  }
+});
 // Tables are sorted by a click on a column's name: numbers first, what is missing last.
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
