@@ -124,9 +124,11 @@ def _entry(result: Result, registry: Registry) -> dict[str, Any]:
 
 
 def _line(entry: Mapping[str, Any]) -> list[str]:
+    from scirepeval_harness.comparison.render import shown
+
     return [
         entry["folder"],
-        entry["model"],
+        shown(entry["model"]),
         ", ".join(entry["suites"]) + (" (synthetic)" if entry["synthetic"] else ""),
         entry["status"],
         _averages(entry["averages"]),

@@ -7,8 +7,8 @@ import hashlib
 from importlib import resources
 
 from scirepeval_harness.comparison import render
+from scirepeval_harness.report import circumstances, tables
 from scirepeval_harness.report import markdown as texts
-from scirepeval_harness.report import tables
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.plots.draw import Plots
 from scirepeval_harness.report.plots.inline import inline_svg
@@ -42,6 +42,7 @@ def report_html(report: Report, plots: Plots) -> str:
     page = environment.get_template("report.html.j2").render(
         report=report,
         tables=tables,
+        circumstances=circumstances,
         texts=texts,
         render=render,
         plots=plots,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from scirepeval_harness.comparison import render
 from scirepeval_harness.leaderboard.render import caption, escape
-from scirepeval_harness.report import tables
+from scirepeval_harness.report import circumstances, tables
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.plots.draw import Plots
 from scirepeval_harness.report.plots.style import Plot
@@ -69,23 +69,26 @@ def _deltas(report: Report, plots: Plots) -> Iterator[list[list[str]]]:
 
 
 def _circumstances(report: Report, plots: Plots) -> list[list[str]]:
-    gaps = tables.gaps(report)
+    gaps = circumstances.gaps(report)
     warned = [f"- {escape(render.one_line(text)[:500])}" for text in report.warnings]
     return [
         ["## Coverage and warnings"],
         table_lines(gaps) if gaps else [WHOLE],
         warned or [NO_WARNINGS],
         ["## Readings of the protocol"],
-        table_lines(tables.readings(report)),
+        table_lines(circumstances.readings(report)),
         ["## What ran where, and how long"],
-        table_lines(tables.times(report)),
-        [f"- {escape(names)}: {escape(text)}" for names, text in tables.environments(report)],
+        table_lines(circumstances.times(report)),
+        [
+            f"- {escape(names)}: {escape(text)}"
+            for names, text in circumstances.environments(report)
+        ],
         _picture(plots.speed),
         ["## Reproduce"],
-        _fenced(tables.commands(report)),
+        _fenced(circumstances.commands(report)),
         ["## Signatures"],
         [SIGNATURES],
-        table_lines(tables.signatures(report)),
+        table_lines(circumstances.signatures(report)),
     ]
 
 
