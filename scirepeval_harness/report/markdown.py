@@ -70,6 +70,7 @@ def _deltas(report: Report, plots: Plots) -> Iterator[list[list[str]]]:
 
 def _circumstances(report: Report, plots: Plots) -> list[list[str]]:
     gaps = circumstances.gaps(report)
+    where = circumstances.environments(report)
     warned = [f"- {escape(render.one_line(text)[:500])}" for text in report.warnings]
     return [
         ["## Coverage and warnings"],
@@ -79,10 +80,7 @@ def _circumstances(report: Report, plots: Plots) -> list[list[str]]:
         table_lines(circumstances.readings(report)),
         ["## What ran where, and how long"],
         table_lines(circumstances.times(report)),
-        [
-            f"- {escape(names)}: {escape(text)}"
-            for names, text in circumstances.environments(report)
-        ],
+        [f"- {escape(names)}: {escape(text)}" for names, text in where],
         _picture(plots.speed),
         ["## Reproduce"],
         _fenced(circumstances.commands(report)),

@@ -66,7 +66,7 @@ def _panel(axes: Axes, report: Report, name: str) -> None:
         if cell.interval is not None:
             axes.plot(cell.interval, [place, place], color=colour, linewidth=1.8)
         axes.plot(
-            [value], [place], marker="D" if row.published else "o", markersize=6,
+            [value], [place], marker="D" if row.published else "o", markersize=6, linestyle="none",
             markerfacecolor=style.PAPER if hollow else colour, markeredgecolor=colour,
             markeredgewidth=1.4,
         )  # fmt: skip
