@@ -106,7 +106,11 @@ def csv_text(rows: Sequence[Row], suites: Sequence[SuiteSpec]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["model", "published", "synthetic", *(f"{n}{part}" for n in columns for part in CSV_PARTS)]
+        [
+            *("model", "published", "synthetic"),
+            *(f"{name}{part}" for name in columns for part in CSV_PARTS),
+            "notes",
+        ]
     )
     for row in rows:
         values: list[str] = []
@@ -117,7 +121,7 @@ def csv_text(rows: Sequence[Row], suites: Sequence[SuiteSpec]) -> str:
             values.append(f"{cell.have} of {cell.need}" if cell else "")
             values += map(repr, cell.interval) if cell and cell.interval else ("", "")
         marks = ["yes" if mark else "no" for mark in (row.published, synthetic)]
-        writer.writerow([_harmless(row.title), *marks, *values])
+        writer.writerow([_harmless(row.title), *marks, *values, _harmless("; ".join(row.notes))])
     return out.getvalue()
 
 

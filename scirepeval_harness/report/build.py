@@ -51,6 +51,7 @@ def build_report(
         StorageError: draws that cannot be read.
     """
     check_suites(suites)
+    suites = [_marked(suite, results) for suite in suites]
     titles = unique_titles(results)
     measured = [
         replace(measured_row(result, suites, tasks, intervals=True), title=title)
@@ -71,6 +72,14 @@ def build_report(
         warnings=tuple(_warnings(titles, results, tasks)),
         executions=tuple(of_run.execution(t, r) for t, r in zip(titles, results, strict=True)),
     )
+
+
+def _marked(suite: SuiteSpec, results: Sequence[Result]) -> SuiteSpec:
+    """The suite, marked as synthetic where any of its scores comes from made data."""
+    names = set(suite.task_names())
+    data = [r.data for result in results for name, r in result.tasks.items() if name in names]
+    made = any(own is not None and own.synthetic for own in data)
+    return suite.model_copy(update={"synthetic": suite.synthetic or made})
 
 
 def check_suites(suites: Sequence[SuiteSpec]) -> None:
@@ -162,8 +171,9 @@ def _scores(result: Result, task: str) -> _Scores:
     record = result.tasks.get(task)
     if record is None or record.status != "ok":
         return {}
+    partial = record.coverage is not None and not record.coverage.complete
     return {
-        score.key: (Score(score.value, score.interval, score.items), score.field)
+        score.key: (Score(score.value, score.interval, score.items, partial), score.field)
         for score in record.scores
     }
 

@@ -22,11 +22,13 @@ class System:
 
 @dataclass(frozen=True)
 class Score:
-    """One score x 100 with its 95% interval, where it has one."""
+    """One score x 100 with its 95% interval, where it has one. ``partial``: of a task that was
+    scored on a part of its documents or queries."""
 
     value: float
     interval: tuple[float, float] | None = None
     items: int = 0
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,12 @@ class Report:
     def synthetic(self) -> bool:
         """Whether any of the data is made, so that scores say nothing about real papers."""
         return any(suite.synthetic for suite in self.suites)
+
+    @property
+    def partly_covered(self) -> frozenset[str]:
+        """Results with a task that was scored on a part of its documents or queries, so that their
+        means are not those of others."""
+        return frozenset(gap.system for gap in self.gaps if gap.status == "ok")
 
     @property
     def name(self) -> str:

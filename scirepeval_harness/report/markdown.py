@@ -35,7 +35,7 @@ def report_markdown(report: Report, plots: Plots) -> str:
         *(block for part in _deltas(report, plots) for block in part),
         *_circumstances(report, plots),
     ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    return "\n\n".join("\n".join(block) for block in blocks if any(block)) + "\n"
 
 
 def _scores(report: Report, plots: Plots) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from scirepeval_harness.comparison import render
@@ -15,6 +15,7 @@ from scirepeval_harness.report.content import Report, Score, ScoreLine, System
 
 SYNTHETIC = "Synthetic data: these scores say nothing about real papers."
 NONE = "-"
+PARTIAL = " (partial)"
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,27 @@ class Table:
 
 def leaderboard(report: Report, *, intervals: bool) -> Table:
     """The leaderboard in the form of the model card."""
-    columns = columns_of(report.suites)
-    best = {name: _best_cell(row.cells.get(name) for row in report.rows) for name in columns}
+    columns, partly = columns_of(report.suites), report.partly_covered
+    covered = [row for row in report.rows if row.published or row.title not in partly]
+    best = {name: _best_cell(row.cells.get(name) for row in covered) for name in columns}
     rows = [
         (
-            Field(row_title(row)),
-            *(_cell(row.cells.get(name), DIGITS, best[name], intervals) for name in columns),
+            Field(row_title(row, partly)),
+            *(
+                _cell(row.cells.get(n), DIGITS, best[n] if row in covered else None, intervals)
+                for n in columns
+            ),
         )
         for row in report.rows
     ]
     return Table("Leaderboard", ("Model", *map(shown, columns)), tuple(rows))
 
 
-def row_title(row: Row) -> str:
-    """The row's name; a published one is marked."""
-    return f"{shown(row.title)} (published)" if row.published else shown(row.title)
+def row_title(row: Row, partly: Set[str] = frozenset()) -> str:
+    """The row's name; a published one is marked, and one that was scored on a part of its data."""
+    if row.published:
+        return f"{shown(row.title)} (published)"
+    return shown(row.title) + (PARTIAL if row.title in partly else "")
 
 
 def row_notes(report: Report) -> list[str]:
@@ -82,11 +89,15 @@ def _system_title(system: System) -> str:
 
 def formats(report: Report) -> Table:
     """Means by format with intervals, one column a result."""
+    partly = report.partly_covered
     rows = []
     for line in report.formats:
-        best = _best_cell(line.cells)
-        rows.append((Field(line.name), *(_cell(cell, 2, best, True) for cell in line.cells)))
-    return Table("Means by format", ("Format", *map(shown, report.results)), tuple(rows))
+        cells = list(zip(report.results, line.cells, strict=True))
+        best = _best_cell(cell for title, cell in cells if title not in partly)
+        own = (_cell(c, 2, None if title in partly else best, True) for title, c in cells)
+        rows.append((Field(line.name), *own))
+    titles = (shown(title) + (PARTIAL if title in partly else "") for title in report.results)
+    return Table("Means by format", ("Format", *titles), tuple(rows))
 
 
 def tasks(report: Report) -> Table:
@@ -109,7 +120,7 @@ def _scores(caption: str, report: Report, lines: Sequence[ScoreLine]) -> Table:
     rows = []
     for line in lines:
         scores = [line.scores[number] for number in used]
-        rounded = [round(score.value, 2) for score in scores if score is not None]
+        rounded = [round(s.value, 2) for s in scores if s is not None and not s.partial]
         best = max(rounded) if len(rounded) > 1 else None
         rows.append(
             (
@@ -204,4 +215,6 @@ def _score(score: Score | None, best: float | None) -> Field:
     if score is None:
         return Field(NONE)
     small = "" if score.interval is None else range_text(score.interval).replace("+", "")
-    return Field(number(score.value), score.value, round(score.value, 2) == best, small)
+    bold = not score.partial and round(score.value, 2) == best
+    part = PARTIAL.strip() if score.partial else ""
+    return Field(number(score.value), score.value, bold, small, part)

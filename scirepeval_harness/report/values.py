@@ -82,7 +82,12 @@ def _cell(cell: Cell) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, Any]:
-    return {"value": score.value, "interval": score.interval, "items": score.items}
+    return {
+        "value": score.value,
+        "interval": score.interval,
+        "items": score.items,
+        "partial": score.partial,
+    }
 
 
 def _execution(entry: Execution) -> dict[str, Any]:

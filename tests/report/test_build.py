@@ -133,6 +133,19 @@ def test_equal_titles_are_told_apart(made: Made) -> None:
     assert unique_titles([first, again]) == (f"{name} (1)", f"{name} (2)")
 
 
+def test_one_task_on_made_data_marks_the_suite(made: Made) -> None:
+    assert not made.report.synthetic
+    first = made.results[0]
+    record = first.tasks["related"]
+    assert record.data is not None
+    data = record.data.model_copy(update={"synthetic": True})
+    task = record.model_copy(update={"data": data})
+    own = replace(first, tasks={**first.tasks, "related": task})
+    report = build_report([own], [made.suite], made.tasks)
+    assert report.synthetic
+    assert report.suites[0].synthetic
+
+
 def test_suites_that_do_not_compare_are_refused() -> None:
     suite, _ = made_suite()
     other = suite.model_copy(update={"name": "other", "task_set": "v1"})

@@ -14,6 +14,7 @@ from scirepeval_harness.leaderboard.render import csv_text
 from scirepeval_harness.report.latex import escape, leaderboard_latex
 from scirepeval_harness.report.markdown import report_markdown
 from scirepeval_harness.report.plots.draw import draw_plots
+from scirepeval_harness.report.tables import formats, leaderboard, tasks
 from scirepeval_harness.report.values import report_json
 from tests.support.golden import HOSTILE, check_golden
 from tests.support.made_report import Made, made_report
@@ -37,6 +38,17 @@ def test_the_leaderboard_as_latex(made: Made) -> None:
 
 def test_the_leaderboard_as_csv(made: Made) -> None:
     check_golden(GOLDEN / "leaderboard.csv", csv_text(made.report.rows, made.report.suites))
+
+
+def test_what_is_partial_is_marked_and_never_the_best(made: Made) -> None:
+    board = leaderboard(made.report, intervals=False)
+    titles = [row[0].text for row in board.rows]
+    assert titles == ["Model A", "Model B (partial)", "Old Model (published)"]
+    assert not any(field.best for field in board.rows[1])
+    by_key = {(row[0].text, row[1].text): row for row in tasks(made.report).rows}
+    assert by_key["Search", "map"][5].part == "(partial)"
+    assert not any(field.best for field in by_key["Search", "map"])
+    assert formats(made.report).header == ("Format", "Model A", "Model B (partial)")
 
 
 def test_the_json_holds_every_number_at_full_precision(made: Made) -> None:

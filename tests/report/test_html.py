@@ -86,7 +86,11 @@ def test_tables_are_whole_and_hold_the_numbers(tmp_path: Path) -> None:
         assert {len(row) for row in table} == {len(table[0])}
     leaderboard = [[" ".join(cell.split()) for cell in row] for row in page.tables[0]]
     assert leaderboard[0] == ["Model", "In-Train", "Out-of-Train", "Average"]
-    assert [row[0] for row in leaderboard[1:]] == ["Model A", "Model B", "Old Model (published)"]
+    assert [row[0] for row in leaderboard[1:]] == [
+        "Model A",
+        "Model B (partial)",
+        "Old Model (published)",
+    ]
     assert leaderboard[1][2].startswith("50.0[")
     assert leaderboard[2][3].endswith("(3 of 4)")
     assert leaderboard[3] == ["Old Model (published)", "61.2", "-", "-"]

@@ -59,13 +59,14 @@ def made_suite(**update: object) -> tuple[SuiteSpec, dict[str, TaskSpec]]:
     return suite, {task.name: task for task in (related, search, lost)}
 
 
-def with_intervals(task: MadeTask) -> MadeTask:
-    """The task with the interval of its draws beside each score, as a run writes it."""
+def finished(task: MadeTask, data: dict[str, bool]) -> MadeTask:
+    """The task as a run writes it: the interval of its draws beside each score."""
     scores = tuple(
         score.model_copy(update={"interval": interval(task.draws[score.key])})
         for score in task.record.scores
     )
-    return task.with_record(scores=scores)
+    assert task.record.data is not None
+    return task.with_record(scores=scores, data=task.record.data.model_copy(update=data))
 
 
 def made_results(
@@ -73,6 +74,7 @@ def made_results(
 ) -> tuple[Result, ...]:
     """Two results on disk: the second is 1 point better and 2 worse, and lost a task."""
     related, search, lost = (tasks[name] for name in ("related", "search", "lost"))
+    made = {"synthetic": suite.synthetic}
     first = [queries(suite, task, START, titles[0]) for task in (related, search, lost)]
     half = CoverageRecord(documents_needed=40, documents_found=20)
     second = [
@@ -83,7 +85,7 @@ def made_results(
         ),
     ]
     return tuple(
-        _timed(load_result(write_result(folder, title, *map(with_intervals, own))), place)
+        _timed(load_result(write_result(folder, title, *(finished(o, made) for o in own))), place)
         for place, (title, own) in enumerate(zip(titles, (first, second), strict=True))
     )
 

@@ -58,8 +58,8 @@ def _row(axes: Axes, place: int, entry: Difference) -> None:
     if entry.interval is not None:
         axes.plot(entry.interval, [place, place], color=colour, linewidth=1.8)
     axes.plot(
-        [entry.difference], [place], marker=mark, markersize=6, linestyle="none", markeredgewidth=1.4,
-        markeredgecolor=colour,
+        [entry.difference], [place], marker=mark, markersize=6, linestyle="none",
+        markeredgewidth=1.4, markeredgecolor=colour,
         markerfacecolor=style.PAPER if entry.verdict == "unknown" else colour,
     )  # fmt: skip
     axes.annotate(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TITLE = "Tasks by models"
 TEXT = (
     "Each row is a number that enters the averages, each column a model. Blue is above the mean "
-    "of the row's models, orange below; the stronger, the farther, up to {largest:.0f} points."
+    "of the row's models, orange below; the stronger, the farther, up to {largest:.1f} points."
 )
 ALONE = "Each row is a number that enters the averages; the stronger the blue, the higher."
 ROW, COLUMN = 0.28, 0.95
