@@ -35,7 +35,9 @@ def test_one_module_imports_each_special_library(library: str) -> None:
         ("leaderboard", "runner|cli|encoders|data|evaluators"),
         ("statistics", "runner|records|leaderboard|comparison|cli"),
         ("comparison", "runner|cli|encoders|encoding|data|probes|ranking"),
-        ("runner", "leaderboard|comparison|cli"),
+        ("report", "runner|cli|encoders|encoding|evaluators|data|probes|ranking"),
+        ("comparison", "report"),
+        ("runner", "leaderboard|comparison|report|cli"),
     ],
 )
 def test_a_layer_does_not_import_what_stands_above(layer: str, above: str) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import typer
 
 from scirepeval_harness import __version__
-from scirepeval_harness.cli import cache, models, s2and, tasks
+from scirepeval_harness.cli import cache, models, runs, s2and, tasks
 from scirepeval_harness.cli.check import check_command
 from scirepeval_harness.cli.compare import compare_command
 from scirepeval_harness.cli.fetch import fetch_command
 from scirepeval_harness.cli.leaderboard import leaderboard_command
+from scirepeval_harness.cli.report import report_command
 from scirepeval_harness.cli.run import run_command
 from scirepeval_harness.errors import HarnessError
 
@@ -28,6 +29,8 @@ app.command("fetch")(fetch_command)
 app.command("leaderboard")(leaderboard_command)
 app.command("compare")(compare_command)
 app.command("check")(check_command)
+app.command("report")(report_command)
+app.add_typer(runs.app, name="runs")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
 app.add_typer(s2and.app, name="s2and")

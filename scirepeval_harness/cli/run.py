@@ -156,6 +156,9 @@ def run_command(
         return
     arguments = {
         "models": list(model or DEFAULT_MODELS),
+        "pooling": pooling,
+        "max_length": max_length,
+        "tasks_dirs": [str(path) for path in tasks_dir or ()],
         "suites": suites,
         "tasks": task or [],
         "formats": [str(name) for name in format or ()],

@@ -62,7 +62,7 @@ def summaries(
     own = {column.name for suite in suites for column in suite.columns if column.tasks}
     order = [column.name for suite in suites for column in suite.columns]
     averages.sort(key=lambda entry: order.index(entry.name))
-    formats = _means(_by_format(suites, tasks), tasks, common, draws) if suites else []
+    formats = _means(by_format(suites, tasks), tasks, common, draws) if suites else []
     return Summaries(
         formats=tuple(_corrected(formats)),
         groups=tuple(name for name in order if name in own),
@@ -71,7 +71,7 @@ def summaries(
     )
 
 
-def _by_format(suites: Sequence[SuiteSpec], tasks: Mapping[str, TaskSpec]) -> SuiteSpec:
+def by_format(suites: Sequence[SuiteSpec], tasks: Mapping[str, TaskSpec]) -> SuiteSpec:
     """A suite with a column a format, under the readings of the first suite."""
     members: dict[str, list[str]] = {}
     for name in dict.fromkeys(name for suite in suites for name in suite.task_names()):

@@ -102,10 +102,15 @@ def csv_text(rows: Sequence[Row], suites: Sequence[SuiteSpec]) -> str:
     """The same as CSV at full precision, with the counts of numbers and the ends of the
     interval in columns of their own."""
     columns = columns_of(suites)
+    synthetic = any(suite.synthetic for suite in suites)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["model", "published", *(f"{name}{part}" for name in columns for part in CSV_PARTS)]
+        [
+            *("model", "published", "synthetic"),
+            *(f"{name}{part}" for name in columns for part in CSV_PARTS),
+            "notes",
+        ]
     )
     for row in rows:
         values: list[str] = []
@@ -115,7 +120,8 @@ def csv_text(rows: Sequence[Row], suites: Sequence[SuiteSpec]) -> str:
             values.append(repr(cell.value) if cell and shown else "")
             values.append(f"{cell.have} of {cell.need}" if cell else "")
             values += map(repr, cell.interval) if cell and cell.interval else ("", "")
-        writer.writerow([_harmless(row.title), "yes" if row.published else "no", *values])
+        marks = ["yes" if mark else "no" for mark in (row.published, synthetic)]
+        writer.writerow([_harmless(row.title), *marks, *values, _harmless("; ".join(row.notes))])
     return out.getvalue()
 
 

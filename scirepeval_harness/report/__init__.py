@@ -1,0 +1,1 @@
+"""Reports of results: tables, plots, one page, and files for other programs."""
