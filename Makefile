@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test quick lint clean
+.PHONY: demo test quick gate baseline lint clean
 
 demo: $(INSTALLED)  ## install what is needed and run the embedded default
 	$(BIN)/python -m scirepeval_harness run
@@ -16,6 +16,13 @@ test: $(INSTALLED)  ## install what is needed, then lint, type-check and run eve
 
 quick: $(INSTALLED)  ## the tests to run all the time
 	$(BIN)/python -m pytest -m "not slow"
+
+gate: $(INSTALLED)  ## run the sample suite and hold it to the committed baseline
+	$(BIN)/python -m pytest tests/test_baselines.py
+
+baseline: $(INSTALLED)  ## make the committed baseline again, where a score is meant to move
+	$(BIN)/python -m scirepeval_harness run --suite sample --model tfidf --model bm25 \
+		--model minilm --dtype float32 --no-cache --output results/baselines/sample --overwrite
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

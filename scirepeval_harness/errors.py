@@ -58,6 +58,12 @@ class MissingExtraError(UsageError):
     """An optional dependency that the chosen feature needs."""
 
 
+class ExperimentError(HarnessError):
+    """Another program, run in an environment of its own, that failed or printed something else."""
+
+    exit_code = 3
+
+
 class StorageError(HarnessError):
     """A file that cannot be written or read back: full disk, damaged shard, bad permissions."""
 

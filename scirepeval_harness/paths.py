@@ -24,3 +24,9 @@ def cache_dir() -> Path:
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "scirepeval_harness"
+
+
+def s2and_dir() -> Path:
+    """Folder of S2AND's own environment: ``$SCIREPEVAL_HARNESS_S2AND``, else beside the vectors."""
+    chosen = os.environ.get("SCIREPEVAL_HARNESS_S2AND")
+    return Path(chosen).expanduser() if chosen else cache_dir() / "s2and"

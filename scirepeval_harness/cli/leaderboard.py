@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from scirepeval_harness.cli.options import TasksDir
+from scirepeval_harness.cli.readings import FewShot, Reviewers, S2and, suites_under
 from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
-from scirepeval_harness.specs.registry import Registry, load_registry
-from scirepeval_harness.specs.suite import SuiteSpec
-from scirepeval_harness.specs.task import AuthorReading, FewShotReading, ReviewerReading
-
-PUBLISHED_SUITES = ("scirepeval", "mdcr")
-
+from scirepeval_harness.specs.registry import load_registry
 
 Shape = Literal["table", "md", "csv"]
 
@@ -28,13 +23,9 @@ def leaderboard_command(
     published: Annotated[bool, typer.Option("--published", help="Add the published rows.")] = False,
     suite: Annotated[list[str] | None, typer.Option(help="Columns of these suites only.")] = None,
     tasks_dir: TasksDir = None,
-    few_shot: Annotated[
-        FewShotReading | None, typer.Option(help="Reading of few-shot tasks.")
-    ] = None,
-    s2and: Annotated[AuthorReading | None, typer.Option(help="Reading of S2AND.")] = None,
-    reviewers: Annotated[
-        ReviewerReading | None, typer.Option(help="Reading of reviewer matching.")
-    ] = None,
+    few_shot: FewShot = None,
+    s2and: S2and = None,
+    reviewers: Reviewers = None,
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Show the 95% bootstrap interval of each average.")
     ] = False,
@@ -53,12 +44,7 @@ def leaderboard_command(
     registry = load_registry(tasks_dir or ())
     loaded = load_results(results or ())
     names = suite or list(dict.fromkeys(name for result in loaded for name in result.run.suites))
-    readings = {
-        "few_shot": few_shot,
-        "author_disambiguation": s2and,
-        "reviewer_matching": reviewers,
-    }
-    suites = _read(registry, names or list(PUBLISHED_SUITES), readings)
+    suites = suites_under(registry, names, few_shot, s2and, reviewers)
     wanted = intervals or shape == "csv"
     rows = [measured_row(r, suites, registry.tasks, intervals=wanted) for r in loaded]
     if published:
@@ -81,15 +67,3 @@ def leaderboard_command(
         for row in rows:
             for note in row.notes:
                 typer.echo(f"{row.title}: {note}")
-
-
-def _read(
-    registry: Registry, names: list[str], readings: Mapping[str, str | None]
-) -> list[SuiteSpec]:
-    """The suites under the readings that the user chose."""
-    update = {name: value for name, value in readings.items() if value is not None}
-    suites = [registry.suite(name) for name in names]
-    return [
-        own.model_copy(update={"readings": own.readings.model_copy(update=update)})
-        for own in suites
-    ]

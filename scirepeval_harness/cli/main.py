@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from scirepeval_harness import __version__
-from scirepeval_harness.cli import models, runs, tasks
+from scirepeval_harness.cli import cache, models, runs, s2and, tasks
 from scirepeval_harness.cli.check import check_command
 from scirepeval_harness.cli.compare import compare_command
 from scirepeval_harness.cli.fetch import fetch_command
@@ -33,6 +33,8 @@ app.command("report")(report_command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
+app.add_typer(s2and.app, name="s2and")
+app.add_typer(cache.app, name="cache")
 
 
 def _version(wanted: bool) -> None:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scirepeval_harness.choices import Probe, Width
+from scirepeval_harness.choices import Engine, Probe, Width
 from scirepeval_harness.cli.options import DataDir, Offline, TasksDir
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.roles import Format
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.specs.model import Pooling
+from scirepeval_harness.specs.task import S2AND_METRIC
 
 if TYPE_CHECKING:
-    from scirepeval_harness.runner.run import Selection
+    from scirepeval_harness.runner.resources import Selection
 
 DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
 DEFAULT_SUITE = "sample"
@@ -52,12 +53,26 @@ def run_command(
         str | None, typer.Option(help="float32, bfloat16 or float16. Default: by the hardware.")
     ] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="Padded tokens a batch.")] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="local, or ray: encode and fit probes on a Ray cluster.")
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="auto or HOST:6379. Default: RAY_ADDRESS, else Ray on this machine."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Models in the cluster. Default: one a GPU, else one a machine."),
+    ] = None,
     pooling: Annotated[Pooling | None, typer.Option(help="For models not registered.")] = None,
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
     ] = None,
     probe: Annotated[
-        Probe, typer.Option(help="reference: scikit-learn, as the protocol says.")
+        Probe,
+        typer.Option(
+            help="reference: scikit-learn, as the protocol says; fast: the same fits in torch."
+        ),
     ] = "reference",
     width: Annotated[
         Width, typer.Option(help="float16 rounds vectors as the published code did.")
@@ -81,6 +96,9 @@ def run_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results in --output.")
     ] = False,
+    only_plan: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be encoded, and stop there.")
+    ] = False,
 ) -> None:
     """Evaluate models and print the leaderboard.
 
@@ -88,14 +106,20 @@ def run_command(
     --model alone: SciRepEval and MDCR.
     """
     from scirepeval_harness.cli.finish import show_results
+    from scirepeval_harness.cli.plan import show_plan
     from scirepeval_harness.paths import cache_dir
     from scirepeval_harness.records.read import load_results
+    from scirepeval_harness.runner.planning import dry_run
     from scirepeval_harness.runner.run import run
     from scirepeval_harness.specs.models import load_models, resolve_model
     from scirepeval_harness.specs.registry import load_registry
 
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other", fix="Give one of them")
+    if engine == "local" and (ray_address or workers):
+        raise UsageError(
+            "--ray-address and --workers belong to --engine ray", fix="Add --engine ray"
+        )
     registry = load_registry(tasks_dir or ())
     bundled = set(load_registry().suites)
     own = [name for name in registry.suites if name not in bundled]
@@ -122,8 +146,14 @@ def run_command(
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,
+        engine=engine,
+        ray_address=ray_address,
+        workers=workers,
         existing="resume" if resume else "overwrite" if overwrite else "refuse",
     )
+    if only_plan:
+        show_plan(dry_run(specs, selection, options))
+        return
     arguments = {
         "models": list(model or DEFAULT_MODELS),
         "pooling": pooling,
@@ -136,12 +166,14 @@ def run_command(
         "device": device,
         "dtype": dtype,
         "batch_tokens": batch_tokens,
+        "engine": engine,
+        "workers": workers,
         "offline": offline,
         **options.scoring(),
     }
     folders = run(specs, selection, options, arguments)
     for name in left_out:
-        typer.echo(f"{name}: needs S2AND's own experiment, is not run, and counts as missing")
+        typer.echo(f"{name}: needs S2AND's own package (`s2and setup`), left out")
     show_results(
         load_results(folders) if folders else (),
         [registry.suite(name) for name in suites],
@@ -151,10 +183,15 @@ def run_command(
 
 
 def _split_author_tasks(selection: Selection) -> tuple[Selection, list[str]]:
-    """Without the tasks whose published number only S2AND's own package computes, and their names.
+    """Without the tasks that S2AND's own package would have to score and cannot, and their names.
 
     Its pairwise model and clusterer are trained by that package; a score of another method under
     the same name would enter the published average.
     """
-    outside = [task.name for _, task in selection if "b3_f1" in task.metrics]
+    from scirepeval_harness.paths import s2and_dir
+    from scirepeval_harness.s2and.environment import is_ready
+
+    if is_ready(s2and_dir()):
+        return selection, []
+    outside = [task.name for _, task in selection if S2AND_METRIC in task.metrics]
     return [(suite, task) for suite, task in selection if task.name not in outside], outside

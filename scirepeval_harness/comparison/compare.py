@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scirepeval_harness.comparison.compatible import mismatches
+from scirepeval_harness.comparison.compatible import by_reason, mismatches
 from scirepeval_harness.comparison.pairs import Pair, make_pair, paired_draws, paired_p
-from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Verdict
+from scirepeval_harness.comparison.records import (
+    Comparison,
+    Difference,
+    Mismatch,
+    Summary,
+    Verdict,
+)
 from scirepeval_harness.comparison.subjects import Subject
 from scirepeval_harness.comparison.summaries import Draws, summaries
 from scirepeval_harness.errors import NotComparableError
@@ -54,9 +60,12 @@ def compare(
     refused = [entry for entry in found.mismatches if not entry.missing]
     if refused and not allow_mismatch:
         names = list(dict.fromkeys(entry.task for entry in refused))
-        reasons = "; ".join(f"{entry.task}: {entry.reason}" for entry in refused[:5])
+        reasons = [
+            f"{reason} ({', '.join(own[:3])}{', ...' if len(own) > 3 else ''})"
+            for reason, own in by_reason(refused).items()
+        ]
         raise NotComparableError(
-            f"{len(names)} tasks cannot be compared: {reasons}",
+            f"{_count(len(names), 'task')} cannot be compared: {'; '.join(reasons[:5])}",
             where=f"{base.title} and {other.title}",
             fix="Run both alike, or pass --allow-mismatch to compare them all the same",
         )
@@ -85,15 +94,20 @@ def examine(
         a, b = common.setdefault(entry.task, ({}, {}))
         a[entry.key], b[entry.key] = entry.a, entry.b
     parts = summaries(base, other, suites, tasks, common, found.draws)
+    scores, averages = _corrected(found.differences, parts.averages)
     return Comparison(
         base=base.title,
         other=other.title,
-        tasks=_judged(found.differences),
+        tasks=scores,
         formats=parts.formats,
-        groups=parts.groups,
-        averages=parts.averages,
+        groups=tuple(entry for entry in averages if entry.name in parts.groups),
+        averages=averages,
         mismatches=(*found.mismatches, *parts.mismatches),
     )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _tasks_of(
@@ -170,16 +184,25 @@ def _items(record: TaskRecord | None, key: str) -> int:
     return next((score.items for score in scores if score.key == key), 0)
 
 
-def _judged(differences: Sequence[Difference]) -> tuple[Difference, ...]:
-    """With p-values corrected over all tested scores, and verdicts by them."""
-    tested = [entry.p_value for entry in differences if entry.p_value is not None]
+def _corrected(
+    scores: Sequence[Difference], averages: Sequence[Summary]
+) -> tuple[tuple[Difference, ...], tuple[Summary, ...]]:
+    """With p-values corrected over all tested scores and averages together, so that the chance of
+    any false finding among them is bounded; and verdicts on the scores."""
+    tested = [entry.p_value for entry in scores if entry.p_value is not None]
+    tested += [entry.p_value for entry in averages if entry.p_value is not None]
     corrected = iter(holm(tested))
-    return tuple(
+    judged = tuple(
         entry
         if entry.p_value is None
         else replace(entry, p_holm=(p := next(corrected)), verdict=verdict(entry.difference, p))
-        for entry in differences
+        for entry in scores
     )
+    means = tuple(
+        entry if entry.p_value is None else replace(entry, p_holm=next(corrected))
+        for entry in averages
+    )
+    return judged, means
 
 
 def verdict(difference: float, p_holm: float) -> Verdict:

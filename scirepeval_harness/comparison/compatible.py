@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from scirepeval_harness.comparison.records import Mismatch
 from scirepeval_harness.comparison.subjects import Subject
@@ -35,6 +35,14 @@ def mismatches(base: Subject, other: Subject, task: str, suite: SuiteSpec) -> tu
         record = a or b
         reasons += [] if record is None else _against_published(record, suite)
     return tuple(Mismatch(task, reason) for reason in reasons)
+
+
+def by_reason(entries: Iterable[Mismatch]) -> dict[str, list[str]]:
+    """The tasks of each reason, in order: a whole benchmark often differs in one thing."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        found.setdefault(entry.reason, []).append(entry.task)
+    return found
 
 
 def _absence(subject: Subject, task: str) -> list[str]:

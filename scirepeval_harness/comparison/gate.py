@@ -92,11 +92,10 @@ def gate(
     """Judge every score that the baseline has.
 
     A score fails when it falls by more than its tolerance and the paired permutation test, two
-    sided and Holm-corrected over all scores, says at ``policy.alpha`` that this is no noise. The
-    test of an average is that of its bootstrap draws, corrected over the averages. Half of alpha
-    lies on the side of falls, for tasks and for averages, so equal models fail with a chance of at
-    most alpha in all. Without the same items on both sides (a published baseline), tolerance alone
-    decides.
+    sided, says at ``policy.alpha`` that this is no noise; an average likewise, by the error of its
+    bootstrap draws. All these tests are Holm-corrected together and half of alpha lies on the side
+    of falls, so equal models fail with a chance of about half of alpha. Without the same items on
+    both sides (a published baseline), tolerance alone decides.
 
     Raises:
         StorageError: items or draws that cannot be read.

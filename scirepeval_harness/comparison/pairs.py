@@ -88,7 +88,10 @@ def _same(a: pd.DataFrame, b: pd.DataFrame, kind: str) -> bool:
     shared = SHARED[kind]
     if shared is None:
         return True
-    return all(np.array_equal(x, y) for x, y in zip(a[shared], b[shared], strict=True))
+    first, second = a[shared].to_numpy(), b[shared].to_numpy()
+    if first.dtype != object:
+        return bool((first == second).all())
+    return all(np.array_equal(x, y) for x, y in zip(first, second, strict=True))
 
 
 def _other_items(a: pd.DataFrame, b: pd.DataFrame, kind: str) -> str:

@@ -14,8 +14,8 @@ class Difference:
 
     ``interval`` is the 95% interval of the paired difference and ``p_value`` that of the paired
     permutation test, both None where the items of the two are not known to be the same;
-    ``p_holm`` is corrected over all tested scores of the comparison. ``verdict`` tells of
-    ``other``, by ``p_holm`` at 5%.
+    ``p_holm`` is corrected over all tested scores and averages of the comparison. ``verdict``
+    tells of ``other``, by ``p_holm`` at 5%.
     """
 
     suite: str
@@ -43,8 +43,8 @@ class Difference:
 class Summary:
     """A mean over scores that both systems have: ``numbers`` of the ``need`` that it takes.
 
-    ``p_value`` is read from the bootstrap draws of the difference, ``p_holm`` corrected over the
-    summaries of its kind.
+    ``p_value`` is that of the bootstrap error of the difference; ``p_holm`` of an average is
+    corrected together with the scores, that of a format over the formats.
     """
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scirepeval_harness.comparison.compatible import by_reason
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary
 from scirepeval_harness.leaderboard.render import escape
 
@@ -11,9 +12,9 @@ LONGEST = 80
 SCORES_HEADER = ["Task", "Score", "A", "B", "B - A", "95% interval", "p", "p (Holm)", "B is"]
 MEANS_HEADER = ["Mean", "A", "B", "B - A", "95% interval", "p (Holm)", "Numbers"]
 METHOD = (
-    "Intervals: paired bootstrap over the same queries or rows. p: paired permutation test; "
-    "Holm: corrected over all scores shown, and what better, worse and same go by, at 5%. "
-    "The p of a mean is read from its bootstrap draws."
+    "Intervals: paired bootstrap over the same queries or rows. p: paired permutation test, for a "
+    "mean by its bootstrap error. Holm: corrected over all scores and averages (over the formats, "
+    "for formats), and what better, worse and same go by, at 5%."
 )
 
 
@@ -90,10 +91,7 @@ def heading(comparison: Comparison) -> str:
 
 def mismatch_lines(entries: Sequence[Mismatch]) -> list[str]:
     """``reason: task, task``, one line a reason, each on one line of the page."""
-    by_reason: dict[str, list[str]] = {}
-    for entry in entries:
-        by_reason.setdefault(entry.reason, []).append(entry.task)
-    lines = (f"{reason}: {', '.join(names)}" for reason, names in by_reason.items())
+    lines = (f"{reason}: {', '.join(names)}" for reason, names in by_reason(entries).items())
     return [one_line(line) for line in lines]
 
 

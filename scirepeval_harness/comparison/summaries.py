@@ -25,10 +25,12 @@ PairedDraws = Mapping[str, tuple[Draws, Draws]]
 
 @dataclass(frozen=True)
 class Summaries:
-    """Means by format and by column; ``mismatches`` are columns that could not be compared."""
+    """Means by format and by column, the latter not yet corrected, since they are so together
+    with the scores; ``groups`` names the columns that list tasks, ``mismatches`` those that could
+    not be compared."""
 
     formats: tuple[Summary, ...]
-    groups: tuple[Summary, ...]
+    groups: tuple[str, ...]
     averages: tuple[Summary, ...]
     mismatches: tuple[Mismatch, ...]
 
@@ -59,11 +61,11 @@ def summaries(
                 (averages if isinstance(entry, Summary) else lost).append(entry)  # type: ignore[arg-type]
     own = {column.name for suite in suites for column in suite.columns if column.tasks}
     order = [column.name for suite in suites for column in suite.columns]
-    averages = _corrected(sorted(averages, key=lambda entry: order.index(entry.name)))
+    averages.sort(key=lambda entry: order.index(entry.name))
     formats = _means(by_format(suites, tasks), tasks, common, draws) if suites else []
     return Summaries(
         formats=tuple(_corrected(formats)),
-        groups=tuple(entry for entry in averages if entry.name in own),
+        groups=tuple(name for name in order if name in own),
         averages=tuple(averages),
         mismatches=tuple(lost),
     )
@@ -107,7 +109,7 @@ def _means(
                 interval=None if between is None else interval(between),
                 numbers=cell.have,
                 need=cell.need,
-                p_value=None if between is None else p_of_draws(between),
+                p_value=None if between is None else p_of_draws(b - a, between),
             )
         )
     return found

@@ -67,4 +67,5 @@ def read_blocks(
             if key in wanted:
                 found.add(key, parts_of(entry, fields), str(folder / name))
     coverage = check_coverage(task, found.documents, found.empty, paper_of.values(), allow_missing)
-    return AuthorBlocks(found.documents, blocks, paper_of, cluster_of), coverage
+    whole = folder if limit is None and coverage.complete else None
+    return AuthorBlocks(found.documents, blocks, paper_of, cluster_of, whole), coverage

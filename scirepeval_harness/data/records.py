@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,8 @@ class AuthorBlocks:
     blocks: Mapping[str, Mapping[str, tuple[str, ...]]]
     paper_of: Mapping[str, str]
     cluster_of: Mapping[str, str]
+    folder: Path | None = None
+    """Where whole data sets lie, for S2AND's own experiment; None for a part of them."""
 
 
 TaskData = LabelledSet | RankingSet | ReviewerSet | CitationPools | AuthorBlocks

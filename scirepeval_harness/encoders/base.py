@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.data.records import Document
 from scirepeval_harness.roles import Role
+
+if TYPE_CHECKING:
+    from scirepeval_harness.encoding.batches import EncodeStats
 
 Vectors = NDArray[np.float32]
 Advance = Callable[[int], None]
@@ -51,6 +54,28 @@ class Encoder(Protocol):
 
     def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
         """Vectors (len(documents), dimensions), float32, finite, in the order given."""
+        ...
+
+
+@runtime_checkable
+class BatchEncoder(Encoder, Protocol):
+    """An encoder that hands out each batch when it is done, and counts tokens without weights."""
+
+    stats: EncodeStats
+
+    @property
+    def hardware(self) -> str:
+        """Devices and machine, for the rate at which they encoded."""
+        ...
+
+    def encode_batches(
+        self, documents: Sequence[Document], role: Role
+    ) -> Iterator[tuple[NDArray[np.intp], Vectors]]:
+        """Positions in ``documents`` with their vectors, each position once, in any order."""
+        ...
+
+    def count_tokens(self, documents: Sequence[Document], role: Role) -> NDArray[np.int64]:
+        """Tokens of each document as encoded; loads a tokenizer and no weights."""
         ...
 
 

@@ -25,7 +25,7 @@ def build_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Ranker:
     model: Model
     match spec.kind:
         case ModelKind.TRANSFORMER:
-            _demand_libraries(spec)
+            demand_libraries(spec)
             from scirepeval_harness.encoders.transformer import TransformerEncoder
 
             model = TransformerEncoder(spec, options)
@@ -53,7 +53,8 @@ def fetch_model(spec: ModelSpec) -> tuple[Snapshot, ...]:
     return fetch(spec)
 
 
-def _demand_libraries(spec: ModelSpec) -> None:
+def demand_libraries(spec: ModelSpec) -> None:
+    """Raises MissingExtraError where a transformer's libraries are not installed."""
     needed = ["torch", "transformers", *(["adapters"] if spec.adapters else [])]
     missing = [name for name in needed if not _installed(name)]
     if missing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -55,6 +57,12 @@ def tokens_a_batch(requested: int | None, devices: tuple[str, ...], precision: P
     kinds = {_kind(device) for device in devices}
     budget = min(TOKENS_A_BATCH.get(kind, TOKENS_A_BATCH["cpu"]) for kind in kinds)
     return budget // 2 if precision == "float32" and kinds != {"cpu"} else budget
+
+
+def hardware_name(devices: tuple[str, ...]) -> str:
+    """Devices and machine in one printable name, under which a measured rate is kept."""
+    names = [f"cpu x {os.cpu_count()}" if name == "cpu" else name for name in devices]
+    return f"{', '.join(names)} of {platform.node() or 'this machine'}"
 
 
 def cpu_flags(text: str) -> frozenset[str]:

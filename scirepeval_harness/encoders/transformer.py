@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.data.records import Document
 from scirepeval_harness.encoders.base import Advance, Identity, Vectors
-from scirepeval_harness.encoders.devices import choose_devices, choose_precision, tokens_a_batch
+from scirepeval_harness.encoders.devices import (
+    choose_devices,
+    choose_precision,
+    hardware_name,
+    tokens_a_batch,
+)
 from scirepeval_harness.encoders.options import EncodeOptions
 from scirepeval_harness.encoders.text import join_parts, token_separator, with_control_code
 from scirepeval_harness.encoders.tokenizer import (
@@ -22,8 +27,8 @@ from scirepeval_harness.encoders.tokenizer import (
     tokenise,
 )
 from scirepeval_harness.encoders.weights import Part, Snapshot, locate
-from scirepeval_harness.encoding.batches import EncodeStats, TokenTable
-from scirepeval_harness.encoding.engine import run_batches
+from scirepeval_harness.encoding.batches import Batch, EncodeStats, TokenTable, plan_batches
+from scirepeval_harness.encoding.engine import Encoded, run_batches
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.roles import Role
 from scirepeval_harness.specs.model import ModelSpec
@@ -67,6 +72,11 @@ class TransformerEncoder:
         """Length of a vector; architectures call it by different names in config.json."""
         config = self._config()
         return int(config.get("hidden_size") or config.get("dim") or config.get("d_model") or 0)
+
+    @property
+    def hardware(self) -> str:
+        """Devices and machine: what a rate of encoding was measured on."""
+        return hardware_name(self._devices)
 
     def identity(self, role: Role) -> Identity:
         """Base, adapter, code, pooling, length and precision; reads small files and checksums."""
@@ -128,17 +138,10 @@ class TransformerEncoder:
         """
         if not documents:
             return
+        # Before the windows: loading uses the tokenizer too, which serves one thread at a time.
         self._open(role)
         for start, table in self._windows(documents, role):
-            for (rows, vectors), budget in run_batches(
-                self._replicas,
-                table,
-                budget=self._budget,
-                limit=self._max_length(),
-                fill=self._tokenizer.pad_token_id or 0,
-                stats=self.stats,
-            ):
-                self._budget = budget
+            for rows, vectors in self._run(table, None):
                 finite = np.isfinite(vectors).all(axis=1)
                 if not finite.all():
                     bad = documents[start + int(rows[np.flatnonzero(~finite)[0]])]
@@ -149,15 +152,47 @@ class TransformerEncoder:
                     )
                 yield rows + start, vectors
 
+    def tokenise(self, texts: Sequence[str]) -> TokenTable:
+        """Tokens of texts that :meth:`text` made; loads the tokenizer and no weights."""
+        return tokenise(self._load_tokenizer(), texts, self._max_length())
+
+    def cut(self, table: TokenTable) -> list[Batch]:
+        """The batches in which a table would be encoded now, the longest first."""
+        return plan_batches(table.lengths, self._budget, self._max_length())
+
+    def encode_tokens(
+        self, table: TokenTable, role: Role, batches: Sequence[Batch]
+    ) -> Iterator[Encoded]:
+        """Rows of a table and their vectors (rows, dimensions), batch by batch as they are done.
+
+        Args:
+            batches: what :meth:`cut` gave for these tokens, here or on another machine.
+        """
+        self._open(role)
+        yield from self._run(table, batches)
+
+    def _run(self, table: TokenTable, batches: Sequence[Batch] | None) -> Iterator[Encoded]:
+        for encoded, budget in run_batches(
+            self._replicas,
+            table,
+            budget=self._budget,
+            limit=self._max_length(),
+            fill=self._tokenizer.pad_token_id or 0,
+            stats=self.stats,
+            batches=batches,
+        ):
+            self._budget = budget
+            yield encoded
+
     def _windows(
         self, documents: Sequence[Document], role: Role
     ) -> Iterator[tuple[int, TokenTable]]:
         """Start and tokens of each window; the next one is tokenised in the background."""
-        tokenizer, length = self._load_tokenizer(), self._max_length()
+        self._load_tokenizer()
 
         def table(start: int) -> TokenTable:
             window = documents[start : start + WINDOW]
-            return tokenise(tokenizer, [self.text(item, role) for item in window], length)
+            return self.tokenise([self.text(item, role) for item in window])
 
         starts = range(0, len(documents), WINDOW)
         with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:

@@ -2,28 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.data.records import Document
-from scirepeval_harness.encoders.base import Advance, Encoder
-from scirepeval_harness.encoding.store import Damage, EmbeddingStore, Space, text_key
+from scirepeval_harness.encoders.base import Advance, BatchEncoder, Encoder
+from scirepeval_harness.encoding.keys import Keys, first_places, key_array, text_key
+from scirepeval_harness.encoding.rates import Clock, write_rate
+from scirepeval_harness.encoding.store import Damage, EmbeddingStore, Space
 from scirepeval_harness.errors import CoverageError, ModelError
 from scirepeval_harness.roles import Role
 
-SLICE = 2_048
-"""Documents between two writes to the store: what a kill can lose."""
+SLICE = 256
+"""Documents between two writes to the store for an encoder that does not hand out batches."""
+
+
+class VectorSource(Protocol):
+    """Rows of vectors, read when asked for."""
+
+    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The rows (n, dimensions) in the order given."""
+        ...
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Vectors (n, dimensions) that are held."""
+
+    vectors: NDArray[np.float32]
+
+    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self.vectors[rows]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Vectors in the store: row i is the vector of ``keys[i]``; nothing is held but the keys."""
+
+    space: Space
+    keys: Keys
+
+    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self.space.take(self.keys[rows])
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One source behind another; row ``size`` is the second's row 0."""
+
+    first: VectorSource
+    size: int
+    second: VectorSource
+
+    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        early = rows < self.size
+        if early.all():
+            return self.first.gather(rows)
+        late = self.second.gather(rows[~early] - self.size)
+        if not early.any():
+            return late
+        out = np.empty((len(rows), late.shape[1]), dtype=np.float32)
+        out[~early] = late
+        out[early] = self.first.gather(rows[early])
+        return out
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """Vectors by document id; several ids of one text share a row."""
+    """Vectors by document id; several ids of one text share a row. ``size`` counts the rows."""
 
     rows: Mapping[str, int]
-    vectors: NDArray[np.float32]
+    source: VectorSource
+    size: int
     encoded: int
     cached: int
     damaged: tuple[Damage, ...] = ()
@@ -37,7 +91,8 @@ class Embedded:
                 where="vectors",
                 fix="Check that documents and labels belong together",
             )
-        return self.vectors[[self.rows[key] for key in ids]]
+        rows = np.fromiter((self.rows[key] for key in ids), dtype=np.int64, count=len(ids))
+        return self.source.gather(rows)
 
 
 def embed(
@@ -49,6 +104,7 @@ def embed(
 ) -> Embedded:
     """Vectors of ``documents`` in a role. ``encoded`` and ``cached`` count distinct texts.
 
+    With a store, every batch is written as soon as it is done and no vector is held in memory.
     Encoders whose vectors depend on more than text and role see every document, and no store.
 
     Raises:
@@ -58,46 +114,43 @@ def embed(
     if not encoder.cacheable:
         vectors = checked(encoder, documents, encoder.encode(documents, role, advance))
         rows = {document.id: row for row, document in enumerate(documents)}
-        return Embedded(rows, vectors, len(documents), 0)
-    first: dict[bytes, Document] = {}
-    keys: dict[str, bytes] = {}
-    for document in documents:
-        key = text_key(encoder.text(document, role))
-        keys[document.id] = key
-        first.setdefault(key, document)
-    distinct = list(first)
-    position = {key: row for row, key in enumerate(distinct)}
-    space = store.space(encoder.identity(role)) if store else None
-    missing = [key for key in distinct if space is None or key not in space]
-    advance(len(documents) - len(missing))
-    # Long texts first: an out-of-memory shows at once, and slices hold texts of like length.
-    missing.sort(key=lambda key: -sum(map(len, first[key].parts)))
-    made = _encode(encoder, [first[key] for key in missing], missing, role, space, advance)
-    if space is not None:
-        vectors = space.take(distinct)
-    else:
-        order = {key: row for row, key in enumerate(missing)}
-        vectors = made[[order[key] for key in distinct]]
+        return Embedded(rows, InMemory(vectors), len(documents), len(documents), 0)
+    keys = key_array(text_key(encoder.text(document, role)) for document in documents)
+    first, place = first_places(keys)
+    rows = {document.id: int(row) for document, row in zip(documents, place, strict=True)}
+    distinct = keys[first]
+    if store is None:
+        everything = np.arange(len(distinct))
+        made = _encode(encoder, [documents[at] for at in first], distinct, role, None, advance)
+        advance(len(documents) - len(distinct))
+        return Embedded(rows, InMemory(made), len(distinct), len(everything), 0)
+    space = store.space(encoder.identity(role))
+    there = space.sound(distinct)
+    advance(len(documents) - int((~there).sum()))
+    missing = [documents[at] for at in first[~there]]
+    # Long texts first: an out-of-memory shows at once, and batches hold texts of like length.
+    order = sorted(range(len(missing)), key=lambda row: -sum(map(len, missing[row].parts)))
+    _encode(encoder, [missing[row] for row in order], distinct[~there][order], role, space, advance)
     return Embedded(
-        {name: position[key] for name, key in keys.items()},
-        vectors,
+        rows,
+        Stored(space, distinct),
+        len(distinct),
         len(missing),
-        len(distinct) - len(missing),
-        tuple(space.damaged) if space else (),
+        int(there.sum()),
+        tuple(space.damaged),
     )
 
 
 def combine(queries: Embedded, candidates: Embedded) -> Embedded:
     """Both tables as one; an id in both keeps its query-side vector (docs/protocol.md)."""
-    shift = len(queries.vectors)
-    rows = {key: row + shift for key, row in candidates.rows.items()} | dict(queries.rows)
-    parts = [table.vectors for table in (queries, candidates) if len(table.vectors)]
+    rows = {key: row + queries.size for key, row in candidates.rows.items()} | dict(queries.rows)
     return Embedded(
         rows,
-        np.concatenate(parts) if parts else queries.vectors,
+        Joined(queries.source, queries.size, candidates.source),
+        queries.size + candidates.size,
         queries.encoded + candidates.encoded,
         queries.cached + candidates.cached,
-        queries.damaged + candidates.damaged,
+        tuple(dict.fromkeys(queries.damaged + candidates.damaged)),
     )
 
 
@@ -130,18 +183,45 @@ def checked(
 def _encode(
     encoder: Encoder,
     documents: Sequence[Document],
-    keys: Sequence[bytes],
+    keys: Keys,
     role: Role,
     space: Space | None,
     advance: Advance,
 ) -> NDArray[np.float32]:
-    """Encode in slices, each written to the space at once; rows only where there is none."""
-    parts = []
+    """Encode, each batch written to the space at once; all rows only where there is no space."""
+    made = np.zeros((0, 0), np.float32)
+    clock = Clock(encoder)
+    try:
+        for rows, vectors in _batches(encoder, documents, role):
+            good = checked(encoder, [documents[row] for row in rows], vectors)
+            if space is not None:
+                space.append(keys[rows], good)
+            elif not len(made):
+                made = np.empty((len(documents), good.shape[1]), np.float32)
+            if space is None:
+                made[rows] = good
+            clock.tick(len(rows))
+            advance(len(rows))
+    finally:
+        if space is not None:
+            space.finish()
+    if space is not None and (rate := clock.rate()) is not None:
+        write_rate(space.folder, rate)
+    return made
+
+
+def _batches(
+    encoder: Encoder, documents: Sequence[Document], role: Role
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    """Positions and vectors in the order in which they are done."""
+    if not documents:
+        return
+    if isinstance(encoder, BatchEncoder):
+        yield from encoder.encode_batches(documents, role)
+        return
     for start in range(0, len(documents), SLICE):
         part = documents[start : start + SLICE]
-        vectors = checked(encoder, part, encoder.encode(part, role, advance))
-        if space is None:
-            parts.append(vectors)
-        else:
-            space.append(keys[start : start + SLICE], vectors)
-    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+        yield (
+            np.arange(start, start + len(part), dtype=np.intp),
+            encoder.encode(part, role, lambda count: None),
+        )

@@ -89,6 +89,7 @@ def run_batches(
     limit: int,
     fill: int,
     stats: EncodeStats,
+    batches: Sequence[Batch] | None = None,
 ) -> Iterator[tuple[Encoded, int]]:
     """Encode all documents of a table; yields each batch when done, with the budget in use.
 
@@ -100,9 +101,12 @@ def run_batches(
         budget: padded tokens a batch; halved when a device runs out of memory.
         limit: longest length that the model takes.
         fill: token id of the padding.
+        batches: the batches, where they were planned before; each is halved until it fits the
+            budget.
     """
     lengths = table.lengths
-    work = Work(deque(plan_batches(lengths, budget, limit)), lengths, budget, stats)
+    planned = plan_batches(lengths, budget, limit) if batches is None else batches
+    work = Work(deque(planned), lengths, budget, stats)
     results: queue.Queue[Encoded | BaseException | None] = queue.Queue()
     threads = [
         threading.Thread(target=_serve, args=(replica, work, table, fill, results), daemon=True)

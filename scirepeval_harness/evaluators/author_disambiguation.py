@@ -18,9 +18,8 @@ from scirepeval_harness.disambiguation.b_cubed import b_cubed, f1
 from scirepeval_harness.disambiguation.clustering import Tree, best_cut, cut, merge_tree
 from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluators.base import Outcome, Score, VectorTable
-from scirepeval_harness.specs.task import TaskSpec
+from scirepeval_harness.specs.task import LIGHT_METRIC, TaskSpec
 
-LIGHT_METRIC = "light_b3_f1"
 PRECISION, RECALL = "b3_precision", "b3_recall"
 
 

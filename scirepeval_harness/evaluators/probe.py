@@ -15,7 +15,7 @@ from scirepeval_harness.data.records import LabelledSet
 from scirepeval_harness.errors import ModelError, ProbeError
 from scirepeval_harness.evaluators.base import ItemKind, Outcome, Score, VectorTable
 from scirepeval_harness.probes.few_shot import multilabel_samples, single_label_samples
-from scirepeval_harness.probes.fit import fit_samples
+from scirepeval_harness.probes.fit import FitSamples, fit_samples
 from scirepeval_harness.probes.metrics import METRICS
 from scirepeval_harness.probes.types import FOLDS, Kind, ProbeFit, grid_of
 from scirepeval_harness.roles import Format
@@ -32,6 +32,8 @@ def evaluate_probe(
     *,
     probe: Probe,
     seed: int,
+    device: str | None = None,
+    fit: FitSamples = fit_samples,
 ) -> Outcome:
     """Fits the protocol's probe on the train rows and scores the test rows.
 
@@ -39,8 +41,10 @@ def evaluate_probe(
     setting is the mean over its iterations of scores rounded to two decimals, as published.
 
     Args:
-        probe: ``reference``: scikit-learn's estimators.
+        probe: ``reference``: scikit-learn's estimators; ``fast``: the same problems, in torch.
         seed: of the estimators and the few-shot draws; the protocol's is 42.
+        device: where the fast probe computes; None for the processor.
+        fit: who fits: this process, or a cluster.
 
     Raises:
         ProbeError: labels on which the probe cannot be fitted or scored; names the task.
@@ -64,7 +68,7 @@ def evaluate_probe(
             name = shot.setting if shot else "full"
             samples = _samples(kind, data.train_labels, shot, seed)
             grid = shot is None or kind == "multi"
-            fits = fit_samples(
+            fits = fit(
                 kind,
                 x_train,
                 data.train_labels,
@@ -72,6 +76,8 @@ def evaluate_probe(
                 x_test,
                 grid=grid,
                 seed=seed,
+                probe=probe,
+                device=device,
             )
             values: dict[str, list[float]] = {metric: [] for metric in task.metrics}
             tally = _Tally()

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.probes import reference
+from scirepeval_harness.choices import Probe
 from scirepeval_harness.probes.types import Kind, ProbeFit
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.generic]
+
+
+class FitSamples(Protocol):
+    """Fits a probe on sets of training rows, as :func:`fit_samples` does, here or elsewhere."""
+
+    def __call__(
+        self,
+        kind: Kind,
+        x_train: Floats,
+        y_train: Labels,
+        samples: Sequence[NDArray[np.int64]],
+        x_test: Floats,
+        *,
+        grid: bool,
+        seed: int,
+        probe: Probe = "reference",
+        device: str | None = None,
+    ) -> Iterator[ProbeFit]: ...
 
 
 def fit_samples(
@@ -23,16 +42,41 @@ def fit_samples(
     *,
     grid: bool,
     seed: int,
+    probe: Probe = "reference",
+    device: str | None = None,
 ) -> Iterator[ProbeFit]:
     """One fit for each set of training rows, in order.
+
+    Args:
+        seed: random state of the reference's solver; the fast one draws nothing.
+        probe: ``reference`` (scikit-learn) or ``fast`` (torch).
+        device: where the fast probe computes, as torch names it; None for the processor.
 
     Raises:
         ProbeError: rows on which the probe cannot be fitted.
     """
-    fit = {
-        "single": reference.fit_classifier,
-        "multi": reference.fit_multilabel,
-        "regression": reference.fit_regressor,
+    if probe == "reference":
+        from scirepeval_harness.probes import reference
+
+        fit = {
+            "single": reference.fit_classifier,
+            "multi": reference.fit_multilabel,
+            "regression": reference.fit_regressor,
+        }[kind]
+        for rows in samples:
+            yield fit(x_train[rows], y_train[rows], x_test, grid=grid, seed=seed)
+        return
+    from scirepeval_harness.probes import fast
+    from scirepeval_harness.probes.small import fit_small_classifiers
+
+    small = max((len(rows) for rows in samples), default=0) <= x_train.shape[1]
+    if kind == "single" and not grid and small:
+        yield from fit_small_classifiers(x_train, y_train, samples, x_test, device=device)
+        return
+    solve = {
+        "single": fast.fit_classifier,
+        "multi": fast.fit_multilabel,
+        "regression": fast.fit_regressor,
     }[kind]
     for rows in samples:
-        yield fit(x_train[rows], y_train[rows], x_test, grid=grid, seed=seed)
+        yield solve(x_train[rows], y_train[rows], x_test, grid=grid, device=device)

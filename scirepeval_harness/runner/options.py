@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from scirepeval_harness.choices import Existing, Probe, Width
+from scirepeval_harness.choices import Engine, Existing, Probe, Width
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class RunOptions:
 
     ``limit`` is in queries, or in rows of each split; ``width`` is the precision in which vectors
     reach the rankings; ``existing`` says what to do with result files that are already there.
+    ``ray_address`` and ``workers`` are the Ray engine's; where a run works moves no score.
     """
 
     output: Path
@@ -29,6 +30,9 @@ class RunOptions:
     dtype: str | None = None
     batch_tokens: int | None = None
     existing: Existing = "refuse"
+    engine: Engine = "local"
+    ray_address: str | None = None
+    workers: int | None = None
 
     def scoring(self) -> dict[str, object]:
         """The choices that may move a score, as they stand in every score file."""

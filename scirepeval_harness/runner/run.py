@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,9 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import scirepeval_harness
-from scirepeval_harness.data.load import DataOptions, load_task
 from scirepeval_harness.encoders.base import Model
-from scirepeval_harness.encoders.build import EncodeOptions, build_model
+from scirepeval_harness.encoding.plan import summary
 from scirepeval_harness.encoding.store import EmbeddingStore
 from scirepeval_harness.errors import HarnessError, StorageError, UsageError
 from scirepeval_harness.records.environment import Environment, describe_environment
@@ -28,15 +28,16 @@ from scirepeval_harness.records.schema import (
 )
 from scirepeval_harness.records.signature import run_signature
 from scirepeval_harness.records.write import write_run, write_task
+from scirepeval_harness.runner.engines import Engine, open_engine
 from scirepeval_harness.runner.loading import TaskLoader
 from scirepeval_harness.runner.options import RunOptions
+from scirepeval_harness.runner.planning import plan_run
 from scirepeval_harness.runner.progress import progress_bar, say
+from scirepeval_harness.runner.resources import Selection, build_models, open_store, task_loader
 from scirepeval_harness.runner.task import Phases, describe, model_record, outline, score_task
 from scirepeval_harness.specs.model import ModelSpec
 from scirepeval_harness.specs.suite import SuiteSpec
 from scirepeval_harness.specs.task import TaskSpec
-
-Selection = Sequence[tuple[SuiteSpec, TaskSpec]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class _Job:
     created: datetime
     clock: float
     environment: Environment
+    engine: Engine
 
 
 @dataclass
@@ -71,32 +73,38 @@ def run(
 ) -> tuple[Path, ...]:
     """Evaluate the models one after another; one result folder each, below ``options.output``.
 
-    Ctrl-C ends the run after writing what is finished.
+    What there is to encode is said before the first task. Ctrl-C ends the run after writing what
+    is finished.
 
     Raises:
         UsageError: no such data folder, two models of one name, or results that are already there.
+        HarnessError: an engine that is not there (see :func:`~.engines.open_engine`), or a model
+            that cannot be built (see :func:`~.encoders.build.build_model`).
     """
     if options.data is not None and not options.data.is_dir():
         raise UsageError("no such folder", where=str(options.data), fix="Check --data")
     folders = _folders(models, options)
-    loader = TaskLoader(lambda task, suite: load_task(task, suite, _data_options(options)))
+    loader = task_loader(options)
     environment = describe_environment(Path(scirepeval_harness.__file__).parent)
-    for spec, folder in zip(models, folders, strict=True):
-        clock, created = time.perf_counter(), datetime.now(UTC)
-        job = _Job(spec, folder, options, arguments, created, clock, environment)
-        if _run_model(job, selection, loader):
-            break
+    with open_engine(options) as engine, open_store(options) as store:
+        try:
+            built = deque(build_models(models, options, engine))
+            plans = plan_run(built, selection, loader, store)
+        except KeyboardInterrupt:
+            say("interrupted before the first task")
+            return ()
+        if options.engine != "local":
+            say(str(engine))
+        for plan in plans:
+            say(summary(plan))
+        for folder in folders:
+            clock, created = time.perf_counter(), datetime.now(UTC)
+            # Taken out of the list, so that a model's weights go before the next one's come.
+            spec, model = built.popleft()
+            job = _Job(spec, folder, options, arguments, created, clock, environment, engine)
+            if _run_model(job, model, selection, loader, store):
+                break
     return tuple(folder for folder in folders if (folder / RUN_FILE).is_file())
-
-
-def _data_options(options: RunOptions) -> DataOptions:
-    return DataOptions(
-        directory=options.data,
-        offline=options.offline,
-        allow_missing=options.allow_missing,
-        limit=options.limit,
-        seed=options.seed,
-    )
 
 
 def _folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Path]:
@@ -117,22 +125,13 @@ def _folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Path]:
     return folders
 
 
-def _run_model(job: _Job, selection: Selection, loader: TaskLoader) -> bool:
+def _run_model(
+    job: _Job, model: Model, selection: Selection, loader: TaskLoader, store: EmbeddingStore
+) -> bool:
     """Run one model; True when the user interrupted it."""
-    options = job.options
     state = _State()
     able = [(suite, task) for suite, task in selection if job.spec.can_run(task)]
     try:
-        model = build_model(
-            job.spec,
-            EncodeOptions(
-                device=options.device,
-                dtype=options.dtype,
-                batch_tokens=options.batch_tokens,
-                offline=options.offline,
-            ),
-        )
-        store = EmbeddingStore(options.cache) if options.cache is not None else None
         for suite, task in able:
             _run_task(job, model, suite, task, loader, store, state)
             _write_run(job, state)
@@ -163,7 +162,7 @@ def _run_task(
     suite: SuiteSpec,
     task: TaskSpec,
     loader: TaskLoader,
-    store: EmbeddingStore | None,
+    store: EmbeddingStore,
     state: _State,
 ) -> None:
     """Score one task and write it. The one place where any exception is caught: it becomes the
@@ -178,7 +177,10 @@ def _run_task(
         draft = describe(suite, task, loaded, model_record(job.spec, model, task), options)
         record = _finished(job, draft, draft.signature)
         if record is None:
-            scored = score_task(draft, task, loaded, model, store, options, progress_bar, phases)
+            scored = score_task(
+                draft, task, loaded, model, store, options, progress_bar, phases,
+                job.engine.fit_samples,
+            )  # fmt: skip
             record = scored.record
             state.encoded += scored.encoded
             state.cached += scored.cached

@@ -19,9 +19,10 @@ from scirepeval_harness.encoding.embed import combine, embed
 from scirepeval_harness.encoding.store import EmbeddingStore
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluators.base import Outcome, PairScorer, VectorTable
+from scirepeval_harness.probes.fit import FitSamples, fit_samples
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.runner.requests import requests_of
-from scirepeval_harness.specs.task import TaskSpec
+from scirepeval_harness.specs.task import S2AND_METRIC, TaskSpec
 
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 """Opens a progress bar with a title and a total in documents."""
@@ -59,9 +60,13 @@ def encode_task(
 
 
 def score_vectors(
-    task: TaskSpec, data: TaskData, vectors: VectorTable, options: RunOptions
+    task: TaskSpec,
+    data: TaskData,
+    vectors: VectorTable,
+    options: RunOptions,
+    fit: FitSamples = fit_samples,
 ) -> Outcome:
-    """The task's scores from vectors.
+    """The task's scores from vectors, with probes fitted by ``fit``.
 
     Raises:
         HarnessError: what the task's evaluator raises.
@@ -71,14 +76,26 @@ def score_vectors(
 
     match data:
         case LabelledSet():
+            from scirepeval_harness.encoders.devices import choose_devices
             from scirepeval_harness.evaluators.probe import evaluate_probe
 
             table = read_as(vectors, options.width)
-            return evaluate_probe(task, data, table, probe=options.probe, seed=options.seed)
+            # A cluster chooses its devices itself; this machine may have none of them.
+            own = options.probe == "fast" and options.engine == "local"
+            device = choose_devices(options.device)[0] if own else None
+            return evaluate_probe(
+                task, data, table, probe=options.probe, seed=options.seed, device=device, fit=fit
+            )
         case ReviewerSet():
             from scirepeval_harness.evaluators.reviewer_matching import evaluate_reviewer_matching
 
             return evaluate_reviewer_matching(task, data, read_as(vectors, options.width))
+        case AuthorBlocks() if S2AND_METRIC in task.metrics:
+            from scirepeval_harness.paths import s2and_dir
+            from scirepeval_harness.s2and.evaluate import evaluate_s2and
+
+            table = read_as(vectors, options.width)
+            return evaluate_s2and(data, table, s2and_dir(), seed=options.seed)
         case AuthorBlocks():
             from scirepeval_harness.evaluators.author_disambiguation import (
                 evaluate_author_disambiguation,

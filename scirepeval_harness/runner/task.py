@@ -12,6 +12,7 @@ import scirepeval_harness
 from scirepeval_harness.data.records import LoadedTask
 from scirepeval_harness.encoders.base import Encoder, Model
 from scirepeval_harness.evaluators.base import Outcome
+from scirepeval_harness.probes.fit import FitSamples, fit_samples
 from scirepeval_harness.records.schema import (
     CoverageRecord,
     DataRecord,
@@ -135,6 +136,7 @@ def score_task(
     options: RunOptions,
     progress: Progress,
     phases: Phases,
+    fit: FitSamples = fit_samples,
 ) -> Scored:
     """Vectors, scores and intervals of a task whose data is loaded.
 
@@ -148,7 +150,7 @@ def score_task(
             vectors = encode_task(task, loaded.data, encoder, store, progress)
         encoded, cached = vectors.encoded, vectors.cached
         with phases.time("score"):
-            outcome = score_vectors(task, loaded.data, vectors.table, options)
+            outcome = score_vectors(task, loaded.data, vectors.table, options, fit)
     else:
         with phases.time("score"):
             outcome = score_ranker(task, loaded.data, model)

@@ -17,8 +17,11 @@ RANKING_METRIC = r"^(map|ndcg|ndcg_cut_[1-9]\d*|recip_rank|recall_[1-9]\d*|P_[1-
 CLASSIFICATION_METRICS = ("f1", "f1_macro", "accuracy")
 REGRESSION_METRICS = ("kendalltau",)
 PROBE_METRICS = {*CLASSIFICATION_METRICS, *REGRESSION_METRICS}
-AUTHOR_METRICS = ("b3_f1",)
-"""B-cubed F1, which S2AND's own experiment prints."""
+S2AND_METRIC = "b3_f1"
+"""B-cubed F1 as S2AND's own experiment prints it."""
+LIGHT_METRIC = "light_b3_f1"
+"""B-cubed F1 of clusters made from vectors alone."""
+AUTHOR_METRICS = (S2AND_METRIC, LIGHT_METRIC)
 
 
 class Strict(BaseModel):
@@ -126,6 +129,8 @@ class TaskSpec(Strict):
             raise ValueError("multi_label needs format classification")
         if self.few_shot and self.format is not Format.CLASSIFICATION:
             raise ValueError("few_shot needs format classification")
+        if len(self.metrics) > 1 and self.evaluation is Evaluation.AUTHOR_DISAMBIGUATION:
+            raise ValueError("metrics: author disambiguation takes one")
         if self.evaluation in POOLED and self.format is not Format.PROXIMITY:
             raise ValueError(f"evaluation {self.evaluation} needs format proximity")
         if self.expected_fields and self.evaluation is not Evaluation.CITATION_POOLS:

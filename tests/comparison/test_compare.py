@@ -55,7 +55,8 @@ def test_differences_intervals_and_tests_are_those_of_the_items() -> None:
     assert second.p_value == pytest.approx(p, abs=0.02)
     assert second.p_value == third.p_value
     assert first.p_value == pytest.approx(1 / 10_001)
-    assert first.p_holm == pytest.approx(3 / 10_001)
+    # Of four tests: three scores and the average, which is as sure.
+    assert first.p_holm == pytest.approx(4 / 10_001)
     assert (first.verdict, second.verdict) == ("better", "same")
     assert (found.wins, found.losses, found.ties) == (1, 0, 2)
     back = of(other, base).tasks[0]
@@ -230,3 +231,77 @@ def test_fields_of_study_count_alike_whatever_their_size() -> None:
     # signs (1 of 1024 ways), or nine do (10 ways) and the ninety do not fall below 0 (.542).
     expected = 2 * (1 + 10 * 0.542) / 1024
     assert found.tasks[0].p_value == pytest.approx(expected, abs=0.004)
+
+
+def test_blocks_of_authors_are_resampled_and_exchanged_whole() -> None:
+    task = query_task("one", evaluation="author_disambiguation", metrics=("b3_f1",))
+    suite = suite_of(task)
+    random = np.random.default_rng(9)
+    size = random.integers(2, 40, 60).astype(float)
+    quality = random.uniform(0.5, 0.9, (60, 2))
+
+    def made(shift: np.ndarray) -> tuple[MadeTask, float]:
+        values = quality + shift
+        frames = [
+            pd.DataFrame(
+                {
+                    "field": "qian",
+                    "item": [f"block{n}" for n in range(60)],
+                    "metric": metric,
+                    "value": values[:, column],
+                    "weight": size,
+                }
+            )
+            for column, metric in enumerate(("b3_precision", "b3_recall"))
+        ]
+        precision, recall = size @ values / size.sum()
+        f1 = float(2 * precision * recall / (precision + recall))
+        items = pd.concat(frames, ignore_index=True)
+        outcome = Outcome((Score("b3_f1", 100 * f1),), "blocks", items)
+        return made_task(suite, task, outcome, "m"), f1
+
+    noise = random.normal(0.0, 0.03, (60, 2))
+    base, better, like = (
+        subject(name, made(shift)[0])
+        for name, shift in (("A", 0 * noise), ("B", noise + 0.03), ("C", noise - noise.mean()))
+    )
+    found = [
+        compare(base, other, [suite], {"one": task}, seed=1, allow_mismatch=False).tasks[0]
+        for other in (better, like)
+    ]
+    assert found[0].difference == pytest.approx(100 * (made(noise + 0.03)[1] - made(0 * noise)[1]))
+    assert [entry.verdict for entry in found] == ["better", "same"]
+    assert found[0].interval is not None
+    assert found[0].interval[0] < found[0].difference < found[0].interval[1]
+
+
+def test_regressions_are_tested_by_the_order_of_their_predictions() -> None:
+    given = {"name": "one", "title": "T", "format": "regression", "evaluation": "probe"}
+    task = TaskSpec(**given, metrics=("kendalltau",))  # type: ignore[arg-type]
+    suite = suite_of(task)
+    random = np.random.default_rng(10)
+    truth = random.integers(0, 30, 120).astype(float)
+
+    def made(predicted: np.ndarray) -> MadeTask:
+        items = pd.DataFrame(
+            {
+                "setting": "full",
+                "iteration": 0,
+                "item": [f"d{n}" for n in range(120)],
+                "truth": truth,
+                "prediction": predicted,
+            }
+        )
+        tau = 100 * float(stats.kendalltau(truth, predicted).statistic)
+        outcome = Outcome((Score("kendalltau", tau),), "values", items)
+        return made_task(suite, task, outcome, "m")
+
+    rough, fine = truth + random.normal(0, 25, 120), truth + random.normal(0, 4, 120)
+    base = subject("A", made(rough))
+    better, scaled = (
+        compare(base, subject("B", made(x)), [suite], {"one": task}, seed=1, allow_mismatch=False)
+        for x in (fine, 1000 * rough - 7)
+    )
+    assert better.tasks[0].verdict == "better"
+    assert scaled.tasks[0].difference == pytest.approx(0)
+    assert scaled.tasks[0].p_value == 1.0

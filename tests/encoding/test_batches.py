@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scirepeval_harness.encoding.batches import (
-    ALIGNED_LIMIT,
+    PADDING_LIMIT,
     Batch,
     EncodeStats,
     TokenTable,
@@ -53,7 +53,20 @@ def test_lengths_are_aligned_only_where_it_costs_little() -> None:
     assert {batch.length for batch in plan_batches(long, 8_192, 512)} == {512}
     short = lengths_of([9] * 100)  # 9 -> 16 would be 44%
     assert {batch.length for batch in plan_batches(short, 8_192, 512)} == {9}
-    assert padding_share(plan_batches(long, 8_192, 512), long) <= ALIGNED_LIMIT
+    assert padding_share(plan_batches(long, 8_192, 512), long) <= PADDING_LIMIT
+
+
+def test_batches_that_are_done_leave_the_others_as_they_were() -> None:
+    """A run that goes on after a kill must meet the batches that it would have met."""
+    lengths = np.random.default_rng(3).integers(3, 512, 700)
+    whole = plan_batches(lengths, 4_096, 512)
+    for done in (1, 7, len(whole) // 2):
+        left = np.sort(np.concatenate([batch.rows for batch in whole[done:]]))
+        again = plan_batches(lengths[left], 4_096, 512)
+        assert [left[batch.rows].tolist() for batch in again] == [
+            batch.rows.tolist() for batch in whole[done:]
+        ]
+        assert [batch.length for batch in again] == [batch.length for batch in whole[done:]]
 
 
 def test_alignment_never_goes_beyond_what_the_model_takes() -> None:

@@ -58,7 +58,7 @@ def verdict_line(report: GateReport) -> str:
     counts = [
         f"{count} {word}"
         for count, word in (
-            (report.count("regression"), "below tolerance or floor"),
+            (report.count("regression"), "outside tolerance or below floor"),
             (report.count("incomplete"), "incomplete"),
             (report.count("not comparable"), "not comparable"),
             (report.count("pass"), "passed"),

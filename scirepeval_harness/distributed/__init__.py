@@ -1,0 +1,1 @@
+"""Encoding and probes on a Ray cluster: the one package that imports ``ray``."""

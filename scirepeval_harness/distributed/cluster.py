@@ -1,0 +1,105 @@
+"""Joining a Ray cluster, or starting one on this machine, quietly; and its errors in our words."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from scirepeval_harness.errors import HarnessError, MissingExtraError, UsageError
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What a cluster has. ``node_cpus`` is the number of the machine with the fewest."""
+
+    address: str
+    nodes: int
+    cpus: int
+    gpus: int
+    node_cpus: int
+
+
+@contextmanager
+def joined(address: str | None) -> Iterator[Cluster]:
+    """Connect for the time of a run, and leave it again; a cluster of this machine ends with it.
+
+    Args:
+        address: as Ray takes it (``auto``, ``HOST:6379``); None for the RAY_ADDRESS of the
+            environment, or else a cluster on this machine alone.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        UsageError: no cluster answers there, or one of another Ray or Python.
+    """
+    if importlib.util.find_spec("ray") is None or importlib.util.find_spec("ray.data") is None:
+        raise MissingExtraError(
+            "ray is not installed",
+            where="--engine ray",
+            fix="Run: pip install 'scirepeval-harness[ray]'",
+        )
+    # Read when the library is loaded. Ray Data makes Ray's core report its own way of starting
+    # actors as an error, on the terminal, once for each encoding.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    import ray
+
+    if ray.is_initialized():
+        yield _measure(ray.get_runtime_context().gcs_address)
+        return
+    where = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    try:
+        # Progress and errors are ours to report; Ray's own logs stay in its session folder.
+        ray.init(
+            address=where,
+            include_dashboard=False if where == LOCAL else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UsageError(
+            f"no Ray cluster can be joined: {error}",
+            where=f"--ray-address {where}",
+            fix="Start one with: ray start --head (docs/scale.md)",
+        ) from error
+    try:
+        yield _measure(where)
+    finally:
+        ray.shutdown()
+
+
+def in_our_words(error: BaseException) -> HarnessError | None:
+    """The harness's own error inside one of Ray's, if there is one."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        inner = getattr(at, "cause", None) or at.__cause__
+        if isinstance(at, HarnessError) and not hasattr(at, "cause"):
+            return at
+        at = inner if isinstance(inner, BaseException) else None
+    return None
+
+
+def _measure(address: str) -> Cluster:
+    import ray
+
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    able = [resources for resources in alive if resources.get("CPU", 0) >= 1]
+    if not able:
+        raise UsageError(
+            "the cluster has no processors to work on",
+            where=f"--ray-address {address}",
+            fix="Start workers with: ray start --address HEAD:6379",
+        )
+    return Cluster(
+        address=address,
+        nodes=len(able),
+        cpus=sum(int(resources["CPU"]) for resources in able),
+        gpus=sum(int(resources.get("GPU", 0)) for resources in able),
+        node_cpus=min(int(resources["CPU"]) for resources in able),
+    )

@@ -1,0 +1,255 @@
+"""The protocol's probes solved together and faster: ``--probe fast``.
+
+The problems are those of :mod:`reference` (losses, grids, folds, regularised intercept, ties);
+the solver is another, so a score may differ where scikit-learn stops at its iteration limit.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.probes.search import SOLVED_GAP, refit, search
+from scirepeval_harness.probes.training import Training, on_device, torch_like
+from scirepeval_harness.probes.types import (
+    CLASSIFIER_GRID,
+    DEFAULT_C,
+    FOLDS,
+    REGRESSOR_GRID,
+    ProbeFit,
+    check_classes,
+    check_folds,
+    check_rows,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Floats = NDArray[np.floating[Any]]
+Labels = NDArray[np.generic]
+Rows = NDArray[np.int64]
+
+
+def fit_classifier(
+    x_train: Floats, y_train: Labels, x_test: Floats, *, grid: bool, device: str | None = None
+) -> ProbeFit:
+    """Linear SVM with squared hinge on single labels, one-vs-rest.
+
+    Args:
+        x_train, x_test: vectors (rows, dimensions).
+        y_train: class index (rows,).
+        grid: search C by 3-fold cross validation on accuracy; else C = 1.
+        device: as torch names it; None for the processor.
+
+    Raises:
+        ProbeError: shapes that do not match, one class only, too few rows for the folds, or torch
+            is not installed.
+    """
+    check_rows("single", x_train, y_train, x_test)
+    check_classes(y_train)
+    names, codes = np.unique(y_train, return_inverse=True)
+    rows = on_device(x_train, device)
+    training = Training.of("squared_hinge", rows, _signs(_one_vs_rest(codes, len(names)), rows))
+    fits, missed, warm, c = 1, 0, None, DEFAULT_C
+    if grid:
+        check_folds("single", y_train)
+        held_out = _stratified(codes)
+        counts = np.bincount(codes, minlength=len(names))
+        # A class without training rows in a fold is no candidate there.
+        present = [counts > np.bincount(codes[out], minlength=len(names)) for out in held_out]
+
+        def score(fold: int, decisions: NDArray[np.float64]) -> NDArray[Any]:
+            if len(decisions) > 1:
+                decisions = np.where(present[fold][:, None, None], decisions, -np.inf)
+            right = _decide(decisions) == codes[held_out[fold]]
+            return np.asarray(right.mean(1)[None])
+
+        fitted = [int(some.sum()) > 1 for some in present]
+        choice = search(
+            training,
+            CLASSIFIER_GRID,
+            [out[None] for out in held_out],
+            np.array([all(fitted)]),
+            score,
+            _binomial_error(len(codes)),
+        )
+        c, warm = CLASSIFIER_GRID[int(choice.chosen[0])], choice.warm
+        fits += sum(fitted) * len(CLASSIFIER_GRID)
+        missed += int(choice.unconverged[0])
+    weights, gaps = refit(training, rows.new_full((len(training.targets),), c), warm)
+    found = _decide(_decisions(x_test, weights))
+    missed += int((gaps > SOLVED_GAP).any())
+    return ProbeFit(names[found], c if grid else None, fits, missed)
+
+
+def fit_multilabel(
+    x_train: Floats, y_train: Labels, x_test: Floats, *, grid: bool, device: str | None = None
+) -> ProbeFit:
+    """One-vs-rest linear SVMs with hinge loss, each class with its own C.
+
+    Args:
+        y_train: 0/1 matrix (rows, classes). A class without positives, or without negatives, gets
+            the constant prediction.
+        others: as in :func:`fit_classifier`.
+
+    Raises:
+        ProbeError: as :func:`fit_classifier`, save that a class may be constant.
+    """
+    check_rows("multi", x_train, y_train, x_test)
+    if grid:
+        check_folds("multi", y_train)
+    positive = np.asarray(y_train) != 0
+    real = np.flatnonzero(positive.any(0) & ~positive.all(0))
+    predictions = np.repeat(positive[:1], len(x_test), axis=0).astype(np.int64)
+    chosen: list[float | None] = [None] * positive.shape[1]
+    fits = missed = 0
+    if len(real):
+        truth = np.ascontiguousarray(positive[:, real].T)
+        rows = on_device(x_train, device)
+        training = Training.of("hinge", rows, _signs(truth, rows))
+        costs, warm, fits = np.full(len(real), DEFAULT_C), None, len(real)
+        if grid:
+            # Folds keep the share of positives, so each class has its own.
+            by_class = [_stratified(column) for column in truth]
+            held_out = [np.stack(parts) for parts in zip(*by_class, strict=True)]
+            looked_at = [np.flatnonzero(out.any(0)) for out in held_out]
+            fitted = np.stack([_two_sided(truth, ~out) for out in held_out])
+
+            def score(fold: int, decisions: NDArray[np.float64]) -> NDArray[Any]:
+                seen = looked_at[fold]
+                right = (decisions > 0) == truth[:, None, seen]
+                counts = held_out[fold][:, None, seen]
+                return np.asarray((right & counts).sum(-1) / counts.sum(-1))
+
+            choice = search(
+                training,
+                CLASSIFIER_GRID,
+                held_out,
+                np.asarray(fitted.all(0)),
+                score,
+                _binomial_error(truth.shape[1]),
+            )
+            costs, warm = np.array(CLASSIFIER_GRID)[choice.chosen], choice.warm
+            fits += int(fitted.sum()) * len(CLASSIFIER_GRID)
+            missed += int(choice.unconverged.sum())
+            for k, c in zip(real.tolist(), costs.tolist(), strict=True):
+                chosen[k] = c
+        weights, gaps = refit(training, torch_like(costs, rows), warm)
+        predictions[:, real] = _decisions(x_test, weights).T > 0
+        missed += int((gaps > SOLVED_GAP).sum())
+    return ProbeFit(predictions, tuple(chosen) if grid else None, fits, missed)
+
+
+def fit_regressor(
+    x_train: Floats, y_train: Labels, x_test: Floats, *, grid: bool, device: str | None = None
+) -> ProbeFit:
+    """Linear support vector regression (epsilon = 0); the grid is searched on R squared.
+
+    Args:
+        y_train: numbers (rows,).
+        others: as in :func:`fit_classifier`.
+
+    Raises:
+        ProbeError: as :func:`fit_classifier`.
+    """
+    check_rows("regression", x_train, y_train, x_test)
+    truth = np.asarray(y_train, dtype=np.float64)
+    rows = on_device(x_train, device)
+    training = Training.of("absolute", rows, torch_like(truth, rows)[None])
+    fits, missed, warm, c = 1, 0, None, DEFAULT_C
+    if grid:
+        check_folds("regression", y_train)
+        held_out = _plain(len(truth))
+
+        def score(fold: int, decisions: NDArray[np.float64]) -> NDArray[Any]:
+            return _r_squared(truth[held_out[fold]], decisions[0])[None]
+
+        choice = search(
+            training,
+            REGRESSOR_GRID,
+            [out[None] for out in held_out],
+            np.array([True]),
+            score,
+            lambda best: (1.0 - best) * np.sqrt(2.0 / len(truth)),
+        )
+        c, warm = REGRESSOR_GRID[int(choice.chosen[0])], choice.warm
+        fits += FOLDS * len(REGRESSOR_GRID)
+        missed += int(choice.unconverged[0])
+    weights, gaps = refit(training, rows.new_full((1,), c), warm)
+    missed += int(gaps[0] > SOLVED_GAP)
+    return ProbeFit(_decisions(x_test, weights)[0], c if grid else None, fits, missed)
+
+
+def _decisions(x_test: Floats, weights: Tensor) -> NDArray[np.float64]:
+    """Decision values of test rows: (m, d), (classes, d + 1) -> (classes, m)."""
+    plain = weights.double().cpu().numpy()
+    out: NDArray[np.float64] = plain[:, :-1] @ np.asarray(x_test).T + plain[:, -1:]
+    return out
+
+
+def _decide(decisions: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Codes of decision values (classes, ...) -> (...); one line of values tells two classes."""
+    if len(decisions) == 1:
+        return np.asarray(decisions[0] > 0, dtype=np.int64)
+    return np.asarray(decisions.argmax(0), dtype=np.int64)
+
+
+def _one_vs_rest(codes: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
+    if classes == 2:
+        return np.asarray(codes == 1)[None]
+    return np.asarray(codes == np.arange(classes)[:, None])
+
+
+def _signs(positive: NDArray[np.bool_], rows: Tensor) -> Tensor:
+    return torch_like(np.where(positive, 1.0, -1.0), rows)
+
+
+def _two_sided(truth: NDArray[np.bool_], used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Classes with positives and negatives among the rows used."""
+    return np.asarray((truth & used).any(1) & (~truth & used).any(1))
+
+
+def _stratified(labels: NDArray[np.generic]) -> list[NDArray[np.bool_]]:
+    """Held-out rows of the folds, as scikit-learn cuts them; masks (n,)."""
+    from sklearn.model_selection import StratifiedKFold
+
+    with warnings.catch_warnings():
+        # A class with fewer rows than folds is legal: it is missing from some folds.
+        warnings.simplefilter("ignore", UserWarning)
+        return _masks(StratifiedKFold(FOLDS).split(np.zeros(len(labels)), labels), len(labels))
+
+
+def _plain(count: int) -> list[NDArray[np.bool_]]:
+    from sklearn.model_selection import KFold
+
+    return _masks(KFold(FOLDS).split(np.zeros(count)), count)
+
+
+def _masks(splits: Iterable[tuple[Rows, Rows]], count: int) -> list[NDArray[np.bool_]]:
+    masks = []
+    for _, held_out in splits:
+        mask = np.zeros(count, dtype=bool)
+        mask[held_out] = True
+        masks.append(mask)
+    return masks
+
+
+def _r_squared(truth: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """R squared of each line of values (C, rows); 0, or 1 if exact, for constant truths."""
+    rest = np.square(truth - found).sum(-1)
+    total = float(np.square(truth - truth.mean()).sum())
+    if total == 0.0:
+        return np.where(rest == 0.0, 1.0, 0.0)
+    return np.asarray(1.0 - rest / total)
+
+
+def _binomial_error(count: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    def error(best: NDArray[np.float64]) -> NDArray[np.float64]:
+        share = np.clip(best, 0.0, 1.0)
+        return np.asarray(np.sqrt(share * (1.0 - share) / count))
+
+    return error

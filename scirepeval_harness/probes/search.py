@@ -1,0 +1,177 @@
+"""The grid search over C with all folds, classes and values of C at work together.
+
+Rounds of iterations alternate with scores on the held-out rows. A C whose score is out of reach of
+the best is given up, and the search ends when one is left; the others go on until their duality
+gap is small. Values of C that fit worst take longest to solve, so this is where most time is saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.probes import admm
+from scirepeval_harness.probes.training import Part, Training
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Floats = NDArray[np.float64]
+Score = Callable[[int, Floats], NDArray[Any]]
+"""(fold, decision values of the rows that any group holds out (classes, C, rows)) -> scores
+(groups, C)."""
+
+ROUND = 10
+SEARCH_ROUNDS = 36
+SEARCH_GAP = 1e-3
+REFIT_ROUNDS = 150
+REFIT_GAP = 1e-5
+SOLVED_GAP = 1e-4
+"""A refit with a larger gap counts as unconverged."""
+CHANGES = 2.0
+ERRORS = 2.0
+"""Out of reach is worse by more than so many changes in the last round and standard errors."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The grid's answer.
+
+    Attributes:
+        chosen: index into the grid (groups,).
+        unconverged: fits that stayed in the race and missed their gap (groups,).
+        warm: split values and multipliers (classes, rows) at the chosen C.
+    """
+
+    chosen: NDArray[np.int64]
+    unconverged: NDArray[np.int64]
+    warm: tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class _Fold:
+    part: Part
+    state: admm.State
+    held_out: Tensor
+    decisions: Tensor
+
+
+def search(
+    training: Training,
+    grid: Sequence[float],
+    held_out: Sequence[NDArray[np.bool_]],
+    usable: NDArray[np.bool_],
+    score: Score,
+    error: Callable[[Floats], Floats],
+) -> Choice:
+    """Chooses C by the mean score over the folds; ties go to the smallest.
+
+    Args:
+        held_out: rows that each fold leaves out (groups, n). A group is what shares one C and its
+            folds: all classes, or each class is its own.
+        usable: groups whose folds can all be fitted (groups,). Where a fold cannot, the mean is
+            undefined for every C and the smallest is taken, as in scikit-learn.
+        score: what a fold scores.
+        error: standard error of a mean score of this size.
+    """
+    import torch
+
+    like = training.rows
+    classes, values, groups = len(training.targets), len(grid), len(usable)
+    # Columns go class by class, and within a class C by C.
+    cost = torch.tensor(grid, dtype=like.dtype).to(like).repeat(classes)
+    labels = torch.arange(classes, device=like.device).repeat_interleave(values)
+    folds: list[_Fold] = []
+    for rows in held_out:
+        part = training.without(torch.from_numpy(rows).to(like.device))
+        out = torch.from_numpy(np.flatnonzero(rows.any(0))).to(like.device)
+        blank = like.new_zeros((classes * values, len(out)))
+        folds.append(_Fold(part, part.start(labels, cost), out, blank))
+    alive = np.repeat(usable[:, None], values, axis=1)
+    means = np.full((groups, values), np.nan)
+    for _ in range(SEARCH_ROUNDS):
+        racing = alive & (alive.sum(1, keepdims=True) > 1)
+        wanted = np.broadcast_to(racing[:, None], (groups, classes // groups, values)).ravel()
+        wide = torch.from_numpy(wanted.copy()).to(like.device)
+        moved = False
+        for fold in folds:
+            open_ = (wide & (fold.state.gap[0] > SEARCH_GAP)).nonzero()[:, 0]
+            if len(open_):
+                weights = fold.part.advance(fold.state, labels, cost, open_, ROUND)
+                fold.decisions[open_] = weights @ training.rows[fold.held_out].mT
+                moved = True
+        if not moved:
+            break
+        marks = [
+            score(k, fold.decisions.reshape(classes, values, -1).double().cpu().numpy())
+            for k, fold in enumerate(folds)
+        ]
+        last, means = means, np.mean(marks, axis=0)
+        alive &= ~_out_of_reach(np.where(alive, means, -np.inf), means - last, error)
+    marks_left = np.where(alive, means, -np.inf)
+    # Without any usable score, argmax of equal marks is the first.
+    chosen = marks_left.argmax(1).astype(np.int64)
+    missed = np.zeros((groups, values), dtype=np.int64)
+    for fold in folds:
+        gaps = fold.state.gap[0].reshape(groups, -1, values).amax(1).cpu().numpy()
+        missed += np.isfinite(gaps) & (gaps > SEARCH_GAP)
+    contested = alive.sum(1) > 1
+    unconverged = np.where(contested, (missed * alive).sum(1), 0)
+    return Choice(chosen, unconverged, _warm(training, folds, chosen, values))
+
+
+def refit(
+    training: Training, cost: Tensor, warm: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor, NDArray[np.float64]]:
+    """Solves one problem a class (classes,) on all rows: weights (classes, d + 1) and gaps."""
+    import torch
+
+    part = training.whole()
+    labels = torch.arange(len(cost), device=cost.device)
+    state = part.start(labels, cost)
+    if warm is not None:
+        state.split, state.scaled = warm[0][None], -(warm[1] / state.rho[0][:, None])[None]
+    weights = training.rows.new_zeros((len(cost), training.rows.shape[1]))
+    for _ in range(REFIT_ROUNDS):
+        open_ = (state.gap[0] > REFIT_GAP).nonzero()[:, 0]
+        if not len(open_):
+            break
+        weights[open_] = part.advance(state, labels, cost, open_, ROUND)
+    return weights, state.gap[0].double().cpu().numpy()
+
+
+def _out_of_reach(
+    means: Floats, changes: Floats, error: Callable[[Floats], Floats]
+) -> NDArray[np.bool_]:
+    """Values of C that cannot be expected to catch up with the best of their group."""
+    best = means.argmax(1)[:, None]
+    top = np.take_along_axis(means, best, axis=1)
+    moved = np.abs(changes) + np.abs(np.take_along_axis(changes, best, axis=1))
+    # In the first round the changes are NaN, and nothing compares as out of reach.
+    out: NDArray[np.bool_] = means + CHANGES * moved + ERRORS * error(top) < top
+    return out
+
+
+def _warm(
+    training: Training, folds: Sequence[_Fold], chosen: NDArray[np.int64], values: int
+) -> tuple[Tensor, Tensor]:
+    """Means over the folds in which a row is a training row."""
+    import torch
+
+    classes = len(training.targets)
+    picked = np.arange(classes) * values + np.broadcast_to(
+        np.repeat(chosen, classes // len(chosen)), (classes,)
+    )
+    columns = torch.from_numpy(picked).to(training.rows.device)
+    split, dual = torch.zeros_like(training.targets), torch.zeros_like(training.targets)
+    count = torch.zeros_like(training.targets[:1])
+    for fold in folds:
+        index = fold.part.index
+        split[:, index] += fold.state.split[0][columns]
+        dual[:, index] += admm.multipliers(fold.state)[0][columns]
+        count[:, index] += 1
+    return split / count, dual / count

@@ -1,0 +1,53 @@
+"""Where a run encodes and fits: in this process, or on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from scirepeval_harness.encoders.base import Model
+from scirepeval_harness.encoders.build import EncodeOptions, build_model
+from scirepeval_harness.probes.fit import FitSamples, fit_samples
+from scirepeval_harness.runner.options import RunOptions
+from scirepeval_harness.specs.model import ModelSpec
+
+
+class Engine(Protocol):
+    """Builds models and fits probes. Printed, it says what it works with."""
+
+    fit_samples: FitSamples
+
+    def build(self, spec: ModelSpec, options: EncodeOptions) -> Model:
+        """The model, without its weights yet."""
+        ...
+
+
+class LocalEngine:
+    """Everything in this process."""
+
+    def __init__(self) -> None:
+        self.fit_samples: FitSamples = fit_samples
+
+    def __str__(self) -> str:
+        return "local"
+
+    def build(self, spec: ModelSpec, options: EncodeOptions) -> Model:
+        return build_model(spec, options)
+
+
+@contextmanager
+def open_engine(options: RunOptions) -> Iterator[Engine]:
+    """The engine that the options name, for the time of a run.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        UsageError: the cluster does not answer, or lacks what was asked for.
+    """
+    if options.engine == "local":
+        yield LocalEngine()
+        return
+    from scirepeval_harness.distributed.engine import open_ray
+
+    with open_ray(options.ray_address, options.workers, options.device) as engine:
+        yield engine

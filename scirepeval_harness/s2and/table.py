@@ -1,0 +1,85 @@
+"""The B-cubed table of S2AND's experiment, as it comes out of the other environment."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from scirepeval_harness.errors import ExperimentError
+
+UNION = "union"
+"""The source that is all data sets together."""
+
+
+class Entry(BaseModel):
+    """One source and target: B-cubed precision, recall and F1 in 0..1, rounded by the package."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    target: str
+    precision: float
+    recall: float
+    f1: float
+
+
+class BlockMeans(BaseModel):
+    """Mean B-cubed precision and recall over the signatures of a test block, in 0..1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    target: str
+    block: str
+    signatures: int
+    precision: float
+    recall: float
+
+
+class Table(BaseModel):
+    """What the experiment wrote."""
+
+    model_config = ConfigDict(frozen=True)
+
+    features: tuple[str, ...]
+    b3: tuple[Entry, ...]
+    blocks: tuple[BlockMeans, ...]
+
+    @property
+    def mean(self) -> float:
+        """The benchmark's number: the mean of all F1 values, in 0..1."""
+        return sum(entry.f1 for entry in self.b3) / len(self.b3)
+
+
+def read_table(path: Path, data_sets: Sequence[str]) -> Table:
+    """The table, with a cell for every source and target.
+
+    Raises:
+        ExperimentError: not the form, a cell that is missing or repeated, or a value outside 0..1.
+    """
+    fix = "Run the experiment again"
+    try:
+        table = Table.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise ExperimentError(f"not a B-cubed table ({what})", where=str(path), fix=fix) from error
+    sources = [*data_sets, UNION] if len(data_sets) > 1 else list(data_sets)
+    wanted = [(source, target) for source in sources for target in data_sets]
+    found = [(entry.source, entry.target) for entry in table.b3]
+    if sorted(found) != sorted(wanted):
+        raise ExperimentError(
+            f"{len(set(wanted) - set(found))} of {len(wanted)} cells are missing",
+            where=str(path),
+            fix=fix,
+        )
+    for entry in table.b3:
+        for value in (entry.precision, entry.recall, entry.f1):
+            if not (math.isfinite(value) and 0 <= value <= 1):
+                raise ExperimentError(
+                    f"{entry.source} -> {entry.target} holds {value}", where=str(path), fix=fix
+                )
+    return table
