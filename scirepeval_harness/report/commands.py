@@ -18,6 +18,8 @@ VALUES = {
     "device": "--device",
     "dtype": "--dtype",
     "batch_tokens": "--batch-tokens",
+    "engine": "--engine",
+    "workers": "--workers",
     "pooling": "--pooling",
     "max_length": "--max-length",
     "probe": "--probe",

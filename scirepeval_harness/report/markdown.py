@@ -19,7 +19,10 @@ INTERVALS = (
     "Brackets hold 95% bootstrap intervals over a task's queries or rows; for a mean, every task "
     "is resampled by itself. Bold: best of a row or column, among whole numbers."
 )
-SIGNATURES = "Two scores with the same signature, but for the model in it, may be compared."
+SIGNATURES = (
+    "All that moves a score. Two scores whose signatures differ in the parts of the model only "
+    "(model, vec, dtype, len) may be compared."
+)
 
 
 def report_markdown(report: Report, plots: Plots) -> str:

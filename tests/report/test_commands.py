@@ -23,6 +23,8 @@ ARGUMENTS = {
     "device": "cpu",
     "dtype": "float32",
     "batch_tokens": 4096,
+    "engine": "ray",
+    "workers": 2,
     "offline": True,
     "seed": 7,
     "limit": 10,
@@ -51,7 +53,7 @@ def test_the_command_has_every_argument_and_parses_as_the_run_command() -> None:
     assert [str(entry) for entry in values["format"]] == ARGUMENTS["formats"]
     assert str(values["data"]) == ARGUMENTS["data"]
     same = ("device", "dtype", "batch_tokens", "offline", "seed", "limit", "probe", "width")
-    for name in (*same, "allow_missing", "pooling", "max_length"):
+    for name in (*same, "engine", "workers", "allow_missing", "pooling", "max_length"):
         assert values[name] == ARGUMENTS[name], name
 
 
