@@ -11,44 +11,59 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scirepeval_harness.encoding.batches import Batch, EncodeStats, TokenTable
+from scirepeval_harness.roles import Role
 
 
 @dataclass(frozen=True)
 class Window:
-    """Texts that are sorted into batches together; ``start`` is the place of the first."""
+    """Texts of one role that are sorted into batches together.
 
+    ``order`` is the number of the order (a request for documents in a role) that they belong to;
+    ``start`` is the place of the first text in it.
+    """
+
+    order: int
+    role: Role
     start: int
     texts: tuple[str, ...]
 
     def table(self) -> pa.Table:
         """One row. Bytes, because a text may hold half of a surrogate pair, which Arrow refuses."""
         texts = [text.encode("utf-8", "surrogatepass") for text in self.texts]
-        return pa.table({"start": [self.start], "texts": pa.array([texts], pa.list_(pa.binary()))})
+        return pa.table(
+            {
+                "order": [self.order],
+                "role": [self.role.value],
+                "start": [self.start],
+                "texts": pa.array([texts], pa.list_(pa.binary())),
+            }
+        )
 
     @classmethod
     def rows(cls, table: pa.Table) -> Iterator[Window]:
         """The windows of a table, one a row."""
-        for start, texts in zip(
-            table["start"].to_pylist(), table["texts"].to_pylist(), strict=True
-        ):
-            yield cls(start, tuple(text.decode("utf-8", "surrogatepass") for text in texts))
+        for row in table.to_pylist():
+            texts = tuple(text.decode("utf-8", "surrogatepass") for text in row["texts"])
+            yield cls(row["order"], Role(row["role"]), row["start"], texts)
 
 
 @dataclass(frozen=True)
 class Chunk:
     """Batches that one worker encodes in one go.
 
-    ``places[i]`` is the place among all documents of row i of ``tokens``; the batches' rows are
-    rows of ``tokens``.
+    ``places[i]`` is the place in the order of row i of ``tokens``; the batches' rows are rows of
+    ``tokens``.
     """
 
+    order: int
+    role: Role
     places: NDArray[np.int64]
     tokens: TokenTable
     batches: tuple[Batch, ...]
 
     @classmethod
-    def of(cls, start: int, tokens: TokenTable, batches: Sequence[Batch]) -> Chunk:
-        """Some of the batches of a window that starts at ``start``, with their tokens only."""
+    def of(cls, window: Window, tokens: TokenTable, batches: Sequence[Batch]) -> Chunk:
+        """Some of the batches of a window, with their own tokens only."""
         rows = np.concatenate([batch.rows for batch in batches])
         spans = zip(tokens.offsets[rows], tokens.offsets[rows + 1], strict=True)
         own: list[Batch] = []
@@ -56,12 +71,15 @@ class Chunk:
             first = sum(len(earlier.rows) for earlier in own)
             own.append(Batch(np.arange(first, first + len(batch.rows)), batch.length))
         table = TokenTable.of(tokens.ids[begin:end].tolist() for begin, end in spans)
-        return cls(rows.astype(np.int64) + start, table, tuple(own))
+        places = rows.astype(np.int64) + window.start
+        return cls(window.order, window.role, places, table, tuple(own))
 
     def table(self) -> pa.Table:
         """One row: places, token ids end to end, tokens a document, and the batches' shapes."""
         return pa.table(
             {
+                "order": [self.order],
+                "role": [self.role.value],
                 "places": _cell(self.places, pa.int64()),
                 "ids": _cell(self.tokens.ids, pa.int32()),
                 "lengths": _cell(self.tokens.lengths, pa.int64()),
@@ -79,6 +97,8 @@ class Chunk:
             starts = np.concatenate(([0], ends[:-1]))
             padded = _values(table, "padded", row)
             yield cls(
+                table["order"][row].as_py(),
+                Role(table["role"][row].as_py()),
                 _values(table, "places", row),
                 TokenTable(_values(table, "ids", row), offsets.astype(np.int64)),
                 tuple(
@@ -90,8 +110,9 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Places of documents, their vectors (places, dimensions), and what encoding them took."""
+    """Places in an order, their vectors (places, dimensions), and what encoding them took."""
 
+    order: int
     places: NDArray[np.int64]
     vectors: NDArray[np.float32]
     stats: EncodeStats
@@ -101,6 +122,7 @@ class Encoded:
         stats = self.stats
         return pa.table(
             {
+                "order": [self.order],
                 "places": _cell(self.places, pa.int64()),
                 "vectors": _cell(self.vectors.reshape(-1), pa.float32()),
                 "tokens": [stats.tokens],
@@ -120,6 +142,7 @@ class Encoded:
                 for name in ("tokens", "padded_tokens", "batches", "halvings")
             }
             yield cls(
+                table["order"][row].as_py(),
                 places,
                 _values(table, "vectors", row).reshape(len(places), -1),
                 EncodeStats(documents=len(places), **counts),

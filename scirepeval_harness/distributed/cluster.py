@@ -8,10 +8,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from scirepeval_harness.errors import HarnessError, MissingExtraError, UsageError
 
 LOCAL = "local"
+LEVEL = "RAY_BACKEND_LOG_LEVEL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +39,13 @@ def joined(address: str | None) -> Iterator[Cluster]:
         MissingExtraError: Ray is not installed.
         UsageError: no cluster answers there, or one of another Ray or Python.
     """
-    if importlib.util.find_spec("ray") is None or importlib.util.find_spec("ray.data") is None:
+    if importlib.util.find_spec("ray") is None:
         raise MissingExtraError(
             "ray is not installed",
             where="--engine ray",
             fix="Run: pip install 'scirepeval-harness[ray]'",
         )
-    # Read when the library is loaded. Ray Data makes Ray's core report its own way of starting
-    # actors as an error, on the terminal, once for each encoding.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    import ray
+    ray = _quiet_ray()
 
     if ray.is_initialized():
         yield _measure(ray.get_runtime_context().gcs_address)
@@ -83,6 +82,19 @@ def in_our_words(error: BaseException) -> HarnessError | None:
             return at
         at = inner if isinstance(inner, BaseException) else None
     return None
+
+
+def _quiet_ray() -> Any:
+    """The library, whose core in this process reports what is fatal and nothing else: it calls Ray
+    Data's own way of starting actors an error, on the terminal, at each encoding."""
+    given = os.environ.get(LEVEL)
+    os.environ.setdefault(LEVEL, "fatal")
+    import ray
+
+    if given is None:
+        # Read when the library is loaded; the cluster's own processes log as ever.
+        del os.environ[LEVEL]
+    return ray
 
 
 def _measure(address: str) -> Cluster:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +38,6 @@ class RayEncoder:
         self, spec: ModelSpec, options: EncodeOptions, cluster: Cluster, crew: Crew
     ) -> None:
         """``options`` are settled: a precision and a budget that hold for every worker."""
-        from dataclasses import replace
-
         self.name = spec.name
         self.stats = EncodeStats()
         self._spec, self._options, self._cluster, self._crew = spec, options, cluster, crew
@@ -76,23 +76,33 @@ class RayEncoder:
         """Positions in ``documents`` with their vectors, each position once.
 
         Raises:
+            ModelError: see :meth:`encode_orders`.
+        """
+        for _, rows, vectors in self.encode_orders([(documents, role)]):
+            yield rows, vectors
+
+    def encode_orders(
+        self, orders: Sequence[tuple[Sequence[Document], Role]]
+    ) -> Iterator[tuple[int, NDArray[np.intp], Vectors]]:
+        """Number of the order, positions in its documents, vectors; all in one go of the cluster.
+
+        Raises:
             ModelError: what a worker raises (files that differ, a model that cannot be loaded), or
                 a cluster that gives up.
         """
-        if not documents:
+        if not any(documents for documents, _ in orders):
             return
         import ray
         import ray.data
 
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-        assignment = Assignment(
-            self._spec, self._options, role, dict(self._here.identity(role).details)
-        )
+        details = {role: dict(self._here.identity(role).details) for _, role in orders}
+        assignment = Assignment(self._spec, self._options, details)
         try:
-            for table in self._tables(documents, assignment):
+            for table in self._tables(orders, assignment):
                 for done in Encoded.rows(table):
                     self._count(done.stats)
-                    yield done.places, done.vectors
+                    yield done.order, done.places, done.vectors
         except ray.exceptions.RayError as error:
             known = in_our_words(error)
             if known is not None:
@@ -103,22 +113,22 @@ class RayEncoder:
                 fix="Look into Ray's logs, then go on with --resume",
             ) from error
 
-    def _tables(self, documents: Sequence[Document], assignment: Assignment) -> Iterator[object]:
+    def _windows(self, orders: Sequence[tuple[Sequence[Document], Role]]) -> Iterator[Window]:
+        """The texts in the windows in which one machine would tokenise and sort them."""
+        for number, (documents, role) in enumerate(orders):
+            for start in range(0, len(documents), WINDOW):
+                part = documents[start : start + WINDOW]
+                texts = tuple(self._here.text(document, role) for document in part)
+                yield Window(number, role, start, texts)
+
+    def _tables(
+        self, orders: Sequence[tuple[Sequence[Document], Role]], assignment: Assignment
+    ) -> Iterator[Any]:
         """Ray Data's blocks of vectors as they come."""
         from ray.data import ActorPoolStrategy, TaskPoolStrategy, from_arrow
 
-        windows = [
-            Window(
-                start,
-                tuple(
-                    self._here.text(document, assignment.role)
-                    for document in documents[start : start + WINDOW]
-                ),
-            ).table()
-            for start in range(0, len(documents), WINDOW)
-        ]
         crew = self._crew
-        dataset = from_arrow(windows)
+        dataset = from_arrow([window.table() for window in self._windows(orders)])
         dataset.context.enable_progress_bars = False
         dataset.context.print_on_execution_start = False
         # A row is a chunk, and each row is a block of its own: what a worker takes at a time.
@@ -138,7 +148,8 @@ class RayEncoder:
             fn_constructor_kwargs={"assignment": assignment},
             num_cpus=crew.cpus,
             num_gpus=crew.gpus,
-            compute=ActorPoolStrategy(size=crew.workers),
+            # Workers that have nothing to do may go, so that small work is no reason to warn.
+            compute=ActorPoolStrategy(min_size=1, max_size=crew.workers, initial_size=crew.workers),
         )
         yield from vectors.iter_batches(batch_size=None, batch_format="pyarrow")
 

@@ -29,15 +29,15 @@ BATCHES_A_CHUNK = 4
 
 @dataclass(frozen=True)
 class Assignment:
-    """One model in one role, with everything settled that changes a vector or its batch.
+    """One model, with everything settled that changes a vector or its batch.
 
-    ``details`` is the identity that the driver found: a worker whose files differ must not encode.
+    ``details`` has for each role the identity that the driver found: a worker whose files differ
+    must not encode.
     """
 
     spec: ModelSpec
     options: EncodeOptions
-    role: Role
-    details: Mapping[str, str]
+    details: Mapping[Role, Mapping[str, str]]
     version: str = scirepeval_harness.__version__
 
 
@@ -58,7 +58,7 @@ def tokenise_windows(table: pa.Table, assignment: Assignment) -> Iterator[pa.Tab
         tokens = encoder.tokenise(window.texts)
         batches = encoder.cut(tokens)
         for first in range(0, len(batches), BATCHES_A_CHUNK):
-            yield Chunk.of(window.start, tokens, batches[first : first + BATCHES_A_CHUNK]).table()
+            yield Chunk.of(window, tokens, batches[first : first + BATCHES_A_CHUNK]).table()
 
 
 class ChunkEncoder:
@@ -67,6 +67,7 @@ class ChunkEncoder:
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
         self._opened: TransformerEncoder | None = None
+        self._checked: set[Role] = set()
 
     def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
         """The vectors of each row's documents.
@@ -74,16 +75,19 @@ class ChunkEncoder:
         Raises:
             ModelError: files or a version of the harness that differ from the driver's.
         """
-        encoder = self._opened or self._open()
         for chunk in Chunk.rows(table):
+            encoder = self._ready(chunk.role)
             encoder.stats = stats = EncodeStats()
-            parts = list(encoder.encode_tokens(chunk.tokens, self._assignment.role, chunk.batches))
+            parts = list(encoder.encode_tokens(chunk.tokens, chunk.role, chunk.batches))
             rows = np.concatenate([rows for rows, _ in parts])
             vectors = np.concatenate([vectors for _, vectors in parts])
-            yield Encoded(chunk.places[rows], vectors, stats).table()
+            yield Encoded(chunk.order, chunk.places[rows], vectors, stats).table()
 
-    def _open(self) -> TransformerEncoder:
+    def _ready(self, role: Role) -> TransformerEncoder:
+        """The encoder, once it is known to be the driver's in this role."""
         own = self._assignment
+        if self._opened is not None and role in self._checked:
+            return self._opened
         where = f"model {own.spec.name} on {platform.node()}"
         if own.version != scirepeval_harness.__version__:
             raise ModelError(
@@ -91,11 +95,9 @@ class ChunkEncoder:
                 where=where,
                 fix="Install the same version on every machine",
             )
-        encoder = _encoder(own.spec, own.options)
-        there = encoder.identity(own.role).details
-        differing = sorted(
-            name for name in {*there, *own.details} if there.get(name) != own.details.get(name)
-        )
+        encoder = self._opened or _encoder(own.spec, own.options)
+        there, here = encoder.identity(role).details, own.details[role]
+        differing = sorted(name for name in {*there, *here} if there.get(name) != here.get(name))
         if differing:
             raise ModelError(
                 f"its files are not those of the machine that runs the evaluation "
@@ -104,6 +106,7 @@ class ChunkEncoder:
                 fix="Pin a revision with NAME@REVISION, or put the same files on every machine",
             )
         self._opened = encoder
+        self._checked.add(role)
         return encoder
 
 

@@ -79,6 +79,17 @@ class BatchEncoder(Encoder, Protocol):
         ...
 
 
+@runtime_checkable
+class OrderEncoder(BatchEncoder, Protocol):
+    """An encoder that is slow to start, and so would rather know all the work of a run at once."""
+
+    def encode_orders(
+        self, orders: Sequence[tuple[Sequence[Document], Role]]
+    ) -> Iterator[tuple[int, NDArray[np.intp], Vectors]]:
+        """As ``encode_batches`` for several requests: the number of the request comes first."""
+        ...
+
+
 class Ranker(Protocol):
     """A model that scores candidates for a query directly, without vectors (BM25)."""
 

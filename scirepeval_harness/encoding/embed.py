@@ -127,10 +127,8 @@ def embed(
     space = store.space(encoder.identity(role))
     there = space.sound(distinct)
     advance(len(documents) - int((~there).sum()))
-    missing = [documents[at] for at in first[~there]]
-    # Long texts first: an out-of-memory shows at once, and batches hold texts of like length.
-    order = sorted(range(len(missing)), key=lambda row: -sum(map(len, missing[row].parts)))
-    _encode(encoder, [missing[row] for row in order], distinct[~there][order], role, space, advance)
+    missing = longest_first(documents, first[~there])
+    _encode(encoder, [documents[at] for at in missing], keys[missing], role, space, advance)
     return Embedded(
         rows,
         Stored(space, distinct),
@@ -139,6 +137,14 @@ def embed(
         int(there.sum()),
         tuple(space.damaged),
     )
+
+
+def longest_first(documents: Sequence[Document], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places in the order of encoding. Long texts come first: an out-of-memory shows at once, and
+    batches hold texts of like length."""
+    size = np.array([sum(map(len, documents[at].parts)) for at in places], dtype=np.int64)
+    ordered: NDArray[np.int64] = places[np.argsort(-size, kind="stable")]
+    return ordered
 
 
 def combine(queries: Embedded, candidates: Embedded) -> Embedded:

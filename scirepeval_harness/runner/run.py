@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import scirepeval_harness
+from scirepeval_harness.data.records import LoadedTask
 from scirepeval_harness.encoders.base import Model
 from scirepeval_harness.encoding.plan import summary
 from scirepeval_harness.encoding.store import EmbeddingStore
@@ -28,6 +30,7 @@ from scirepeval_harness.records.schema import (
 )
 from scirepeval_harness.records.signature import run_signature
 from scirepeval_harness.records.write import write_run, write_task
+from scirepeval_harness.runner.ahead import encode_ahead
 from scirepeval_harness.runner.engines import Engine, open_engine
 from scirepeval_harness.runner.loading import TaskLoader
 from scirepeval_harness.runner.options import RunOptions
@@ -62,6 +65,7 @@ class _State:
     runs: list[TaskRun] = field(default_factory=list)
     encoded: int = 0
     cached: int = 0
+    ahead: int = 0
     interrupted: bool = False
 
 
@@ -132,6 +136,7 @@ def _run_model(
     state = _State()
     able = [(suite, task) for suite, task in selection if job.spec.can_run(task)]
     try:
+        state.ahead = encode_ahead(model, able, loader, store, partial(_is_finished, job, model))
         for suite, task in able:
             _run_task(job, model, suite, task, loader, store, state)
             _write_run(job, state)
@@ -216,6 +221,14 @@ def _finished(job: _Job, draft: TaskRecord, signature: str | None = None) -> Tas
     return None
 
 
+def _is_finished(
+    job: _Job, model: Model, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask
+) -> bool:
+    """Whether an earlier run left a record that this one would repeat."""
+    draft = describe(suite, task, loaded, model_record(job.spec, model, task), job.options)
+    return _finished(job, draft, draft.signature) is not None
+
+
 def _unfinished(
     job: _Job,
     suite: SuiteSpec,
@@ -246,8 +259,9 @@ def _write_run(job: _Job, state: _State) -> None:
         created_at=job.created.isoformat(timespec="seconds"),
         arguments=dict(job.arguments),
         tasks=tuple(state.runs),
-        documents_encoded=state.encoded,
-        documents_cached=state.cached,
+        # Tasks find in the store what was encoded ahead of them; it was not there before.
+        documents_encoded=state.encoded + state.ahead,
+        documents_cached=max(0, state.cached - state.ahead),
         seconds={"total": round(seconds, 3)},
         packages=dict(job.environment.packages),
         hardware=dict(job.environment.hardware),
