@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from scirepeval_harness.errors import UsageError
 from scirepeval_harness.roles import Format
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.specs.model import Pooling
-from scirepeval_harness.specs.task import S2AND_METRIC
+from scirepeval_harness.specs.task import S2AND_METRIC, TaskSpec
 
 if TYPE_CHECKING:
     from scirepeval_harness.runner.resources import Selection
@@ -91,7 +92,7 @@ def run_command(
         typer.Option("--allow-missing", help="Score what is there; coverage stands beside it."),
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep finished tasks of --output.")
+        bool, typer.Option("--resume", help="Keep finished tasks of --output, and add to them.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results in --output.")
@@ -125,7 +126,7 @@ def run_command(
     own = [name for name in registry.suites if name not in bundled]
     default = () if task else own or (BENCHMARK if model else (DEFAULT_SUITE,))
     chosen = registry.select(suite or default, task or (), format or ())
-    selection, left_out = _split_author_tasks(chosen)
+    selection, left_out = _split_author_tasks(chosen, data, task or ())
     models = load_models()
     specs = [
         resolve_model(text, models, pooling=pooling, max_length=max_length)
@@ -172,8 +173,8 @@ def run_command(
         **options.scoring(),
     }
     folders = run(specs, selection, options, arguments)
-    for name in left_out:
-        typer.echo(f"{name}: needs S2AND's own package (`s2and setup`), left out")
+    for name, why in left_out:
+        typer.echo(f"{name}: {why}")
     show_results(
         load_results(folders) if folders else (),
         [registry.suite(name) for name in suites],
@@ -182,16 +183,29 @@ def run_command(
     )
 
 
-def _split_author_tasks(selection: Selection) -> tuple[Selection, list[str]]:
-    """Without the tasks that S2AND's own package would have to score and cannot, and their names.
+def _split_author_tasks(
+    selection: Selection, data: Path | None, named: Sequence[str]
+) -> tuple[Selection, list[tuple[str, str]]]:
+    """Without the tasks that S2AND's own package would have to score and cannot, and why.
 
     Its pairwise model and clusterer are trained by that package; a score of another method under
-    the same name would enter the published average.
+    the same name would enter the published average. Its data is on no hub, so a run that reads the
+    other tasks from there does not fail for it unless it is ``named``.
     """
     from scirepeval_harness.paths import s2and_dir
     from scirepeval_harness.s2and.environment import is_ready
 
-    if is_ready(s2and_dir()):
-        return selection, []
-    outside = [task.name for _, task in selection if S2AND_METRIC in task.metrics]
-    return [(suite, task) for suite, task in selection if task.name not in outside], outside
+    ready, kept, left_out = is_ready(s2and_dir()), [], []
+    for suite, task in selection:
+        own = S2AND_METRIC in task.metrics
+        if own and not ready:
+            left_out.append((task.name, "needs S2AND's own package (`s2and setup`), left out"))
+        elif own and task.name not in named and not _is_there(task, data):
+            left_out.append((task.name, "its data is not on the hub (--data), left out"))
+        else:
+            kept.append((suite, task))
+    return kept, left_out
+
+
+def _is_there(task: TaskSpec, data: Path | None) -> bool:
+    return data is not None and (data / (task.local.blocks or "")).is_dir()

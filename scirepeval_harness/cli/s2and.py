@@ -1,18 +1,20 @@
-"""``s2and``: the environment of S2AND's own experiment, and vectors in its file form."""
+"""``s2and``: the environment of S2AND's own experiment, vectors in its file form, its table."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
-from scirepeval_harness.cli.options import DataDir, Offline
+from scirepeval_harness.cli.options import AsJson, DataDir, Offline
+from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.paths import s2and_dir
 
 app = typer.Typer(
-    help="Prepare S2AND, which runs in an environment of its own.", no_args_is_help=True
+    help="S2AND's own experiment, which runs in an environment of its own.", no_args_is_help=True
 )
 
 
@@ -37,7 +39,7 @@ def embed_papers(
     output: Annotated[Path, typer.Option(help="Folder of the files.")],
     offline: Offline = False,
 ) -> None:
-    """Write a model's vectors as S2AND's files, to run its experiment elsewhere."""
+    """Write a model's vectors as S2AND's files, for `s2and run` or to use them elsewhere."""
     from scirepeval_harness.data.load import DataOptions, load_task
     from scirepeval_harness.data.records import AuthorBlocks
     from scirepeval_harness.encoders.base import Encoder
@@ -60,3 +62,48 @@ def embed_papers(
     encoded = encode_task(task, loaded.data, encoder, EmbeddingStore(cache_dir()), progress_bar)
     for path in write_embeddings(loaded.data, encoded.table, output):
         typer.echo(str(path))
+
+
+@app.command("run")
+def run_on_files(
+    embeddings: Annotated[Path, typer.Option(help="Folder that `s2and embed` wrote.")],
+    data: DataDir,
+    output: Annotated[Path | None, typer.Option(help="JSON file for the table.")] = None,
+    train_pairs: Annotated[
+        int, typer.Option(min=1, help="Pairs a data set to train on.")
+    ] = 100_000,
+    test_pairs: Annotated[int, typer.Option(min=1, help="Pairs a data set to tune on.")] = 10_000,
+    iterations: Annotated[int, typer.Option(min=1, help="Settings tried a model.")] = 25,
+    seed: Annotated[int, typer.Option(help="Of blocks, pairs and models.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Run S2AND's experiment on files of vectors and print its B-cubed table.
+
+    The published settings are the defaults. `run --task s2and` does the same from a model, and
+    writes the score to its results.
+    """
+    from scirepeval_harness.atomic import write_json
+    from scirepeval_harness.runner.progress import say
+    from scirepeval_harness.s2and.evaluate import Budget, run_experiment
+    from scirepeval_harness.s2and.exchange import embedded_sets
+    from scirepeval_harness.specs.registry import load_registry
+
+    if data is None:
+        raise UsageError("S2AND's data is not on the hub", fix="Pass its folder with --data")
+    blocks = data / (load_registry().task("s2and").local.blocks or "")
+    budget = Budget(train_pairs, test_pairs, iterations, seed)
+    names = embedded_sets(embeddings, blocks)
+    table = run_experiment(blocks, embeddings, names, s2and_dir(), budget=budget, say=say)
+    found = table.model_dump(mode="json")
+    if output is not None:
+        write_json(output, found)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    cells = {(cell.source, cell.target): f"{100 * cell.f1:.1f}" for cell in table.b3}
+    sources = dict.fromkeys(cell.source for cell in table.b3)
+    rows = [[source, *(cells[source, target] for target in names)] for source in sources]
+    show_table(["trained on", *names], rows)
+    typer.echo(f"mean of the {len(cells)} B-cubed F1 values: {100 * table.mean:.2f}")
+    for part, why in table.left_out.items():
+        typer.echo(f"left out: {part} ({why})")

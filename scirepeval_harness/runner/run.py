@@ -20,7 +20,7 @@ from scirepeval_harness.encoding.store import EmbeddingStore
 from scirepeval_harness.errors import HarnessError, StorageError, UsageError
 from scirepeval_harness.records.environment import Environment, describe_environment
 from scirepeval_harness.records.layout import RUN_FILE, slug, task_file
-from scirepeval_harness.records.read import read_task
+from scirepeval_harness.records.read import load_result, read_task
 from scirepeval_harness.records.schema import (
     ModelRecord,
     RunRecord,
@@ -133,16 +133,34 @@ def _run_model(
     job: _Job, model: Model, selection: Selection, loader: TaskLoader, store: EmbeddingStore
 ) -> bool:
     """Run one model; True when the user interrupted it."""
-    state = _State()
     able = [(suite, task) for suite, task in selection if job.spec.can_run(task)]
+    state = _earlier(job, able)
+    kept = len(state.runs)
     try:
         state.ahead = encode_ahead(model, able, loader, store, partial(_is_finished, job, model))
         for suite, task in able:
             _run_task(job, model, suite, task, loader, store, state)
             _write_run(job, state)
     except KeyboardInterrupt:
-        _interrupt(job, able[len(state.runs) :], state)
+        _interrupt(job, able[len(state.runs) - kept :], state)
     return state.interrupted
+
+
+def _earlier(job: _Job, able: Selection) -> _State:
+    """What a resumed folder holds of tasks that this run does not name; they stay in its run file.
+
+    So the tasks of one row may come from several runs, such as S2AND's, whose data is elsewhere.
+    """
+    state = _State()
+    if job.options.existing != "resume" or not (job.folder / RUN_FILE).is_file():
+        return state
+    named = {(suite.name, task.name) for suite, task in able}
+    earlier = load_result(job.folder)
+    for entry in earlier.run.tasks:
+        if (entry.suite, entry.task) not in named:
+            state.runs.append(entry)
+            state.records.append(earlier.tasks[entry.task])
+    return state
 
 
 def _interrupt(job: _Job, open_tasks: Selection, state: _State) -> None:

@@ -21,6 +21,7 @@ from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluators.base import Outcome, PairScorer, VectorTable
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
 from scirepeval_harness.runner.options import RunOptions
+from scirepeval_harness.runner.progress import say
 from scirepeval_harness.runner.requests import requests_of
 from scirepeval_harness.specs.task import S2AND_METRIC, TaskSpec
 
@@ -95,7 +96,7 @@ def score_vectors(
             from scirepeval_harness.s2and.evaluate import evaluate_s2and
 
             table = read_as(vectors, options.width)
-            return evaluate_s2and(data, table, s2and_dir(), seed=options.seed)
+            return evaluate_s2and(data, table, s2and_dir(), say=say)
         case AuthorBlocks():
             from scirepeval_harness.evaluators.author_disambiguation import (
                 evaluate_author_disambiguation,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from scirepeval_harness.data.records import AuthorBlocks
 from scirepeval_harness.errors import DataError, UsageError
 from scirepeval_harness.evaluators.base import Outcome, Score, VectorTable
 from scirepeval_harness.s2and import experiment
-from scirepeval_harness.s2and.environment import REQUIREMENT, is_ready, python_of, run
+from scirepeval_harness.s2and.environment import PINS, REQUIREMENT, Say, is_ready, python_of, run
 from scirepeval_harness.s2and.exchange import write_embeddings
 from scirepeval_harness.s2and.table import Table, read_table
 
@@ -24,11 +25,16 @@ PRECISION, RECALL = "b3_precision", "b3_recall"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much the experiment samples and searches; the defaults are the published ones."""
+    """How much the experiment samples and searches; the defaults are those of S2AND's script.
+
+    ``seed`` draws the blocks that are tested, so that it stays the script's own whatever the seed
+    of a run is.
+    """
 
     train_pairs: int = 100_000
     test_pairs: int = 10_000
     iterations: int = 25
+    seed: int = 1
 
 
 PUBLISHED = Budget()
@@ -39,44 +45,66 @@ def evaluate_s2and(
     vectors: VectorTable,
     environment: Path,
     *,
-    seed: int,
     budget: Budget = PUBLISHED,
+    say: Say | None = None,
 ) -> Outcome:
     """``b3_f1``, x 100: the mean over sources and targets, and one score each pair.
 
-    An item is a test block of a source and target; the interval resamples blocks. LightGBM sums in
-    several threads, so that equal scores in two runs are likely but not certain.
+    An item is a test block of a source and target; the interval resamples blocks.
 
     Raises:
         UsageError: the environment is not there.
         DataError: only a part of the blocks, or blocks that were not read from a folder.
+        CoverageError: a paper without a vector.
+        ExperimentError: the experiment failed or wrote something else.
+    """
+    if data.folder is None:
+        raise DataError(
+            "S2AND's experiment reads whole data sets", where="s2and", fix="Leave --limit out"
+        )
+    with tempfile.TemporaryDirectory(prefix="scirepeval-s2and-") as name:
+        write_embeddings(data, vectors, Path(name))
+        table = run_experiment(
+            data.folder, Path(name), list(data.blocks), environment, budget=budget, say=say
+        )
+    return outcome_of(table, budget)
+
+
+def run_experiment(
+    data: Path,
+    embeddings: Path,
+    names: Sequence[str],
+    environment: Path,
+    *,
+    budget: Budget = PUBLISHED,
+    say: Say | None = None,
+) -> Table:
+    """The B-cubed table of data sets in ``data`` with vectors of :func:`write_embeddings`.
+
+    Raises:
+        UsageError: the environment is not there.
         ExperimentError: the experiment failed or wrote something else.
     """
     if not is_ready(environment):
         raise UsageError(
             "S2AND's environment is not there", where=str(environment), fix="Run `s2and setup`"
         )
-    if data.folder is None:
-        raise DataError(
-            "S2AND's experiment reads whole data sets", where="s2and", fix="Leave --limit out"
-        )
-    names = list(data.blocks)
     with tempfile.TemporaryDirectory(prefix="scirepeval-s2and-") as name:
-        work = Path(name)
-        write_embeddings(data, vectors, work)
+        output = Path(name) / "table.json"
         words = [
-            *(str(python_of(environment)), experiment.__file__),
-            *("--data", str(data.folder.resolve()), "--embeddings", str(work)),
-            *("--output", str(work / "table.json"), "--seed", str(seed)),
+            # Isolated, so that neither this folder nor the caller's settings shadow a library.
+            *(str(python_of(environment)), "-I", experiment.__file__),
+            *("--data", str(data.resolve()), "--embeddings", str(embeddings.resolve())),
+            *("--output", str(output), "--seed", str(budget.seed)),
             *("--train-pairs", str(budget.train_pairs), "--test-pairs", str(budget.test_pairs)),
             *("--iterations", str(budget.iterations)),
             *("--jobs", str(os.cpu_count() or 1), "--datasets", *names),
         ]
-        run(words, "S2AND's experiment", environment)
-        return outcome_of(read_table(work / "table.json", names))
+        run(words, "S2AND's experiment", environment, say)
+        return read_table(output, names)
 
 
-def outcome_of(table: Table) -> Outcome:
+def outcome_of(table: Table, budget: Budget = PUBLISHED) -> Outcome:
     """Scores and items of a B-cubed table."""
     pairs = [
         Score(METRIC, 100 * entry.f1, field=_field(entry.source, entry.target))
@@ -92,7 +120,14 @@ def outcome_of(table: Table) -> Outcome:
         scores=(Score(METRIC, 100 * table.mean), *pairs),
         kind="blocks",
         items=frame.astype({"value": np.float64, "weight": np.int64}),
-        notes={"package": REQUIREMENT, "features": list(table.features)},
+        notes={
+            "package": REQUIREMENT,
+            "pins": list(PINS),
+            "experiment": asdict(budget),
+            "features": list(table.features),
+            "left_out": dict(table.left_out),
+            "fixed_splits": list(table.fixed_splits),
+        },
     )
 
 

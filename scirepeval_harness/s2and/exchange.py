@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scirepeval_harness.atomic import write_bytes
 from scirepeval_harness.data.records import AuthorBlocks
+from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluators.base import VectorTable
 
 
@@ -31,3 +32,30 @@ def write_embeddings(data: AuthorBlocks, vectors: VectorTable, folder: Path) -> 
         write_bytes(path, out.getvalue())
         paths.append(path)
     return tuple(paths)
+
+
+def embedded_sets(embeddings: Path, data: Path) -> list[str]:
+    """Names of the data sets that have a file of vectors, all of which must be in ``data``.
+
+    Raises:
+        DataError: no vectors, or vectors of a data set that is not there.
+    """
+    names = sorted(
+        path.name
+        for path in embeddings.glob("*")
+        if (path / f"{path.name}_specter.pickle").is_file()
+    )
+    if not names:
+        raise DataError(
+            "no vectors in S2AND's form",
+            where=str(embeddings),
+            fix="Write them with `s2and embed --output` of this folder",
+        )
+    for name in names:
+        if not (data / name / f"{name}_papers.json").is_file():
+            raise DataError(
+                f"no data set {name}, for which there are vectors",
+                where=str(data),
+                fix="Check --data",
+            )
+    return names

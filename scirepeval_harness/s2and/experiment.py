@@ -1,19 +1,24 @@
-"""S2AND's transfer experiment, run in the environment of the package `s2and`, not in our own.
+"""S2AND's transfer experiment, run in the environment of the package ``s2and``, not in our own.
 
-For each data set as source, and for all of them together ("union"): a pairwise model is trained on
-the source's training pairs and a clusterer tuned on its validation blocks; both then cluster the
-test blocks of every data set (Subramanian et al., "S2AND", JCDL 2021). Written are B-cubed
-precision, recall and F1 of each source and target, what the features were, and the two means of
-each test block.
+The benchmark names the script ``custom_block_transfer_experiment_seed_paper.py`` of
+github.com/allenai/S2AND (commit 17b5c7a), which the package does not ship. This follows its
+defaults with the package's public classes. On each data set, two pairwise models are trained (with
+and without names) and a clusterer is tuned; it clusters the test blocks of every data set. In the
+row "union" it is trained on all data sets but the one that it clusters. The row "s2" scores the
+clusters that the data itself names, where it does.
 
-Features whose input a data set lacks everywhere (references, e-mails, name counts) are left out.
+Feature groups whose input no data set has are left out. Nothing is downloaded.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,161 +37,295 @@ FEATURES = (
     "journal_similarity",
     "advanced_name_similarity",
 )
-UNION = "union"
-WITHOUT_NAMES = ("name_similarity", "name_counts", "advanced_name_similarity")
-"""Left out of the second model, whose mean with the first decides, as in S2AND."""
+WITH_NAMES = ("name_similarity", "name_counts", "advanced_name_similarity")
+"""Groups that the second model does without; the two models' means decide."""
+OF_PAPERS = {
+    "venue_similarity": "venue",
+    "year_diff": "year",
+    "reference_features": "references",
+    "journal_similarity": "journal_name",
+}
+OF_AUTHORS = {"affiliation_similarity": "affiliations", "email_similarity": "email"}
+NAME_COUNTS, LANGUAGES = "name_counts.pickle", "lid.176.bin"
+"""Files of S2AND's release: how frequent names are, and fastText's language model."""
+UNION, GIVEN = "union", "s2"
+FEWEST_BLOCKS = 6
+"""With fewer, a tenth of the blocks each for tuning and for testing leaves one side empty."""
+PERSON = dict.fromkeys(("first", "middle", "last", "suffix", "email"))
+PAPER = dict.fromkeys(("title", "abstract", "venue", "journal_name", "year"))
+
+Raw = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set with its pairs to train on and to tune on: features, labels, nameless features."""
+
+    name: str
+    data: Any
+    train: Any
+    val: Any
 
 
 def main() -> None:
-    """Read the arguments, run, write JSON."""
+    """Read the arguments, run, write JSON. Progress bars of libraries go to standard error."""
     arguments = _arguments()
-    # The language model is a download of its own; without it titles count as of unknown language.
-    os.environ.setdefault("S2AND_SKIP_FASTTEXT", "1")
-    sources = {name: _read(arguments, name) for name in arguments.datasets}
-    features = [name for name in FEATURES if _available(name, sources, arguments.name_counts)]
-    prepared = {name: _prepare(arguments, name, raw) for name, raw in sources.items()}
-    groups = {name: [dataset] for name, dataset in prepared.items()}
-    if len(prepared) > 1:
-        groups[UNION] = list(prepared.values())
-    fitted = {name: _fit(arguments, group, features) for name, group in groups.items()}
+    with contextlib.redirect_stdout(sys.stderr):
+        _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    raw = {name: read(arguments.data / name, name) for name in arguments.datasets}
+    left_out = missing_inputs(raw.values(), arguments.data)
+    splits = {name: _split(arguments.data, name) for name in raw}
+    for name, parts in raw.items():
+        check(name, parts, splits[name])
+    _prepare_package(arguments, left_out)
+    features = [name for name in FEATURES if name not in left_out]
+    groups = _Groups(features)
+    sets = []
+    for name, parts in raw.items():
+        say(f"s2and: reading {name}")
+        sets.append(_data_set(arguments, name, parts, splits[name], groups))
+    given = all(own["author_id"] for parts in raw.values() for own in parts["signatures"].values())
     rows: list[dict[str, Any]] = []
     blocks: list[dict[str, Any]] = []
-    for source, clusterer in fitted.items():
-        for target, dataset in prepared.items():
-            row, own = _evaluate(source, target, clusterer, dataset)
-            rows.append(row)
-            blocks += own
-    found = {"features": features, "b3": rows, "blocks": blocks, "settings": vars(arguments)}
-    arguments.output.write_text(json.dumps(found, default=str, indent=1), encoding="utf-8")
+    for row, own in _cells(arguments, sets, groups, given):
+        say(f"s2and: {row['source']} -> {row['target']}  B3 F1 {row['f1']:.3f}")
+        rows.append(row)
+        blocks += own
+    found = {
+        "features": features,
+        "left_out": left_out,
+        "fixed_splits": sorted(name for name, split in splits.items() if split),
+        "b3": rows,
+        "blocks": blocks,
+    }
+    arguments.output.write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def read(folder: Path, name: str) -> dict[str, Raw]:
+    """Papers, signatures and clusters of a data set, with every field that the package reads."""
+    papers, signatures, clusters = (
+        json.loads((folder / f"{name}_{part}.json").read_text(encoding="utf-8"))
+        for part in ("papers", "signatures", "clusters")
+    )
+    return {
+        "papers": {
+            key: PAPER | {"authors": []} | own | {"references": own.get("references") or []}
+            for key, own in papers.items()
+        },
+        "signatures": {
+            key: {"author_id": None}
+            | own
+            | {"author_info": PERSON | {"affiliations": []} | own["author_info"]}
+            for key, own in signatures.items()
+        },
+        "clusters": clusters,
+    }
+
+
+def missing_inputs(sets: Any, folder: Path) -> dict[str, str]:
+    """What is left out and why: feature groups, and the language model behind one of them."""
+    parts = list(sets)
+    missing = {
+        group: f"no paper has {field}"
+        for group, field in OF_PAPERS.items()
+        if not any(own[field] for raw in parts for own in raw["papers"].values())
+    }
+    missing |= {
+        group: f"no signature has {field}"
+        for group, field in OF_AUTHORS.items()
+        if not any(own["author_info"][field] for raw in parts for own in raw["signatures"].values())
+    }
+    if not (folder / NAME_COUNTS).is_file():
+        missing["name_counts"] = f"no file {NAME_COUNTS}"
+    if not (folder / LANGUAGES).is_file():
+        missing["fastText's language of a title"] = f"no file {LANGUAGES}"
+    return missing
+
+
+def check(name: str, parts: Mapping[str, Raw], split: Mapping[str, Any] | None) -> None:
+    """Refuse a data set that the package's own split cannot divide; ends the program."""
+    blocks = {own["author_info"]["block"] for own in parts["signatures"].values()}
+    if split is None and len(blocks) < FEWEST_BLOCKS:
+        raise SystemExit(
+            f"data set {name} has {len(blocks)} name blocks, S2AND's split needs {FEWEST_BLOCKS}"
+        )
+
+
+def say(line: str) -> None:
+    """One line of progress on the program's own standard output."""
+    assert sys.__stdout__ is not None
+    sys.__stdout__.write(line + "\n")
+    sys.__stdout__.flush()
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--embeddings", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--datasets", nargs="+", required=True)
-    parser.add_argument("--name-counts", type=Path)
-    parser.add_argument("--train-pairs", type=int, default=100_000)
-    parser.add_argument("--test-pairs", type=int, default=10_000)
-    parser.add_argument("--iterations", type=int, default=25)
-    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--train-pairs", type=int, required=True)
+    parser.add_argument("--test-pairs", type=int, required=True)
+    parser.add_argument("--iterations", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--jobs", type=int, default=1)
     return parser.parse_args()
 
 
-def _read(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
-    parts = {
-        part: json.loads((arguments.data / name / f"{name}_{part}.json").read_text("utf-8"))
-        for part in ("papers", "signatures", "clusters")
-    }
-    for paper in parts["papers"].values():
-        # Missing in some sets, where S2AND expects a list or a text.
-        paper["references"] = paper.get("references") or []
-        for field in ("venue", "journal_name", "abstract"):
-            paper[field] = paper.get(field) or ""
-    parts["embeddings"] = str(arguments.embeddings / name / f"{name}_specter.pickle")
-    return parts
+def _split(data: Path, name: str) -> dict[str, Any] | None:
+    """The benchmark's own train, dev and test blocks, where its folder of them is there."""
+    path = data / "blocks" / f"block_sigs_{name}.json"
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {f"{own}_blocks": found[key] for own, key in SIDES.items()}
 
 
-def _available(feature: str, sources: dict[str, dict[str, Any]], name_counts: Path | None) -> bool:
-    if feature == "name_counts":
-        return name_counts is not None
-    if feature == "reference_features":
-        return any(p["references"] for raw in sources.values() for p in raw["papers"].values())
-    if feature == "email_similarity":
-        return any(
-            signature["author_info"].get("email")
-            for raw in sources.values()
-            for signature in raw["signatures"].values()
-        )
-    return True
+SIDES = {"train": "train", "val": "dev", "test": "test"}
 
 
-def _prepare(arguments: argparse.Namespace, name: str, raw: dict[str, Any]) -> Any:
+def _prepare_package(arguments: argparse.Namespace, left_out: Mapping[str, str]) -> None:
+    """Point the package at the data and its caches at the output's folder, before it is loaded."""
+    config = arguments.output.parent / "path_config.json"
+    config.write_text(json.dumps({"main_data_dir": str(arguments.data), "internal_data_dir": ""}))
+    os.environ["S2AND_PATH_CONFIG"] = str(config)
+    os.environ["S2AND_CACHE"] = str(arguments.output.parent / "cache")
+    os.environ["S2AND_BACKEND"] = "python"
+    os.environ["S2AND_SKIP_FASTTEXT"] = str(int(any(LANGUAGES in why for why in left_out.values())))
+    # Threads that spin while they wait stop a machine that has other work.
+    os.environ.update(OMP_NUM_THREADS=str(arguments.jobs), OMP_WAIT_POLICY="PASSIVE")
+
+
+class _Groups:
+    """The package's two feature lists, with and without names."""
+
+    def __init__(self, features: Sequence[str]) -> None:
+        from s2and.featurizer import FeaturizationInfo
+
+        self.all = FeaturizationInfo(features_to_use=list(features))
+        self.nameless = FeaturizationInfo([name for name in features if name not in WITH_NAMES])
+        self.name_counts = "name_counts" in features
+        self.references = "reference_features" in features
+
+
+def _data_set(
+    arguments: argparse.Namespace,
+    name: str,
+    parts: Mapping[str, Raw],
+    split: Mapping[str, Any] | None,
+    groups: _Groups,
+) -> DataSet:
     from s2and.data import ANDData
+    from s2and.featurizer import featurize
 
-    counts = json.loads(arguments.name_counts.read_text()) if arguments.name_counts else False
-    return ANDData(
-        signatures=raw["signatures"],
-        papers=raw["papers"],
-        clusters=raw["clusters"],
-        specter_embeddings=raw["embeddings"],
+    data = ANDData(
+        signatures=parts["signatures"],
+        papers=parts["papers"],
+        clusters=parts["clusters"],
+        specter_embeddings=str(arguments.embeddings / name / f"{name}_specter.pickle"),
         name=name,
         mode="train",
-        block_type="original",
+        block_type="s2",
         train_pairs_size=arguments.train_pairs,
         val_pairs_size=arguments.test_pairs,
         test_pairs_size=arguments.test_pairs,
         random_seed=arguments.seed,
-        load_name_counts=counts,
-        compute_reference_features=True,
+        load_name_counts=groups.name_counts,
+        compute_reference_features=groups.references,
         n_jobs=arguments.jobs,
+        **(split or {}),
     )
+    if not data.specter_embeddings:
+        raise SystemExit(f"no embedding belongs to a paper of data set {name}")
+    train, val, _ = featurize(
+        data, groups.all, n_jobs=arguments.jobs, nameless_featurizer_info=groups.nameless
+    )
+    return DataSet(name, data, train, val)
 
 
-def _fit(arguments: argparse.Namespace, datasets: list[Any], features: list[str]) -> Any:
+def _cells(
+    arguments: argparse.Namespace, sets: Sequence[DataSet], groups: _Groups, given: bool
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Every cell of the table with its blocks, row by row."""
+    for source in sets:
+        clusterer = _fit(arguments, [source], groups)
+        for target in sets:
+            yield _evaluate(source.name, target, clusterer)
+    for target in sets if len(sets) > 1 else ():
+        clusterer = _fit(arguments, [own for own in sets if own is not target], groups)
+        yield _evaluate(UNION, target, clusterer)
+        if given:
+            yield _evaluate(GIVEN, target, clusterer)
+
+
+def _fit(arguments: argparse.Namespace, sets: Sequence[DataSet], groups: _Groups) -> Any:
     import numpy as np
-    from s2and.featurizer import FeaturizationInfo, featurize
+    from hyperopt import hp
+    from lightgbm import LGBMClassifier
     from s2and.model import Clusterer, FastCluster
     from s2and.model_pairwise import PairwiseModeler
 
-    for dataset in datasets:
-        if not dataset.specter_embeddings:
-            raise SystemExit(f"no embedding belongs to a paper of data set {dataset.name}")
-    wide = FeaturizationInfo(features_to_use=features)
-    narrow = FeaturizationInfo([name for name in features if name not in WITHOUT_NAMES])
-    splits = [
-        featurize(dataset, wide, n_jobs=arguments.jobs, nameless_featurizer_info=narrow)
-        for dataset in datasets
-    ]
-    train, val = (
-        [np.concatenate(parts) for parts in zip(*(split[part] for split in splits), strict=True)]
-        for part in (0, 1)
-    )
     models = []
-    for info, columns, constraints in (
-        (wide, 0, wide.lightgbm_monotone_constraints),
-        (narrow, 2, narrow.nameless_lightgbm_monotone_constraints),
-    ):
-        modeler = PairwiseModeler(
-            n_iter=arguments.iterations,
+    for info, columns in ((groups.all, 0), (groups.nameless, 2)):
+        # The package's own estimator, told to give equal models whatever the threads do.
+        estimator = LGBMClassifier(
+            objective="binary",
+            metric="auc",
             n_jobs=arguments.jobs,
-            monotone_constraints=constraints,
+            verbose=-1,
+            tree_learner="data",
+            random_state=arguments.seed,
+            deterministic=True,
+            force_row_wise=True,
+        )
+        modeler = PairwiseModeler(
+            estimator=estimator,
+            n_iter=arguments.iterations,
+            monotone_constraints=info.lightgbm_monotone_constraints,
             random_state=arguments.seed,
         )
-        modeler.fit(train[columns], train[1], val[columns], val[1])
-        models.append((info, modeler))
+        modeler.fit(
+            np.vstack([own.train[columns] for own in sets]),
+            np.hstack([own.train[1] for own in sets]),
+            np.vstack([own.val[columns] for own in sets]),
+            np.hstack([own.val[1] for own in sets]),
+        )
+        models.append(modeler.classifier)
     clusterer = Clusterer(
-        models[0][0],
-        models[0][1].classifier,
+        groups.all,
+        models[0],
         cluster_model=FastCluster(linkage="average"),
-        n_iter=arguments.iterations,
+        search_space={"eps": hp.uniform("choice", 0, 1)},
         n_jobs=arguments.jobs,
-        nameless_classifier=models[1][1].classifier,
-        nameless_featurizer_info=models[1][0],
+        nameless_classifier=models[1],
+        nameless_featurizer_info=groups.nameless,
         random_state=arguments.seed,
+        use_default_constraints_as_supervision=False,
     )
-    clusterer.fit(datasets)
+    clusterer.fit([own.data for own in sets])
     return clusterer
 
 
 def _evaluate(
-    source: str, target: str, clusterer: Any, dataset: Any
+    source: str, target: DataSet, clusterer: Any
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from s2and.eval import cluster_eval
 
-    metrics, by_signature = cluster_eval(dataset, clusterer, split="test")
-    precision, recall, f1 = (float(value) for value in metrics["B3 (P, R, F1)"])
-    row = {"source": source, "target": target, "precision": precision, "recall": recall, "f1": f1}
+    metrics, by_signature = cluster_eval(
+        target.data, clusterer, split="test", use_s2_clusters=source == GIVEN
+    )
+    names = {"source": source, "target": target.name}
+    means = zip(("precision", "recall", "f1"), metrics["B3 (P, R, F1)"], strict=True)
     blocks: dict[str, list[tuple[float, float]]] = {}
-    for signature, (own_precision, own_recall, _) in by_signature.items():
-        block = dataset.signatures[signature].author_info_given_block
-        blocks.setdefault(block, []).append((float(own_precision), float(own_recall)))
+    for signature, (precision, recall, _) in by_signature.items():
+        own = blocks.setdefault(target.data.signature_to_block[signature], [])
+        own.append((float(precision), float(recall)))
     items = [
-        {
-            "source": source,
-            "target": target,
+        names
+        | {
             "block": block,
             "signatures": len(values),
             "precision": sum(value[0] for value in values) / len(values),
@@ -194,7 +333,7 @@ def _evaluate(
         }
         for block, values in sorted(blocks.items())
     ]
-    return row, items
+    return names | {name: float(value) for name, value in means}, items
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scirepeval_harness.errors import ExperimentError
 
-UNION = "union"
-"""The source that is all data sets together."""
+UNION, GIVEN = "union", "s2"
+"""Sources besides the data sets: all the others together, and the clusters that the data names."""
 
 
 class Entry(BaseModel):
@@ -41,11 +41,14 @@ class BlockMeans(BaseModel):
 
 
 class Table(BaseModel):
-    """What the experiment wrote."""
+    """What the experiment wrote. ``left_out`` gives a reason for each feature that was not used;
+    ``fixed_splits`` names the data sets whose blocks the benchmark itself divides."""
 
     model_config = ConfigDict(frozen=True)
 
     features: tuple[str, ...]
+    left_out: dict[str, str] = {}
+    fixed_splits: tuple[str, ...] = ()
     b3: tuple[Entry, ...]
     blocks: tuple[BlockMeans, ...]
 
@@ -56,7 +59,7 @@ class Table(BaseModel):
 
 
 def read_table(path: Path, data_sets: Sequence[str]) -> Table:
-    """The table, with a cell for every source and target.
+    """The table, with a cell for every source and target; the row ``s2`` may be absent.
 
     Raises:
         ExperimentError: not the form, a cell that is missing or repeated, or a value outside 0..1.
@@ -68,11 +71,14 @@ def read_table(path: Path, data_sets: Sequence[str]) -> Table:
         what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise ExperimentError(f"not a B-cubed table ({what})", where=str(path), fix=fix) from error
     sources = [*data_sets, UNION] if len(data_sets) > 1 else list(data_sets)
-    wanted = [(source, target) for source in sources for target in data_sets]
     found = [(entry.source, entry.target) for entry in table.b3]
+    if any(source == GIVEN for source, _ in found):
+        sources.append(GIVEN)
+    wanted = [(source, target) for source in sources for target in data_sets]
     if sorted(found) != sorted(wanted):
         raise ExperimentError(
-            f"{len(set(wanted) - set(found))} of {len(wanted)} cells are missing",
+            f"{len(set(wanted) - set(found))} of {len(wanted)} cells are missing, "
+            f"{len(found) - len(set(found) & set(wanted))} are not expected",
             where=str(path),
             fix=fix,
         )

@@ -60,6 +60,17 @@ def test_tables_that_cannot_be_trusted_are_refused(
         read_table(written(tmp_path / "t.json", cells, []), ["a"])
 
 
+def test_the_row_of_the_clusters_that_the_data_names_may_be_there_whole(tmp_path: Path) -> None:
+    cells = [cell(source, target, 0.5) for source in ("a", "b", "union") for target in "ab"]
+    whole = [*cells, cell("s2", "a", 1.0), cell("s2", "b", 1.0)]
+    table = read_table(written(tmp_path / "t.json", whole, []), ["a", "b"])
+    assert table.mean == pytest.approx((6 * 0.5 + 2) / 8)
+    with pytest.raises(ExperimentError, match="1 of 8 cells are missing"):
+        read_table(written(tmp_path / "t.json", whole[:-1], []), ["a", "b"])
+    with pytest.raises(ExperimentError, match="1 are not expected"):
+        read_table(written(tmp_path / "t.json", [*cells, cell("c", "a", 0.5)], []), ["a", "b"])
+
+
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text("B3: 0.9")
     with pytest.raises(ExperimentError, match="not a B-cubed table"):
