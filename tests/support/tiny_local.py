@@ -117,7 +117,8 @@ def _numbered(number: int, dice: random.Random) -> int:
 
 
 def _named(number: int, dice: random.Random) -> str:
-    return "rare" if number in (11, 61, 130) else f"class {number % 4}"
+    noisy = number + (dice.random() < 0.1)
+    return "rare" if number in (11, 61, 130) else f"class {noisy % 4}"
 
 
 def _binary(number: int, dice: random.Random) -> int:
