@@ -16,6 +16,8 @@ from scirepeval_harness.records.read import Result
 from scirepeval_harness.specs.suite import SuiteSpec
 from scirepeval_harness.specs.task import TaskSpec
 
+SHOWN = 5
+
 
 def show_results(
     results: Sequence[Result],
@@ -47,8 +49,15 @@ def show_results(
         if record.status != "ok"
     ]
     if unfinished or not results or any(result.run.status != "ok" for result in results):
-        raise IncompleteRunError(
-            f"{len(unfinished)} tasks did not finish: {', '.join(unfinished[:5])}",
+        listed = f": {', '.join(unfinished[:SHOWN])}" if unfinished else ""
+        error = IncompleteRunError(
+            f"{len(unfinished)} tasks did not finish{listed}",
             where=str(output),
             fix="Mend the cause and run again with --output of this folder and --resume",
         )
+        for result in results:
+            for entry in result.run.tasks:
+                if entry.traceback:
+                    # Notes are printed with a traceback only, which is what --debug asks for.
+                    error.add_note(f"{result.run.model.name}/{entry.task}: {entry.traceback}")
+        raise error

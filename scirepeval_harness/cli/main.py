@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 import typer
@@ -59,8 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         app(words)
-    except HarnessError as error:
+    except (HarnessError, OSError) as error:
         if "--debug" in words:
-            raise
-        typer.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+            traceback.print_exc()
+        else:
+            typer.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code if isinstance(error, HarnessError) else HarnessError.exit_code)

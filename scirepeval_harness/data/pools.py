@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scirepeval_harness.data.documents import check_coverage, read_flat
+from scirepeval_harness.data.qrels import restrict
 from scirepeval_harness.data.records import CitationPools, Coverage
 from scirepeval_harness.data.rows import Table, read_json_object
 from scirepeval_harness.errors import CoverageError, DataError
@@ -25,6 +26,8 @@ def read_pools(
         CoverageError: a field that the task expects, or a document, is missing.
     """
     raw = read_json_object(pools)
+    if not raw:
+        raise DataError("no fields of study", where=str(pools), fix="Check the file")
     fields = {name: _field(raw[name], f"{pools}, field {name}", limit) for name in raw}
     absent = [name for name in task.expected_fields if name not in fields]
     if absent and not allow_missing:
@@ -44,13 +47,9 @@ def read_pools(
     found = read_flat(documents, task.fields, frozenset(needed))
     coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
     kept = {
-        name: {
-            query: {key: grade for key, grade in grades.items() if key in found.documents}
-            for query, grades in qrels.items()
-            if query in found.documents
-        }
-        for name, qrels in fields.items()
+        name: restrict(qrels, found.documents, found.documents) for name, qrels in fields.items()
     }
+    kept = {name: qrels for name, qrels in kept.items() if qrels}
     coverage = replace(
         coverage,
         queries_needed=sum(len(qrels) for qrels in fields.values()),
@@ -68,10 +67,21 @@ def _field(queries: object, where: str, limit: int | None) -> dict[str, dict[str
             raise DataError(
                 f"query {query} has no list 'true'", where=where, fix="See docs/protocol.md"
             )
+        for name, keys in lists.items():
+            if keys is not None and not (isinstance(keys, list) and all(map(_is_id, keys))):
+                raise DataError(
+                    f"the list {name} of query {query} is {str(keys)[:40]!r}",
+                    where=where,
+                    fix="Give a list of paper ids",
+                )
         grades = {
             str(key): 0 for name, keys in lists.items() if name != RELEVANT for key in keys or ()
         }
-        qrels[str(query)] = grades | {str(key): 1 for key in lists[RELEVANT]}
+        qrels[str(query)] = grades | {str(key): 1 for key in lists[RELEVANT] or ()}
         if not qrels[str(query)]:
             raise DataError(f"query {query} has no candidates", where=where, fix="Remove it")
     return qrels
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""

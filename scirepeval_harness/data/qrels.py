@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
+from scirepeval_harness.data.records import Qrels
 from scirepeval_harness.data.rows import Table
 from scirepeval_harness.errors import DataError
 
@@ -29,11 +31,23 @@ def read_qrels(table: Table, limit: int | None = None) -> dict[str, dict[str, in
     return qrels
 
 
+def restrict(
+    qrels: Qrels, queries: Container[str], candidates: Container[str]
+) -> dict[str, dict[str, int]]:
+    """The labels whose documents were found; only ``--allow-missing`` lets any be absent here."""
+    kept = {
+        query: {key: grade for key, grade in grades.items() if key in candidates}
+        for query, grades in qrels.items()
+        if query in queries
+    }
+    return {query: grades for query, grades in kept.items() if grades}
+
+
 def _grade(value: Any, where: str) -> int:
     try:
         number = float(value)
     except (TypeError, ValueError):
         number = -1.0
-    if isinstance(value, bool) or number < 0 or number != int(number):
+    if isinstance(value, bool) or number < 0 or not number.is_integer():
         raise DataError(f"score is {value!r}", where=where, fix="Give a whole number from 0 up")
     return int(number)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
-from scirepeval_harness.data.documents import Collected, check_coverage, parts_of
-from scirepeval_harness.data.qrels import read_qrels
-from scirepeval_harness.data.records import Coverage, Document, Qrels, RankingSet, ReviewerSet
-from scirepeval_harness.data.rows import Row, Table
-from scirepeval_harness.errors import DataError
+from scirepeval_harness.data.documents import SHOWN, Collected, check_coverage, parts_of
+from scirepeval_harness.data.qrels import read_qrels, restrict
+from scirepeval_harness.data.records import Coverage, Qrels, RankingSet, ReviewerSet
+from scirepeval_harness.data.rows import Row, Table, is_list
+from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.specs.task import TaskSpec
 
 
@@ -43,8 +43,16 @@ def read_ranking(
     coverage = check_coverage(
         task.name, found, {**candidates.empty, **queries.empty}, sorted(needed), allow_missing
     )
-    kept = _restrict(qrels, queries.documents, {**candidates.documents, **queries.documents})
+    kept = restrict(qrels, queries.documents, {**candidates.documents, **queries.documents})
     coverage = _with_queries(coverage, qrels, kept)
+    absent = [key for key in qrels if key not in queries.documents]
+    if absent and not allow_missing:
+        raise CoverageError(
+            f"{len(absent)} of {len(qrels)} queries are missing, such as "
+            f"{', '.join(absent[:SHOWN])}",
+            where=f"task {task.name}",
+            fix="Complete the queries, or pass --allow-missing to score without them",
+        )
     # A candidate that is met only as a query is still a candidate, with the query's text.
     pool = {
         key: candidates.documents.get(key) or queries.documents[key]
@@ -75,9 +83,9 @@ def read_reviewers(
     own: dict[str, tuple[str, ...]] = {}
     for number, row in reviewers.rows():
         name = reviewers.id(number, row, "r_id")
-        papers = reviewers.value(number, row, "papers")
+        papers = reviewers.ids(number, row, "papers")
         if name in names and name not in own:
-            own[name] = tuple(dict.fromkeys(str(paper) for paper in papers))
+            own[name] = tuple(dict.fromkeys(papers))
     unknown = sorted(names - own.keys())
     if unknown:
         raise DataError(
@@ -121,27 +129,19 @@ def _add_candidates(
     wanted: frozenset[str],
 ) -> None:
     listed = table.value(number, row, "candidates")
-    if not isinstance(listed, Iterable) or isinstance(listed, (str, Mapping)):
+    if not is_list(listed):
         raise DataError("candidates is no list", where=table.where(number), fix="Repair the row")
     listed = list(listed)
     if not listed:
         raise DataError("an empty list of candidates", where=table.where(number), fix="Remove it")
     for candidate in listed:
+        if not isinstance(candidate, Mapping):
+            raise DataError(
+                "a candidate is no document", where=table.where(number), fix="Repair the row"
+            )
         key = table.id(number, candidate, "doc_id")
         if key in wanted:
             into.add(key, parts_of(candidate, task.fields), table.where(number))
-
-
-def _restrict(
-    qrels: Qrels, queries: Mapping[str, Document], found: Mapping[str, Document]
-) -> dict[str, dict[str, int]]:
-    """The labels whose documents were found; only ``--allow-missing`` lets any be absent here."""
-    kept = {
-        query: {key: grade for key, grade in grades.items() if key in found}
-        for query, grades in qrels.items()
-        if query in queries
-    }
-    return {query: grades for query, grades in kept.items() if grades}
 
 
 def _with_queries(coverage: Coverage, wanted: Qrels, kept: Qrels) -> Coverage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from scirepeval_harness.errors import DataError
 
 Row = Mapping[str, Any]
+ENCODING = "utf-8-sig"
+"""UTF-8, whether or not a spreadsheet put its byte order mark in front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,24 @@ class Table:
             fix=f"The row has {', '.join(sorted(map(str, row))) or 'nothing'}",
         )
 
+    def ids(self, number: int, row: Row, column: str) -> tuple[str, ...]:
+        """A list of ids, such as a reviewer's papers."""
+        listed = self.value(number, row, column)
+        if not is_list(listed):
+            raise DataError(
+                f"{column} is {listed!r}", where=self.where(number), fix="Give a list of ids"
+            )
+        return tuple(self.as_id(number, value, f"an entry of {column}") for value in listed)
+
     def id(self, number: int, row: Row, *columns: str) -> str:
         """An id as a string; int and str ids of one paper are the same id."""
-        value = self.value(number, row, *columns)
+        return self.as_id(number, self.value(number, row, *columns), columns[0])
+
+    def as_id(self, number: int, value: Any, name: str) -> str:
+        """A value that was found at ``name`` as an id."""
         if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
             raise DataError(
-                f"{columns[0]} is {value!r}", where=self.where(number), fix="Give a string or int"
+                f"{name} is {value!r}", where=self.where(number), fix="Give a string or int"
             )
         return str(value)
 
@@ -56,11 +70,16 @@ def csv_table(path: Path) -> Table:
     return Table(str(path), lambda: _csv_rows(path))
 
 
+def is_list(value: Any) -> bool:
+    """Whether a value is a list of any kind: parquet files give arrays, JSON files lists."""
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+
+
 def read_json_object(path: Path) -> dict[str, Any]:
     """A file that holds one JSON object."""
     try:
-        value = json.loads(_existing(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        value = json.loads(_existing(path).read_text(encoding=ENCODING))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"not valid JSON ({error})", where=str(path), fix="Repair it") from error
     if not isinstance(value, dict):
         raise DataError("not a JSON object", where=str(path), fix="See docs/protocol.md")
@@ -68,7 +87,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    with _existing(path).open(encoding="utf-8") as lines:
+    with _existing(path).open(encoding=ENCODING) as lines:
         try:
             for number, line in enumerate(lines, 1):
                 if line.strip():
@@ -80,9 +99,10 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
 def _parse(line: str, path: Path, number: int) -> Row:
     try:
         row = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
+        what = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
         raise DataError(
-            f"not valid JSON ({error.msg})", where=f"{path}:{number}", fix="Repair the line"
+            f"not valid JSON ({what})", where=f"{path}:{number}", fix="Repair the line"
         ) from error
     if not isinstance(row, dict):
         raise DataError("not a JSON object", where=f"{path}:{number}", fix="Repair the line")
@@ -90,16 +110,25 @@ def _parse(line: str, path: Path, number: int) -> Row:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    with _existing(path).open(encoding="utf-8", newline="") as lines:
+    with _existing(path).open(encoding=ENCODING, newline="") as lines:
         reader = csv.DictReader(lines)
-        for row in reader:
-            if None in row or None in row.values():
-                raise DataError(
-                    "another number of cells than the header",
-                    where=f"{path}:{reader.line_num}",
-                    fix="Repair the line",
-                )
-            yield reader.line_num, row
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    raise DataError(
+                        "another number of cells than the header",
+                        where=f"{path}:{reader.line_num}",
+                        fix="Repair the line",
+                    )
+                yield reader.line_num, row
+        except UnicodeDecodeError as error:
+            raise DataError("not UTF-8 text", where=str(path), fix="Convert it") from error
+        except csv.Error as error:
+            raise DataError(
+                f"not valid CSV ({error})",
+                where=f"{path}:{reader.line_num + 1}",
+                fix="Repair the line",
+            ) from error
 
 
 def _existing(path: Path) -> Path:

@@ -46,12 +46,7 @@ def measured_row(
     cells: dict[str, Cell] = {}
     for suite in suites:
         cells |= row(suite, tasks, scores, draws)
-    notes = [
-        f"{name} scored on {record.coverage.documents_found} of "
-        f"{record.coverage.documents_needed} documents"
-        for name, record in done.items()
-        if record.coverage is not None and not record.coverage.complete
-    ]
+    notes = [f"{name} {warning}" for name, record in done.items() for warning in record.warnings]
     failed = [name for name, record in result.tasks.items() if record.status != "ok"]
     if failed:
         notes.append(f"failed: {', '.join(failed)}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from scirepeval_harness.encoders.base import Advance
+from scirepeval_harness.records.schema import TaskRecord
 
 
 @contextmanager
@@ -30,3 +31,11 @@ def say(line: str) -> None:
     from tqdm import tqdm
 
     tqdm.write(line, file=sys.stderr)
+
+
+def result_line(model: str, record: TaskRecord, seconds: float) -> str:
+    """What is said of a finished task: its scores, the time, and whether something was missing."""
+    shown = [score for score in record.scores if score.field is None]
+    scores = "  ".join(f"{score.key} {score.value:.2f}" for score in shown)
+    partial = "" if record.coverage is None or record.coverage.complete else "  PARTIAL"
+    return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}"

@@ -17,7 +17,12 @@ from scirepeval_harness.data.records import LoadedTask
 from scirepeval_harness.encoders.base import Model
 from scirepeval_harness.encoding.plan import summary
 from scirepeval_harness.encoding.store import EmbeddingStore
-from scirepeval_harness.errors import HarnessError, StorageError, UsageError
+from scirepeval_harness.errors import (
+    HarnessError,
+    IncompleteRunError,
+    StorageError,
+    UsageError,
+)
 from scirepeval_harness.records.environment import Environment, describe_environment
 from scirepeval_harness.records.layout import RUN_FILE, slug, task_file
 from scirepeval_harness.records.read import load_result, read_task
@@ -35,7 +40,7 @@ from scirepeval_harness.runner.engines import Engine, open_engine
 from scirepeval_harness.runner.loading import TaskLoader
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.runner.planning import plan_run
-from scirepeval_harness.runner.progress import progress_bar, say
+from scirepeval_harness.runner.progress import progress_bar, result_line, say
 from scirepeval_harness.runner.resources import Selection, build_models, open_store, task_loader
 from scirepeval_harness.runner.task import Phases, describe, model_record, outline, score_task
 from scirepeval_harness.specs.model import ModelSpec
@@ -67,6 +72,14 @@ class _State:
     cached: int = 0
     ahead: int = 0
     interrupted: bool = False
+    earlier: Mapping[str, tuple[TaskRun, TaskRecord]] = field(default_factory=dict)
+    """Tasks that an earlier run finished and that this one resumes."""
+
+    def everything(self) -> list[tuple[TaskRun, TaskRecord]]:
+        """The tasks of this run, then those of the earlier one that this one has not come to."""
+        own = list(zip(self.runs, self.records, strict=True))
+        names = {entry.task for entry in self.runs}
+        return [*own, *(pair for name, pair in self.earlier.items() if name not in names)]
 
 
 def run(
@@ -81,13 +94,21 @@ def run(
     is finished.
 
     Raises:
-        UsageError: no such data folder, two models of one name, or results that are already there.
+        UsageError: no such data folder, two models of one name, results that are already there, or
+            no model that can run any of the tasks.
         HarnessError: an engine that is not there (see :func:`~.engines.open_engine`), or a model
             that cannot be built (see :func:`~.encoders.build.build_model`).
+        IncompleteRunError: results cannot be written.
     """
     if options.data is not None and not options.data.is_dir():
         raise UsageError("no such folder", where=str(options.data), fix="Check --data")
     folders = _folders(models, options)
+    if not any(spec.can_run(task) for spec in models for _, task in selection):
+        raise UsageError(
+            "the chosen tasks need vectors, which the model does not have",
+            where=f"model {', '.join(spec.name for spec in models)}",
+            fix="Choose ranking tasks with --task or --format, or another model",
+        )
     loader = task_loader(options)
     environment = describe_environment(Path(scirepeval_harness.__file__).parent)
     with open_engine(options) as engine, open_store(options) as store:
@@ -118,6 +139,8 @@ def _folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Path]:
             raise UsageError(
                 f"two models are named {name!r}", fix="Name one of them with --model TITLE=MODEL"
             )
+    if options.output.exists() and not options.output.is_dir():
+        raise UsageError("not a folder", where=str(options.output), fix="Check --output")
     folders = [options.output / slug(name) for name in names]
     for folder in folders:
         if options.existing == "refuse" and (folder / RUN_FILE).exists():
@@ -133,34 +156,34 @@ def _run_model(
     job: _Job, model: Model, selection: Selection, loader: TaskLoader, store: EmbeddingStore
 ) -> bool:
     """Run one model; True when the user interrupted it."""
+    state = _State(earlier=_earlier(job))
     able = [(suite, task) for suite, task in selection if job.spec.can_run(task)]
-    state = _earlier(job, able)
-    kept = len(state.runs)
     try:
         state.ahead = encode_ahead(model, able, loader, store, partial(_is_finished, job, model))
         for suite, task in able:
             _run_task(job, model, suite, task, loader, store, state)
             _write_run(job, state)
     except KeyboardInterrupt:
-        _interrupt(job, able[len(state.runs) - kept :], state)
+        _interrupt(job, able[len(state.runs) :], state)
+    except StorageError as error:
+        # Written task by task: what is finished is whole, and --resume goes on from there.
+        raise IncompleteRunError(error.what, where=error.where, fix=error.fix) from error
     return state.interrupted
 
 
-def _earlier(job: _Job, able: Selection) -> _State:
-    """What a resumed folder holds of tasks that this run does not name; they stay in its run file.
-
-    So the tasks of one row may come from several runs, such as S2AND's, whose data is elsewhere.
-    """
-    state = _State()
-    if job.options.existing != "resume" or not (job.folder / RUN_FILE).is_file():
-        return state
-    named = {(suite.name, task.name) for suite, task in able}
-    earlier = load_result(job.folder)
-    for entry in earlier.run.tasks:
-        if (entry.suite, entry.task) not in named:
-            state.runs.append(entry)
-            state.records.append(earlier.tasks[entry.task])
-    return state
+def _earlier(job: _Job) -> dict[str, tuple[TaskRun, TaskRecord]]:
+    """What the run file says of the tasks that an earlier run of the same settings finished."""
+    if job.options.existing != "resume":
+        return {}
+    with suppress(StorageError):
+        result = load_result(job.folder)
+        return {
+            entry.task: (entry, result.tasks[entry.task])
+            for entry in result.run.tasks
+            if result.tasks[entry.task].status == "ok"
+            and result.tasks[entry.task].settings == job.options.scoring()
+        }
+    return {}
 
 
 def _interrupt(job: _Job, open_tasks: Selection, state: _State) -> None:
@@ -193,12 +216,14 @@ def _run_task(
     phases = Phases()
     trace: str | None = None
     draft: TaskRecord | None = None
+    resumed = False
     options = job.options
     try:
         with phases.time("load"):
             loaded = loader.get(task, suite)
         draft = describe(suite, task, loaded, model_record(job.spec, model, task), options)
         record = _finished(job, draft, draft.signature)
+        resumed = record is not None
         if record is None:
             scored = score_task(
                 draft, task, loaded, model, store, options, progress_bar, phases,
@@ -209,23 +234,24 @@ def _run_task(
             state.cached += scored.cached
             with phases.time("write"):
                 write_task(job.folder, record, scored.outcome.items, scored.draws)
-        say(_line(job.spec, record, sum(phases.seconds.values())))
+        say(result_line(job.spec.name, record, sum(phases.seconds.values())))
     except Exception as error:  # noqa: BLE001
         trace = traceback.format_exc()
         what = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
         record = _unfinished(job, suite, task, draft, "failed", what)
         say(f"{job.spec.name}  {task.name}  FAILED  {record.error}")
         write_task(job.folder, record)
-    state.records.append(record)
-    state.runs.append(
-        TaskRun(
-            suite=suite.name,
-            task=task.name,
-            status=record.status,
-            seconds=phases.seconds,
-            traceback=trace,
-        )
+    entry = TaskRun(
+        suite=suite.name,
+        task=task.name,
+        status=record.status,
+        seconds=phases.seconds,
+        traceback=trace,
     )
+    if resumed and task.name in state.earlier:
+        entry = state.earlier[task.name][0]  # with the seconds that the scores really took
+    state.records.append(record)
+    state.runs.append(entry)
 
 
 def _finished(job: _Job, draft: TaskRecord, signature: str | None = None) -> TaskRecord | None:
@@ -263,20 +289,22 @@ def _unfinished(
 
 
 def _write_run(job: _Job, state: _State) -> None:
-    statuses = {entry.status for entry in state.runs}
+    everything = state.everything()
+    statuses = {entry.status for entry, _ in everything}
     status: Status = (
         "interrupted" if state.interrupted else "failed" if "failed" in statuses else "ok"
     )
     spec, seconds = job.spec, time.perf_counter() - job.clock
-    roles = {name: value for record in state.records for name, value in record.model.roles.items()}
+    records = [record for _, record in everything]
+    roles = {name: value for record in records for name, value in record.model.roles.items()}
     record = RunRecord(
         harness_version=scirepeval_harness.__version__,
         model=ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles=roles),
-        suites=tuple(dict.fromkeys(entry.suite for entry in state.runs)),
+        suites=tuple(dict.fromkeys(entry.suite for entry, _ in everything)),
         status=status,
         created_at=job.created.isoformat(timespec="seconds"),
         arguments=dict(job.arguments),
-        tasks=tuple(state.runs),
+        tasks=tuple(entry for entry, _ in everything),
         # Tasks find in the store what was encoded ahead of them; it was not there before.
         documents_encoded=state.encoded + state.ahead,
         documents_cached=max(0, state.cached - state.ahead),
@@ -285,13 +313,6 @@ def _write_run(job: _Job, state: _State) -> None:
         hardware=dict(job.environment.hardware),
         git_commit=job.environment.git_commit,
         git_dirty=job.environment.git_dirty,
-        signature=run_signature(state.records, scirepeval_harness.__version__),
+        signature=run_signature(records, scirepeval_harness.__version__),
     )
     write_run(job.folder, record)
-
-
-def _line(spec: ModelSpec, record: TaskRecord, seconds: float) -> str:
-    shown = [score for score in record.scores if score.field is None]
-    scores = "  ".join(f"{score.key} {score.value:.2f}" for score in shown)
-    partial = "" if record.coverage is None or record.coverage.complete else "  PARTIAL"
-    return f"{spec.name}  {record.task}  {scores}  ({seconds:.1f} s){partial}"
