@@ -21,7 +21,11 @@ def add_adapter_support(model: Any, where: str) -> None:
     try:
         adapters.init(model)
     except ValueError as error:
-        raise ModelError(f"this architecture takes no adapters: {error}", where=where) from error
+        raise ModelError(
+            f"this architecture takes no adapters: {error}",
+            where=where,
+            fix="Choose a BERT-like base, or a model without adapters",
+        ) from error
 
 
 def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
@@ -43,7 +47,11 @@ def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
             use_safetensors=not (folder / WEIGHTS).is_file(),
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f"the adapter cannot be loaded: {error}", where=where) from error
+        raise ModelError(
+            f"the adapter cannot be loaded: {error}",
+            where=where,
+            fix="Check that adapter and base belong together",
+        ) from error
     created = [key for key in model.state_dict() if key not in before]
     # The library compares its missing keys with the old name, and so finds none under a new one.
     stored = len(_stored_keys(folder))

@@ -50,7 +50,11 @@ class Bm25Ranker:
             )
         language = str(self._settings["stemmer"])
         if language != "none" and language not in Stemmer.algorithms():
-            raise SpecError(f"no stemmer for {language}", where=f"model {spec.name}")
+            raise SpecError(
+                f"no stemmer for {language}",
+                where=f"model {spec.name}",
+                fix="Leave the setting out, or name a language in English",
+            )
         self._stemmer = None if language == "none" else Stemmer.Stemmer(language)
         self._rows: dict[str, int] = {}
         self._terms: dict[str, int] = {}
@@ -109,6 +113,7 @@ class Bm25Ranker:
             raise CoverageError(
                 f"{len(unknown)} candidates are not in the index (first: {', '.join(unknown[:3])})",
                 where=f"model {self.name}, query {query.id}",
+                fix="Check that documents and labels belong together",
             )
         scores = np.zeros(len(candidates), dtype=np.float64)
         counts = Counter(self._tokens([self.text(query)])[0])

@@ -52,7 +52,9 @@ def tokens_a_batch(requested: int | None, devices: tuple[str, ...], precision: P
     """Budget of padded tokens a batch; half of the device's default in float32 on accelerators."""
     if requested is not None:
         if requested < 1:
-            raise UsageError("must be positive", where=f"--batch-tokens {requested}")
+            raise UsageError(
+                "must be positive", where=f"--batch-tokens {requested}", fix="Give a larger number"
+            )
         return requested
     kinds = {_kind(device) for device in devices}
     budget = min(TOKENS_A_BATCH.get(kind, TOKENS_A_BATCH["cpu"]) for kind in kinds)

@@ -55,7 +55,7 @@ class PrecomputedEncoder:
                     fix="Use " + ", ".join(FORMATS),
                 )
             if not path.is_file():
-                raise DataError("no such file of vectors", where=str(path))
+                raise DataError("no such file of vectors", where=str(path), fix="Check the path")
 
     def identity(self, role: Role) -> Identity:
         path = self._file(role)
@@ -114,7 +114,7 @@ def read_vectors(path: Path) -> VectorFile:
     readers = {".jsonl": _read_jsonl, ".parquet": _read_parquet, ".npz": _read_npz}
     ids, vectors = readers[path.suffix](path)
     if not ids or vectors.shape[1] == 0:
-        raise DataError("the file holds no vectors", where=str(path))
+        raise DataError("the file holds no vectors", where=str(path), fix="Write the vectors again")
     rows = {key: row for row, key in enumerate(ids)}
     if len(rows) < len(ids):
         twice = next(key for row, key in enumerate(ids) if rows[key] != row)
@@ -127,7 +127,9 @@ def read_vectors(path: Path) -> VectorFile:
     if not finite.all():
         bad = ids[int(np.flatnonzero(~finite)[0])]
         raise DataError(
-            f"{int((~finite).sum())} vectors hold NaN or infinity (first: {bad})", where=str(path)
+            f"{int((~finite).sum())} vectors hold NaN or infinity (first: {bad})",
+            where=str(path),
+            fix="Make these vectors again",
         )
     return VectorFile(rows, vectors)
 
@@ -146,13 +148,21 @@ def _read_jsonl(path: Path) -> tuple[list[str], Vectors]:
                 try:
                     row = json.loads(line)
                 except ValueError as error:
-                    raise DataError(f"not JSON: {error}", where=where) from error
+                    raise DataError(
+                        f"not JSON: {error}", where=where, fix="Repair the line"
+                    ) from error
                 if not isinstance(row, dict) or not {"doc_id", "embedding"} <= row.keys():
-                    raise DataError('not of the form {"doc_id", "embedding"}', where=where)
+                    raise DataError(
+                        'not of the form {"doc_id", "embedding"}',
+                        where=where,
+                        fix="Give both keys in every line",
+                    )
                 ids.append(_checked_id(row["doc_id"], where))
                 vectors.append(_checked_vector(row["embedding"], vectors, where))
         except UnicodeDecodeError as error:
-            raise DataError(f"not UTF-8: {error}", where=str(path)) from error
+            raise DataError(
+                f"not UTF-8: {error}", where=str(path), fix="Save the file as UTF-8"
+            ) from error
     return ids, np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
 
 
@@ -167,26 +177,39 @@ def _read_parquet(path: Path) -> tuple[list[str], Vectors]:
         names = set(file.schema_arrow.names)
         for column in ("doc_id", "embedding"):
             if column not in names:
-                raise DataError(f"no column {column}", where=where)
+                raise DataError(
+                    f"no column {column}", where=where, fix="Name the columns doc_id and embedding"
+                )
         table = file.read(columns=["doc_id", "embedding"])
     except pa.ArrowInvalid as error:
-        raise DataError(f"not a parquet file: {error}", where=where) from error
+        raise DataError(
+            f"not a parquet file: {error}", where=where, fix="Write the file again"
+        ) from error
     ids = [_checked_id(value, where) for value in table.column("doc_id").to_pylist()]
     column = table.column("embedding")
     kind = column.type
     if not (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     ) or not (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
-        raise DataError(f"the column embedding holds {kind}, not lists of numbers", where=where)
+        raise DataError(
+            f"the column embedding holds {kind}, not lists of numbers",
+            where=where,
+            fix="Write one list of floats a row",
+        )
     if column.null_count:
         bad = ids[column.is_null().to_pylist().index(True)]
-        raise DataError("the embedding is null", where=f"{where}, document {bad}")
+        raise DataError(
+            "the embedding is null",
+            where=f"{where}, document {bad}",
+            fix="Give it a vector, or leave the row out",
+        )
     sizes = pc.list_value_length(column).to_numpy()
     different = np.flatnonzero(sizes != sizes[0]) if len(sizes) else sizes
     if len(different):
         raise DataError(
             f"a vector of {sizes[different[0]]} dimensions after vectors of {sizes[0]}",
             where=f"{where}, document {ids[int(different[0])]}",
+            fix="Give all vectors the same dimensions",
         )
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
@@ -201,7 +224,9 @@ def _read_npz(path: Path) -> tuple[list[str], Vectors]:
         with np.load(path, allow_pickle=False) as archive:
             for name in ("ids", "vectors"):
                 if name not in archive.files:
-                    raise DataError(f"no array {name}", where=where)
+                    raise DataError(
+                        f"no array {name}", where=where, fix="Save the arrays ids and vectors"
+                    )
             ids, vectors = archive["ids"], archive["vectors"]
     except (ValueError, zipfile.BadZipFile, EOFError) as error:
         raise DataError(
@@ -213,6 +238,7 @@ def _read_npz(path: Path) -> tuple[list[str], Vectors]:
         raise DataError(
             f"ids {ids.shape} and vectors {vectors.shape} do not fit (n,) and (n, dimensions)",
             where=where,
+            fix="Save one row of vectors for each id",
         )
     if vectors.dtype.kind not in "fiu":
         raise DataError(f"vectors of type {vectors.dtype}", where=where, fix="Save them as float32")
@@ -223,7 +249,11 @@ def _read_npz(path: Path) -> tuple[list[str], Vectors]:
 
 def _checked_id(value: object, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise DataError(f"doc_id {value!r} is neither a text nor an integer", where=where)
+        raise DataError(
+            f"doc_id {value!r} is neither a text nor an integer",
+            where=where,
+            fix="Give the id of the document",
+        )
     return str(value)
 
 
@@ -232,11 +262,19 @@ def _checked_vector(value: object, before: Sequence[Vectors], where: str) -> Vec
         with np.errstate(over="ignore"):
             vector = np.asarray(value, dtype=np.float32)
     except (ValueError, TypeError) as error:
-        raise DataError(f"the embedding is no list of numbers: {error}", where=where) from error
+        raise DataError(
+            f"the embedding is no list of numbers: {error}",
+            where=where,
+            fix="Give one list of numbers",
+        ) from error
     if vector.ndim != 1:
-        raise DataError("the embedding is no flat list of numbers", where=where)
+        raise DataError(
+            "the embedding is no flat list of numbers", where=where, fix="Give one list of numbers"
+        )
     if before and len(vector) != len(before[0]):
         raise DataError(
-            f"a vector of {len(vector)} dimensions after vectors of {len(before[0])}", where=where
+            f"a vector of {len(vector)} dimensions after vectors of {len(before[0])}",
+            where=where,
+            fix="Give all vectors the same dimensions",
         )
     return vector

@@ -157,13 +157,18 @@ def load_base(folder: Path, where: str) -> Any:
                 # A few architectures have no scaled-dot-product attention in transformers.
                 model, info = AutoModel.from_pretrained(str(folder), **arguments)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelError(f"the model cannot be loaded: {error}", where=where) from error
+        raise ModelError(
+            f"the model cannot be loaded: {error}",
+            where=where,
+            fix="Check config.json and the weights",
+        ) from error
     missing = sorted(key for key in info["missing_keys"] if not key.startswith(UNUSED))
     if missing or info["mismatched_keys"]:
         raise ModelError(
             f"the checkpoint does not fill the model: {len(missing)} tensors are missing, "
             f"{len(info['mismatched_keys'])} have another shape (first: {', '.join(missing[:3])})",
             where=where,
+            fix="Save or download the weights again",
         )
     return model
 

@@ -38,5 +38,6 @@ def merge_settings(spec: ModelSpec, defaults: Mapping[str, Setting]) -> dict[str
             raise SpecError(
                 f"setting {key} must be like {default!r}, not {value!r}",
                 where=f"model {spec.name}",
+                fix="Mend the model file",
             )
     return {**defaults, **spec.settings}

@@ -78,7 +78,9 @@ class TfidfEncoder:
     def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
         """Dense vectors (len(documents), terms); all zeros for a text without known terms."""
         if self._vectorizer is None:
-            raise ModelError("TF-IDF is not fitted yet", where=f"model {self.name}")
+            raise ModelError(
+                "TF-IDF is not fitted yet", where=f"model {self.name}", fix="Call prepare first"
+            )
         vectors = np.zeros((len(documents), len(self._vectorizer.vocabulary_)), dtype=np.float32)
         for start in range(0, len(documents), CHUNK):
             chunk = documents[start : start + CHUNK]

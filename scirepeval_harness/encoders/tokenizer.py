@@ -18,9 +18,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"not JSON: {error}", where=str(path)) from error
+        raise ModelError(f"not JSON: {error}", where=str(path), fix="Repair the line") from error
     if not isinstance(content, dict):
-        raise ModelError("not a JSON object", where=str(path))
+        raise ModelError(
+            "not a JSON object", where=str(path), fix="Download or save the model's files again"
+        )
     return content
 
 
@@ -53,7 +55,11 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         return loader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"the tokenizer cannot be loaded: {error}", where=str(folder)) from error
+        raise ModelError(
+            f"the tokenizer cannot be loaded: {error}",
+            where=str(folder),
+            fix="Download or save the model's files again",
+        ) from error
 
 
 def check_control_code(tokenizer: Any, code: str, where: str) -> None:

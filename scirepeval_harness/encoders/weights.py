@@ -96,7 +96,9 @@ def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> S
     problem = missing_files(part, _names(folder))
     if problem:
         raise ModelError(
-            f"the folder has no {problem}", where=f"model {spec.name}, {part} {folder}"
+            f"the folder has no {problem}",
+            where=f"model {spec.name}, {part} {folder}",
+            fix="Save or download the model again",
         )
     return Snapshot(part, weights.location, revision, folder)
 
@@ -191,7 +193,11 @@ def _in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
         complete = [path for path in below if missing_files("base", _names(path)) is None]
         folder = complete[0] if len(complete) == 1 else folder
     if not folder.is_dir():
-        raise ModelError(f"the package has no folder {inside}", where=f"model {spec.name}")
+        raise ModelError(
+            f"the package has no folder {inside}",
+            where=f"model {spec.name}",
+            fix="Install the package again",
+        )
     try:
         version = importlib.metadata.version(name.replace("_", "-"))
     except importlib.metadata.PackageNotFoundError:
@@ -226,5 +232,9 @@ def _on_hub(
         ) from error
     problem = missing_files(part, _names(folder))
     if problem:
-        raise ModelError(f"the repository has no {problem}", where=where)
+        raise ModelError(
+            f"the repository has no {problem}",
+            where=where,
+            fix="Choose another revision or repository",
+        )
     return Snapshot(part, repo, folder.name, folder)

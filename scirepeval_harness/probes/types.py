@@ -54,16 +54,22 @@ def check_rows(
         ProbeError: rows and labels of different number, no rows, or two widths of vectors.
     """
     if x.ndim != 2 or x_test.ndim != 2 or x.shape[1] != x_test.shape[1]:
-        raise ProbeError(f"train vectors {x.shape} and test vectors {x_test.shape} do not match")
+        raise ProbeError(
+            f"train vectors {x.shape} and test vectors {x_test.shape} do not match",
+            fix="Make both with the same model",
+        )
     if len(x) != len(y):
-        raise ProbeError(f"{len(x)} train vectors for {len(y)} labels")
+        raise ProbeError(f"{len(x)} train vectors for {len(y)} labels", fix="Give one label a row")
     if not len(x) or not len(x_test):
         raise ProbeError(
             f"{len(x)} train and {len(x_test)} test rows",
             fix="A probe needs labelled rows in both splits",
         )
     if (y.ndim == 2) != (kind == "multi"):
-        raise ProbeError(f"labels of shape {y.shape} for a {kind}-label probe")
+        raise ProbeError(
+            f"labels of shape {y.shape} for a {kind}-label probe",
+            fix="Check the task's format and multi_label",
+        )
 
 
 def check_folds(kind: Kind, y: NDArray[np.generic]) -> None:

@@ -31,9 +31,15 @@ def read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise SpecError("not UTF-8 text", where=f"{path}:{line}") from error
+        raise SpecError(
+            "not UTF-8 text", where=f"{path}:{line}", fix="Save the file as UTF-8"
+        ) from error
     except OSError as error:
-        raise SpecError(f"cannot be read ({error.strerror})", where=str(path)) from error
+        raise SpecError(
+            f"cannot be read ({error.strerror})",
+            where=str(path),
+            fix="Check the path and its permissions",
+        ) from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:

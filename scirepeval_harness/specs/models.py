@@ -86,7 +86,11 @@ def resolve_model(
     if not title:
         return spec
     if len(title) > NAME_LIMIT:
-        raise UsageError(f"the title of a model has over {NAME_LIMIT} characters", where=title[:40])
+        raise UsageError(
+            f"the title of a model has over {NAME_LIMIT} characters",
+            where=title[:40],
+            fix="Shorten it",
+        )
     return spec.model_copy(update={"name": title, "title": title})
 
 
@@ -217,7 +221,11 @@ def _transformer(
 ) -> ModelSpec:
     chosen, length = pooling or DEFAULT_POOLING, max_length or DEFAULT_MAX_LENGTH
     if max_length is not None and max_length < 2:
-        raise UsageError(f"--max-length must be >= 2, not {max_length}", where=f"model {name}")
+        raise UsageError(
+            f"--max-length must be >= 2, not {max_length}",
+            where=f"model {name}",
+            fix="Give a larger number",
+        )
     assumed = [
         f"{option} {value}"
         for option, given, value in (

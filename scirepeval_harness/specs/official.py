@@ -79,7 +79,9 @@ def read_official(path: Path) -> Iterator[tuple[TaskSpec, str]]:
         try:
             raw = json.loads(line)
         except json.JSONDecodeError as error:
-            raise SpecError(f"malformed JSON: {error.msg}", where=where) from error
+            raise SpecError(
+                f"malformed JSON: {error.msg}", where=where, fix="Repair the line"
+            ) from error
         if not isinstance(raw, dict):
             raise SpecError("not a JSON object", where=where, fix="Write one task a line")
         yield _task(validate(OfficialTask, raw, where), where), where
