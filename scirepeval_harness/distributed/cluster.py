@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from scirepeval_harness.errors import HarnessError, MissingExtraError, UsageError
 
@@ -45,7 +44,8 @@ def joined(address: str | None) -> Iterator[Cluster]:
             where="--engine ray",
             fix="Run: pip install 'scirepeval-harness[ray]'",
         )
-    ray = _quiet_ray()
+    with _quiet_core():
+        import ray
 
     if ray.is_initialized():
         yield _measure(ray.get_runtime_context().gcs_address)
@@ -53,12 +53,13 @@ def joined(address: str | None) -> Iterator[Cluster]:
     where = address or os.environ.get("RAY_ADDRESS") or LOCAL
     try:
         # Progress and errors are ours to report; Ray's own logs stay in its session folder.
-        ray.init(
-            address=where,
-            include_dashboard=False if where == LOCAL else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        with _quiet_core():
+            ray.init(
+                address=where,
+                include_dashboard=False if where == LOCAL else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UsageError(
             f"no Ray cluster can be joined: {error}",
@@ -84,17 +85,17 @@ def in_our_words(error: BaseException) -> HarnessError | None:
     return None
 
 
-def _quiet_ray() -> Any:
-    """The library, whose core in this process reports what is fatal and nothing else: it calls Ray
-    Data's own way of starting actors an error, on the terminal, at each encoding."""
+@contextmanager
+def _quiet_core() -> Iterator[None]:
+    """Ray's core, started inside, reports what is fatal and nothing else: it calls Ray Data's own
+    way of starting actors an error, on the terminal, at each encoding."""
     given = os.environ.get(LEVEL)
-    os.environ.setdefault(LEVEL, "fatal")
-    import ray
-
-    if given is None:
-        # Read when the library is loaded; the cluster's own processes log as ever.
-        del os.environ[LEVEL]
-    return ray
+    os.environ[LEVEL] = given or "fatal"
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[LEVEL]
 
 
 def _measure(address: str) -> Cluster:

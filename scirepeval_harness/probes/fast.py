@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.probes.search import SOLVED_GAP, refit, search
-from scirepeval_harness.probes.training import Training, on_device, torch_like
+from scirepeval_harness.probes.training import Training, decisions_of, on_device, torch_like
 from scirepeval_harness.probes.types import (
     CLASSIFIER_GRID,
     DEFAULT_C,
@@ -81,7 +81,7 @@ def fit_classifier(
         fits += sum(fitted) * len(CLASSIFIER_GRID)
         missed += int(choice.unconverged[0])
     weights, gaps = refit(training, rows.new_full((len(training.targets),), c), warm)
-    found = _decide(_decisions(x_test, weights))
+    found = _decide(decisions_of(x_test, weights))
     missed += int((gaps > SOLVED_GAP).any())
     return ProbeFit(names[found], c if grid else None, fits, missed)
 
@@ -139,7 +139,7 @@ def fit_multilabel(
             for k, c in zip(real.tolist(), costs.tolist(), strict=True):
                 chosen[k] = c
         weights, gaps = refit(training, torch_like(costs, rows), warm)
-        predictions[:, real] = _decisions(x_test, weights).T > 0
+        predictions[:, real] = decisions_of(x_test, weights).T > 0
         missed += int((gaps > SOLVED_GAP).sum())
     return ProbeFit(predictions, tuple(chosen) if grid else None, fits, missed)
 
@@ -181,14 +181,7 @@ def fit_regressor(
         missed += int(choice.unconverged[0])
     weights, gaps = refit(training, rows.new_full((1,), c), warm)
     missed += int(gaps[0] > SOLVED_GAP)
-    return ProbeFit(_decisions(x_test, weights)[0], c if grid else None, fits, missed)
-
-
-def _decisions(x_test: Floats, weights: Tensor) -> NDArray[np.float64]:
-    """Decision values of test rows: (m, d), (classes, d + 1) -> (classes, m)."""
-    plain = weights.double().cpu().numpy()
-    out: NDArray[np.float64] = plain[:, :-1] @ np.asarray(x_test).T + plain[:, -1:]
-    return out
+    return ProbeFit(decisions_of(x_test, weights)[0], c if grid else None, fits, missed)
 
 
 def _decide(decisions: NDArray[np.float64]) -> NDArray[np.int64]:

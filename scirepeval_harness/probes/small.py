@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scirepeval_harness.probes import admm
 from scirepeval_harness.probes.search import REFIT_GAP, REFIT_ROUNDS, ROUND, SOLVED_GAP
 from scirepeval_harness.probes.spaces import Rows
-from scirepeval_harness.probes.training import on_device, torch_like
+from scirepeval_harness.probes.training import decisions_of, on_device, torch_like
 from scirepeval_harness.probes.types import DEFAULT_C, ProbeFit, check_classes, check_rows
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def fit_small_classifiers(
     for chosen in samples:
         check_classes(y_train[chosen])
     names, codes = np.unique(y_train, return_inverse=True)
-    rows, test = on_device(x_train, device), on_device(x_test, device)
+    rows = on_device(x_train, device)
     longest = max((len(chosen) for chosen in samples), default=1)
     step = max(1, BATCH_NUMBERS // (longest * (longest + rows.shape[1])))
     for begin in range(0, len(samples), step):
         some = samples[begin : begin + step]
         weights, gaps = _solve(rows, codes, len(names), some)
         for k, chosen in enumerate(some):
-            decisions = (weights[k] @ test.mT).cpu().numpy()
+            decisions = decisions_of(x_test, weights[k])
             if len(names) == 2:
                 found = (decisions[0] > 0).astype(np.int64)
             else:

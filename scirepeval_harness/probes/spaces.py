@@ -47,19 +47,19 @@ class Space(Protocol):
 class Axes:
     """Eigendecomposition of X^T X, apart from X, which may be large."""
 
-    def __init__(self, scatter: Tensor) -> None:
-        """Args: scatter X^T X (d + 1, d + 1), float64."""
+    def __init__(self, scatter: Tensor, rows: Tensor) -> None:
+        """Args: scatter X^T X (d + 1, d + 1), float64; rows X, for its precision."""
         import torch
 
         values, axes = torch.linalg.eigh(scatter)
-        self.values, self.axes = values.clamp(min=0).float(), axes.float()
+        self.values, self.axes = values.clamp(min=0).to(rows), axes.to(rows)
 
 
 class Columns:
     """One group with more rows than dimensions."""
 
     def __init__(self, rows: Tensor, axes: Axes) -> None:
-        """Args: rows X (n, d + 1), float32; axes of X^T X."""
+        """Args: rows X (n, d + 1); axes of X^T X."""
         self._rows, self._values, self._axes = rows, axes.values, axes.axes
 
     def fit(self, values: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,7 +82,7 @@ class Rows:
     """Groups of fewer rows than dimensions; groups of unequal size are padded with zero rows."""
 
     def __init__(self, rows: Tensor) -> None:
-        """Args: rows X (groups, n, d + 1), float32."""
+        """Args: rows X (groups, n, d + 1)."""
         import torch
 
         self._rows = rows

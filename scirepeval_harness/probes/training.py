@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BLOCK_NUMBERS = 2**25
 """Decision values at work at a time (float32: 128 MB an array)."""
+SMALL_NUMBERS = 2**20
+"""Up to so many numbers float64 costs little, and problems that interpolate their rows need it."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Training:
     """One problem a class.
 
     Attributes:
-        rows: X with the constant feature (n, d + 1), float32.
+        rows: X with the constant feature (n, d + 1).
         targets: t (classes, n).
         scatter: X^T X in float64; None where there are fewer rows than dimensions.
     """
@@ -65,7 +67,7 @@ class Training:
         if scatter is None or not _tall(rows):
             return Part(self, index, mask, Rows(rows[None]))
         # X itself is taken again when it is needed: three folds of it would triple the memory.
-        return Part(self, index, mask, Axes(scatter))
+        return Part(self, index, mask, Axes(scatter, rows))
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Part:
 
 
 def on_device(vectors: NDArray[np.floating[Any]], device: str | None) -> Tensor:
-    """Vectors (rows, d) in float32 with the constant feature (rows, d + 1).
+    """Vectors (rows, d) with the constant feature (rows, d + 1), in float64 if they are few.
 
     Args:
         device: as torch names it; None for the processor, which also serves for a device without
@@ -135,7 +137,8 @@ def on_device(vectors: NDArray[np.floating[Any]], device: str | None) -> Tensor:
             "the fast probe needs torch, which is not installed",
             fix="pip install 'scirepeval-harness[models]', or use --probe reference",
         ) from error
-    rows = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+    precision = np.float64 if vectors.size <= SMALL_NUMBERS else np.float32
+    rows = torch.from_numpy(np.ascontiguousarray(vectors, dtype=precision))
     if device and _has_float64(device):
         rows = rows.to(device)
     return with_constant(rows)
@@ -146,6 +149,13 @@ def torch_like(numbers: NDArray[np.floating[Any]], rows: Tensor) -> Tensor:
     import torch
 
     return torch.from_numpy(numbers).to(rows)
+
+
+def decisions_of(x_test: NDArray[np.floating[Any]], weights: Tensor) -> NDArray[np.float64]:
+    """Decision values of test rows: (m, d), (classes, d + 1) -> (classes, m)."""
+    plain = weights.double().cpu().numpy()
+    out: NDArray[np.float64] = plain[:, :-1] @ np.asarray(x_test).T + plain[:, -1:]
+    return out
 
 
 def _has_float64(device: str) -> bool:
