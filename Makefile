@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_RESULTS ?= benchmarks/results/local
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test quick gate baseline bench picture lint clean
@@ -23,6 +24,10 @@ gate: $(INSTALLED)  ## run the sample suite and hold it to the committed baselin
 baseline: $(INSTALLED)  ## make the committed baseline again, where a score is meant to move
 	$(BIN)/python -m scirepeval_harness run --suite sample --model tfidf --model bm25 \
 		--model minilm --dtype float32 --no-cache --output results/baselines/sample --overwrite
+
+bench: $(INSTALLED)  ## measure speed; takes an hour; tables to the terminal, JSON to BENCH_RESULTS
+	for name in encode store second_run ranking probes; do \
+		$(BIN)/python benchmarks/$$name.py --output $(BENCH_RESULTS)/$$name.json || exit 1; done
 
 picture: $(INSTALLED)  ## make the README's picture of the report again; needs chromium
 	$(BIN)/python docs/images/report_picture.py

@@ -114,17 +114,20 @@ class _Tally:
     """Counts over the fits of one setting."""
 
     def __init__(self) -> None:
-        self.fits = self.unconverged = 0
+        self.fits = self.unconverged = self.given_back = 0
         self.chosen: list[Any] = []
 
     def add(self, fitted: ProbeFit) -> None:
         self.fits += fitted.fits
         self.unconverged += fitted.unconverged
+        self.given_back += fitted.given_back
         self.chosen.append(fitted.chosen_c)
 
     def notes(self, grid: bool) -> dict[str, object]:
         """JSON-ready: the choice itself for one fit, how often each C won for many."""
         counts = {"fits": self.fits, "unconverged": self.unconverged}
+        if self.given_back:
+            counts["given_back_to_reference"] = self.given_back
         if not grid:
             return {**counts, "chosen_c": None}
         if len(self.chosen) == 1:

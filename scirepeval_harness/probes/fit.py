@@ -48,7 +48,7 @@ def fit_samples(
     """One fit for each set of training rows, in order.
 
     Args:
-        seed: random state of the reference's solver; the fast one draws nothing.
+        seed: random state of the reference's solver.
         probe: ``reference`` (scikit-learn) or ``fast`` (torch).
         device: where the fast probe computes, as torch names it; None for the processor.
 
@@ -73,10 +73,10 @@ def fit_samples(
     if kind == "single" and not grid and small:
         yield from fit_small_classifiers(x_train, y_train, samples, x_test, device=device)
         return
-    solve = {
-        "single": fast.fit_classifier,
-        "multi": fast.fit_multilabel,
-        "regression": fast.fit_regressor,
-    }[kind]
     for rows in samples:
-        yield solve(x_train[rows], y_train[rows], x_test, grid=grid, device=device)
+        x, y = x_train[rows], y_train[rows]
+        if kind == "regression":
+            yield fast.fit_regressor(x, y, x_test, grid=grid, seed=seed, device=device)
+        else:
+            solve = fast.fit_classifier if kind == "single" else fast.fit_multilabel
+            yield solve(x, y, x_test, grid=grid, device=device)

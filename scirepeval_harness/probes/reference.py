@@ -122,11 +122,13 @@ def fit_regressor(
     grid: bool,
     seed: int,
     jobs: int | None = None,
+    c: float = DEFAULT_C,
 ) -> ProbeFit:
     """Linear support vector regression (epsilon = 0); the grid is searched on R squared.
 
     Args:
         y_train: numbers (rows,).
+        c: C without a grid.
         others: as in :func:`fit_classifier`.
 
     Raises:
@@ -135,7 +137,7 @@ def fit_regressor(
     from sklearn.svm import LinearSVR
 
     check_rows("regression", x_train, y_train, x_test)
-    estimator = LinearSVR(C=DEFAULT_C, random_state=seed)
+    estimator = LinearSVR(C=c, random_state=seed)
     if grid:
         check_folds("regression", y_train)
         estimator = _grid(estimator, REGRESSOR_GRID, jobs)

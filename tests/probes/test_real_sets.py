@@ -1,0 +1,64 @@
+"""The fast probe gives the reference's choice of C, or its score within 0.1, on every real set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from scirepeval_harness.data.load import DataOptions, load_task
+from scirepeval_harness.data.records import LabelledSet
+from scirepeval_harness.probes import metrics
+from scirepeval_harness.probes.fit import fit_samples
+from scirepeval_harness.probes.types import Kind
+from scirepeval_harness.roles import Format
+from scirepeval_harness.specs.official import read_official
+from scirepeval_harness.specs.registry import load_registry
+
+pytest.importorskip("torch")
+
+ROWS, DIMENSIONS, LENGTH = 1_000, 96, 15.0
+"""Rows a split, which keep the reference's part to a minute; vectors as long as embeddings."""
+PLAIN = (Format.CLASSIFICATION, Format.REGRESSION)
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_same_choice_or_same_score_on_every_set(realdata: Path) -> None:
+    registry = load_registry([realdata])
+    names = [task.name for task, _ in read_official(realdata / "tasks.jsonl")]
+    chosen = [pair for pair in registry.select((), names, ()) if pair[1].format in PLAIN]
+    assert len(chosen) >= 10
+    differing = []
+    for suite, task in chosen:
+        data = load_task(task, suite, DataOptions(directory=realdata, limit=ROWS)).data
+        assert isinstance(data, LabelledSet)
+        x_train, x_test = latent_vectors(data)
+        regression = task.format is Format.REGRESSION
+        kind: Kind = "regression" if regression else "multi" if task.multi_label else "single"
+        whole = [np.arange(len(x_train))]
+        fast, reference = (
+            next(
+                fit_samples(
+                    kind, x_train, data.train_labels, whole, x_test, grid=True, seed=42, probe=probe
+                )
+            )
+            for probe in ("fast", "reference")
+        )
+        measure = metrics.kendalltau if regression else metrics.f1_macro
+        scores = [100 * measure(data.test_labels, fit.predictions) for fit in (fast, reference)]
+        if fast.chosen_c != reference.chosen_c and abs(scores[0] - scores[1]) > 0.1:
+            differing.append((task.name, scores, fast.chosen_c, reference.chosen_c))
+    assert not differing
+
+
+def latent_vectors(data: LabelledSet) -> tuple[np.ndarray, np.ndarray]:
+    """Latent semantic vectors of both splits, unscaled as embeddings are."""
+    texts = [" ".join(data.documents[key].parts) for key in (*data.train_ids, *data.test_ids)]
+    words = TfidfVectorizer(sublinear_tf=True, min_df=2).fit_transform(texts)
+    vectors = TruncatedSVD(DIMENSIONS, random_state=42).fit_transform(words)
+    vectors = (LENGTH * vectors / np.linalg.norm(vectors, axis=1).mean()).astype(np.float32)
+    return vectors[: len(data.train_ids)], vectors[len(data.train_ids) :]
