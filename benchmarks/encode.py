@@ -142,7 +142,7 @@ def main() -> None:
     chosen = options.parse_args()
     documents = read_texts(chosen.data, chosen.documents)
     kind = chosen.device.partition(":")[0]
-    native = choose_precision(None, (chosen.device,))
+    native = choose_precision("native", (chosen.device,))
     precisions = [chosen.dtype] if chosen.dtype else list(dict.fromkeys(["float32", native]))
 
     with tempfile.TemporaryDirectory() as name:

@@ -51,7 +51,8 @@ def run_command(
         str | None, typer.Option(help="cpu, cuda, cuda:0,cuda:1, mps. Default: the best there is.")
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help="float32, bfloat16 or float16. Default: by the hardware.")
+        str | None,
+        typer.Option(help="float32, bfloat16, float16, or native: bfloat16 if the device has it."),
     ] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="Padded tokens a batch.")] = None,
     engine: Annotated[

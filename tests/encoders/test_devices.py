@@ -37,10 +37,11 @@ def test_native_bf16_is_read_from_the_processor_flags(text: str, native: bool) -
     assert bool(devices.cpu_flags(text) & devices.CPU_BF16_FLAGS) is native
 
 
-def test_precision_follows_the_weakest_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_is_float32_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_native_bf16", lambda device: device == "cuda:0")
-    assert devices.choose_precision(None, ("cuda:0",)) == "bfloat16"
-    assert devices.choose_precision(None, ("cuda:0", "cpu")) == "float32"
+    assert devices.choose_precision(None, ("cuda:0",)) == "float32"
+    assert devices.choose_precision("native", ("cuda:0",)) == "bfloat16"
+    assert devices.choose_precision("native", ("cuda:0", "cpu")) == "float32"
     assert devices.choose_precision("float16", ("cpu",)) == "float16"
 
 
