@@ -169,7 +169,8 @@ def main() -> None:
         go("whole", model, "whole-cache")
         go("again", model, "whole-cache")
         go("killed", model, "killed-cache", kill=True)
-            below = descendants(os.getpid())
+        error = error_of(broken)
+        below = descendants(os.getpid())
         environments = {
             name: Path(f"/proc/{number}/environ").read_bytes().decode(errors="replace").split("\0")
             for number in below
