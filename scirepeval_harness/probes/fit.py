@@ -64,7 +64,7 @@ def fit_samples(
             "regression": reference.fit_regressor,
         }[kind]
         for rows in samples:
-            yield fit(x_train[rows], y_train[rows], x_test, grid=grid, seed=seed)
+            yield fit(_taken(x_train, rows), y_train[rows], x_test, grid=grid, seed=seed)
         return
     from scirepeval_harness.probes import fast
     from scirepeval_harness.probes.small import fit_small_classifiers
@@ -79,4 +79,11 @@ def fit_samples(
         "regression": fast.fit_regressor,
     }[kind]
     for rows in samples:
-        yield solve(x_train[rows], y_train[rows], x_test, grid=grid, device=device)
+        yield solve(_taken(x_train, rows), y_train[rows], x_test, grid=grid, device=device)
+
+
+def _taken(vectors: Floats, rows: NDArray[np.int64]) -> Floats:
+    """The rows of vectors; no copy where they are all of them, which may be a GB."""
+    if len(rows) == len(vectors) and np.array_equal(rows, np.arange(len(vectors))):
+        return vectors
+    return vectors[rows]

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.probes import admm
-from scirepeval_harness.probes.spaces import Axes, Columns, Rows, Space, scatter_of, with_constant
+from scirepeval_harness.probes.spaces import (
+    SCATTER_ROWS,
+    Axes,
+    Columns,
+    Rows,
+    Space,
+    scatter_of,
+    with_constant,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,7 +93,11 @@ class Part:
 
     def start(self, labels: Tensor, cost: Tensor) -> admm.State:
         """One column for each pair of a class index and a C (k,), (k,)."""
-        size = self.training.rows.square().sum(1).mean()[None]
+        import torch
+
+        # Block by block: the squares of all rows would be as large as the rows.
+        parts = torch.split(self.training.rows, SCATTER_ROWS)
+        size = torch.cat([part.square().sum(1) for part in parts]).mean()[None]
         return admm.start(self._problems(labels, cost), size)
 
     def advance(
@@ -154,7 +166,11 @@ def torch_like(numbers: NDArray[np.floating[Any]], rows: Tensor) -> Tensor:
 def decisions_of(x_test: NDArray[np.floating[Any]], weights: Tensor) -> NDArray[np.float64]:
     """Decision values of test rows: (m, d), (classes, d + 1) -> (classes, m)."""
     plain = weights.double().cpu().numpy()
-    out: NDArray[np.float64] = plain[:, :-1] @ np.asarray(x_test).T + plain[:, -1:]
+    table = np.asarray(x_test)
+    out = np.empty((len(plain), len(table)), dtype=np.float64)
+    for start in range(0, len(table), SCATTER_ROWS):
+        block = table[start : start + SCATTER_ROWS]
+        out[:, start : start + SCATTER_ROWS] = plain[:, :-1] @ block.T + plain[:, -1:]
     return out
 
 
