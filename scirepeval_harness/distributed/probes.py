@@ -63,21 +63,22 @@ def fit_piece(
     grid: bool,
     seed: int,
     probe: Probe,
-    threads: int,
+    jobs: int,
     on_gpu: bool,
 ) -> list[ProbeFit]:
     """The fits of a piece, one a sample, on the machine that calls this.
 
     Args:
-        threads: fits of one grid search at a time; they share the vectors.
+        jobs: fits of one grid search at a time.
         on_gpu: whether the fast probe computes on the card that this task holds.
     """
     from joblib import parallel_config
 
     labels = y_train if kind != "multi" else y_train[:, piece.columns]
     device = "cuda:0" if on_gpu else None
-    # The solver leaves the interpreter's lock while it works, so that threads are enough.
-    with parallel_config("threading", n_jobs=threads):
+    # Processes, not threads: liblinear draws from one generator a process, so that in threads the
+    # fits would take each other's draws, and one that stops early would not be the same twice.
+    with parallel_config("loky", n_jobs=jobs):
         chosen = samples[piece.first : piece.last]
         return list(
             fit_samples(
@@ -140,7 +141,7 @@ class RayProbes:
         waiting: list[Any] = [
             task.remote(
                 kind, piece, x_train_ref, y_train_ref, samples_ref, x_test_ref,
-                grid=grid, seed=seed, probe=probe, threads=threads, on_gpu=on_gpu,
+                grid=grid, seed=seed, probe=probe, jobs=threads, on_gpu=on_gpu,
             )
             for piece in pieces
         ]  # fmt: skip

@@ -28,6 +28,9 @@ Score = Callable[[int, Floats], NDArray[Any]]
 ROUND = 10
 SEARCH_ROUNDS = 36
 SEARCH_GAP = 1e-3
+FEW_ROUNDS = 150
+FEW_GAP = 1e-4
+"""Of problems small enough for float64: they cost little, and one row of few can decide."""
 REFIT_ROUNDS = 150
 REFIT_GAP = 1e-5
 SOLVED_GAP = 1e-4
@@ -81,6 +84,8 @@ def search(
     import torch
 
     like = training.rows
+    few = like.dtype == torch.float64
+    rounds, gap = (FEW_ROUNDS, FEW_GAP) if few else (SEARCH_ROUNDS, SEARCH_GAP)
     classes, values, groups = len(training.targets), len(grid), len(usable)
     # Columns go class by class, and within a class C by C.
     cost = torch.tensor(grid, dtype=like.dtype).to(like).repeat(classes)
@@ -93,13 +98,13 @@ def search(
         folds.append(_Fold(part, part.start(labels, cost), out, blank))
     alive = np.repeat(usable[:, None], values, axis=1)
     means = np.full((groups, values), np.nan)
-    for _ in range(SEARCH_ROUNDS):
+    for _ in range(rounds):
         racing = alive & (alive.sum(1, keepdims=True) > 1)
         wanted = np.broadcast_to(racing[:, None], (groups, classes // groups, values)).ravel()
         wide = torch.from_numpy(wanted.copy()).to(like.device)
         moved = False
         for fold in folds:
-            open_ = (wide & (fold.state.gap[0] > SEARCH_GAP)).nonzero()[:, 0]
+            open_ = (wide & (fold.state.gap[0] > gap)).nonzero()[:, 0]
             if len(open_):
                 weights = fold.part.advance(fold.state, labels, cost, open_, ROUND)
                 fold.decisions[open_] = weights @ training.rows[fold.held_out].mT
@@ -117,8 +122,8 @@ def search(
     chosen = marks_left.argmax(1).astype(np.int64)
     missed = np.zeros((groups, values), dtype=np.int64)
     for fold in folds:
-        gaps = fold.state.gap[0].reshape(groups, -1, values).amax(1).cpu().numpy()
-        missed += np.isfinite(gaps) & (gaps > SEARCH_GAP)
+        left = fold.state.gap[0].reshape(groups, -1, values).amax(1).cpu().numpy()
+        missed += np.isfinite(left) & (left > gap)
     contested = alive.sum(1) > 1
     unconverged = np.where(contested, (missed * alive).sum(1), 0)
     return Choice(chosen, unconverged, _warm(training, folds, chosen, values))

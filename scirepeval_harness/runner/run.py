@@ -76,10 +76,11 @@ class _State:
     """Tasks that an earlier run finished and that this one resumes."""
 
     def everything(self) -> list[tuple[TaskRun, TaskRecord]]:
-        """The tasks of this run, then those of the earlier one that this one has not come to."""
-        own = list(zip(self.runs, self.records, strict=True))
-        names = {entry.task for entry in self.runs}
-        return [*own, *(pair for name, pair in self.earlier.items() if name not in names)]
+        """The tasks of the earlier run, those that this one has come to in their new state, and
+        then the others of this one."""
+        own = {entry.task: (entry, record)
+               for entry, record in zip(self.runs, self.records, strict=True)}  # fmt: skip
+        return list({**self.earlier, **own}.values())
 
 
 def run(
@@ -103,7 +104,7 @@ def run(
     if options.data is not None and not options.data.is_dir():
         raise UsageError("no such folder", where=str(options.data), fix="Check --data")
     folders = _folders(models, options)
-    if not any(spec.can_run(task) for spec in models for _, task in selection):
+    if selection and not any(spec.can_run(task) for spec in models for _, task in selection):
         raise UsageError(
             "the chosen tasks need vectors, which the model does not have",
             where=f"model {', '.join(spec.name for spec in models)}",

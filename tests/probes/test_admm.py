@@ -51,9 +51,9 @@ def problem(loss: str, n: int, d: int, seed: int, offset: float = 0.0):
 def test_objective_is_the_minimum(loss: str, shape: tuple[int, int], c: float) -> None:
     x, t = problem(loss, *shape, seed=7, offset=0.5)
     rows = on_device(x, None)
-    training = Training.of(loss, rows, torch.tensor(t[None], dtype=torch.float32))
+    training = Training.of(loss, rows, torch.tensor(t[None]).to(rows))
     assert (training.scatter is None) == (shape[0] <= shape[1] + 1)
-    weights, gaps = refit(training, torch.tensor([c]), None)
+    weights, gaps = refit(training, torch.tensor([c]).to(rows), None)
     w = weights[0].double().numpy()
     found, least = objective(loss, w[:-1], float(w[-1]), x, t, c), exact(loss, x, t, c)
     # Weights in float32 leave a hinge that is exactly at its kink by some 1e-6 a row.
@@ -78,8 +78,9 @@ def test_gap_bounds_the_objective_at_any_time(
     """Whatever has been iterated, and with repeated rows: objective (1 - gap) <= any objective."""
     x, t = problem(loss, n, d, seed)
     x, t = np.repeat(x, repeat, axis=0), np.repeat(t, repeat)
-    part = Training.of(loss, on_device(x, None), torch.tensor(t[None], dtype=torch.float32)).whole()
-    label, cost = torch.tensor([0]), torch.tensor([c])
+    rows = on_device(x, None)
+    part = Training.of(loss, rows, torch.tensor(t[None]).to(rows)).whole()
+    label, cost = torch.tensor([0]), torch.tensor([c]).to(rows)
     state = part.start(label, cost)
     for iterations in (1, 7, 60):
         w = part.advance(state, label, cost, label, iterations)[0].double().numpy()
@@ -92,8 +93,9 @@ def test_gap_bounds_the_objective_at_any_time(
 
 def test_multipliers_are_feasible_and_make_the_weights() -> None:
     x, t = problem("hinge", 80, 6, seed=3)
-    training = Training.of("hinge", on_device(x, None), torch.tensor(t[None], dtype=torch.float32))
-    part, label, cost = training.whole(), torch.tensor([0]), torch.tensor([2.0])
+    rows = on_device(x, None)
+    training = Training.of("hinge", rows, torch.tensor(t[None]).to(rows))
+    part, label, cost = training.whole(), torch.tensor([0]), torch.tensor([2.0]).to(rows)
     state = part.start(label, cost)
     weights = part.advance(state, label, cost, label, 2000)
     dual = admm.multipliers(state)[0, 0].double().numpy() * t
@@ -105,13 +107,14 @@ def test_multipliers_are_feasible_and_make_the_weights() -> None:
 
 def test_masked_rows_do_not_count() -> None:
     x, t = problem("squared_hinge", 60, 8, seed=1)
-    rows, targets = on_device(x, None), torch.tensor(t[None], dtype=torch.float32)
+    rows = on_device(x, None)
+    targets = torch.tensor(t[None]).to(rows)
     both = Training.of("squared_hinge", rows, targets.repeat(2, 1))
     out = np.zeros((2, 60), dtype=bool)
     out[0, :20] = True
     out[1, 15:30] = True
     part = both.without(torch.from_numpy(out))
-    labels, cost = torch.tensor([0, 1]), torch.tensor([0.3, 0.3])
+    labels, cost = torch.tensor([0, 1]), torch.tensor([0.3, 0.3]).to(rows)
     state = part.start(labels, cost)
     assert len(part.index) == 55, "rows that both leave out are gone, the others masked"
     weights = part.advance(state, labels, cost, labels, 800)

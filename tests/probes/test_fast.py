@@ -43,7 +43,7 @@ def test_multilabel_equals_loops_with_rare_and_constant_classes() -> None:
     single[17] = 1  # one positive: no fold can both train and test on it
     labels = np.hstack([labels, single])
     fitted = fast.fit_multilabel(x[:-30], labels[:-30], x[-30:], grid=True)
-    want, chosen = oracles.multilabel(x[:-30], labels[:-30], x[-30:])
+    want, chosen = oracles.multilabel(x[:-30], labels[:-30], x[-30:], exact=True)
     assert fitted.predictions.tolist() == want.tolist()
     assert list(fitted.chosen_c) == chosen
     assert fitted.fits == 4 * 16 + (10 + 1), "the fold without a positive is not fitted"
@@ -63,11 +63,11 @@ def test_regressor_equals_loops(grid: bool, d: int) -> None:
     x = rng.normal(size=(180, d)).astype(np.float32)
     y = x[:, :6] @ rng.normal(size=6) + rng.normal(size=180) + 4
     fitted = fast.fit_regressor(x[:120], y[:120], x[120:], grid=grid)
-    want, c = oracles.regressor(x[:120], y[:120], x[120:], grid=grid)
+    want, c = oracles.regressor(x[:120], y[:120], x[120:], grid=grid, exact=True)
     assert fitted.chosen_c == (c if grid else None)
-    assert np.abs(fitted.predictions - want).max() < 0.02 * np.std(y)
+    assert np.abs(fitted.predictions - want).max() < 0.002 * np.std(y)
     difference = kendalltau(y[120:], fitted.predictions) - kendalltau(y[120:], want)
-    assert abs(difference) < 0.003
+    assert abs(difference) < 0.001
     assert fitted.fits == (22 if grid else 1)
 
 
@@ -100,7 +100,8 @@ def test_classifier_has_the_reference_s_choice_or_score(
     else:
         # Another C is allowed only where cross validation has (nearly) a tie.
         marks = [cv_accuracy(x, y, c) for c in (ours.chosen_c, theirs.chosen_c)]
-        assert abs(marks[0] - marks[1]) <= 2.0 / len(y)
+        nearly = (4 if repeat else 2) / len(y)
+        assert abs(marks[0] - marks[1]) <= nearly + 1e-9
 
 
 def cv_accuracy(x: np.ndarray, y: np.ndarray, c: float) -> float:
