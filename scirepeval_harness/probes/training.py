@@ -71,11 +71,14 @@ class Training:
         return self._part(index, scatter, (~held_out[:, index]).to(self.rows))
 
     def _part(self, index: Tensor, scatter: Tensor | None, mask: Tensor) -> Part:
-        rows = self.rows[index]
-        if scatter is None or not _tall(rows):
-            return Part(self, index, mask, Rows(rows[None]))
+        if scatter is None or len(index) <= self.rows.shape[1]:
+            return Part(self, index, mask, Rows(self.rows_at(index)[None]))
         # X itself is taken again when it is needed: three folds of it would triple the memory.
-        return Part(self, index, mask, Axes(scatter, rows))
+        return Part(self, index, mask, Axes(scatter, self.rows))
+
+    def rows_at(self, index: Tensor) -> Tensor:
+        """Rows at distinct places in rising order; no copy where they are all of them."""
+        return self.rows if len(index) == len(self.rows) else self.rows[index]
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Part:
 
         space: Space
         if isinstance(self.factored, Axes):
-            space = Columns(self.training.rows[self.index], self.factored)
+            space = Columns(self.training.rows_at(self.index), self.factored)
         else:
             space = self.factored
         found = []
