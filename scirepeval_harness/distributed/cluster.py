@@ -13,6 +13,7 @@ from scirepeval_harness.errors import HarnessError, MissingExtraError, UsageErro
 
 LOCAL = "local"
 LEVEL = "RAY_BACKEND_LOG_LEVEL"
+TELEMETRY = "RAY_USAGE_STATS_ENABLED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,12 @@ def joined(address: str | None) -> Iterator[Cluster]:
             where="--engine ray",
             fix="Run: pip install 'scirepeval-harness[ray]'",
         )
-    with _quiet_core():
+    with _set(TELEMETRY, "0"):
+        yield from _joined(address)
+
+
+def _joined(address: str | None) -> Iterator[Cluster]:
+    with _set(LEVEL, "fatal"):
         import ray
 
     if ray.is_initialized():
@@ -53,7 +59,7 @@ def joined(address: str | None) -> Iterator[Cluster]:
     where = address or os.environ.get("RAY_ADDRESS") or LOCAL
     try:
         # Progress and errors are ours to report; Ray's own logs stay in its session folder.
-        with _quiet_core():
+        with _set(LEVEL, "fatal"):
             ray.init(
                 address=where,
                 include_dashboard=False if where == LOCAL else None,
@@ -80,22 +86,29 @@ def in_our_words(error: BaseException) -> HarnessError | None:
         seen.add(id(at))
         inner = getattr(at, "cause", None) or at.__cause__
         if isinstance(at, HarnessError) and not hasattr(at, "cause"):
-            return at
+            # Ray Data adds words of its own to the messages of errors that pass through it.
+            plain = type(at)(at.what, where=at.where, fix=at.fix)
+            return at if str(at) == str(plain) else plain
         at = inner if isinstance(inner, BaseException) else None
     return None
 
 
 @contextmanager
-def _quiet_core() -> Iterator[None]:
-    """Ray's core, started inside, reports what is fatal and nothing else: it calls Ray Data's own
-    way of starting actors an error, on the terminal, at each encoding."""
-    given = os.environ.get(LEVEL)
-    os.environ[LEVEL] = given or "fatal"
+def _set(name: str, value: str) -> Iterator[None]:
+    """An environment variable for what is started inside, unless the user has set it.
+
+    Ray's core, told to be fatal, reports what is fatal and nothing else: it calls Ray Data's own
+    way of starting actors an error, on the terminal, at each encoding. Usage reports are off.
+    """
+    given = os.environ.get(name)
+    os.environ[name] = given or value
     try:
         yield
     finally:
         if given is None:
-            del os.environ[LEVEL]
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = given
 
 
 def _measure(address: str) -> Cluster:

@@ -64,7 +64,7 @@ def fit_samples(
             "regression": reference.fit_regressor,
         }[kind]
         for rows in samples:
-            yield fit(x_train[rows], y_train[rows], x_test, grid=grid, seed=seed)
+            yield fit(_taken(x_train, rows), y_train[rows], x_test, grid=grid, seed=seed)
         return
     from scirepeval_harness.probes import fast
     from scirepeval_harness.probes.small import fit_small_classifiers
@@ -74,9 +74,16 @@ def fit_samples(
         yield from fit_small_classifiers(x_train, y_train, samples, x_test, device=device)
         return
     for rows in samples:
-        x, y = x_train[rows], y_train[rows]
+        x, y = _taken(x_train, rows), y_train[rows]
         if kind == "regression":
             yield fast.fit_regressor(x, y, x_test, grid=grid, seed=seed, device=device)
         else:
             solve = fast.fit_classifier if kind == "single" else fast.fit_multilabel
             yield solve(x, y, x_test, grid=grid, device=device)
+
+
+def _taken(vectors: Floats, rows: NDArray[np.int64]) -> Floats:
+    """The rows of vectors; no copy where they are all of them, which may be a GB."""
+    if len(rows) == len(vectors) and np.array_equal(rows, np.arange(len(vectors))):
+        return vectors
+    return vectors[rows]

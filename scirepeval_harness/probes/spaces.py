@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SCATTER_ROWS = 8192
-"""Rows converted to float64 at a time."""
+"""Rows converted to float64, or squared, at a time."""
 
 
 class Space(Protocol):

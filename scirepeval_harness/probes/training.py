@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.probes import admm
-from scirepeval_harness.probes.spaces import Axes, Columns, Rows, Space, scatter_of, with_constant
+from scirepeval_harness.probes.spaces import (
+    SCATTER_ROWS,
+    Axes,
+    Columns,
+    Rows,
+    Space,
+    scatter_of,
+    with_constant,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,11 +71,14 @@ class Training:
         return self._part(index, scatter, (~held_out[:, index]).to(self.rows))
 
     def _part(self, index: Tensor, scatter: Tensor | None, mask: Tensor) -> Part:
-        rows = self.rows[index]
-        if scatter is None or not _tall(rows):
-            return Part(self, index, mask, Rows(rows[None]))
+        if scatter is None or len(index) <= self.rows.shape[1]:
+            return Part(self, index, mask, Rows(self.rows_at(index)[None]))
         # X itself is taken again when it is needed: three folds of it would triple the memory.
-        return Part(self, index, mask, Axes(scatter, rows))
+        return Part(self, index, mask, Axes(scatter, self.rows))
+
+    def rows_at(self, index: Tensor) -> Tensor:
+        """Rows at distinct places in rising order; no copy where they are all of them."""
+        return self.rows if len(index) == len(self.rows) else self.rows[index]
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,11 @@ class Part:
 
     def start(self, labels: Tensor, cost: Tensor) -> admm.State:
         """One column for each pair of a class index and a C (k,), (k,)."""
-        size = self.training.rows.square().sum(1).mean()[None]
+        import torch
+
+        # Block by block: the squares of all rows would be as large as the rows.
+        parts = torch.split(self.training.rows, SCATTER_ROWS)
+        size = torch.cat([part.square().sum(1) for part in parts]).mean()[None]
         return admm.start(self._problems(labels, cost), size)
 
     def advance(
@@ -96,7 +111,7 @@ class Part:
 
         space: Space
         if isinstance(self.factored, Axes):
-            space = Columns(self.training.rows[self.index], self.factored)
+            space = Columns(self.training.rows_at(self.index), self.factored)
         else:
             space = self.factored
         found = []
@@ -154,7 +169,11 @@ def torch_like(numbers: NDArray[np.floating[Any]], rows: Tensor) -> Tensor:
 def decisions_of(x_test: NDArray[np.floating[Any]], weights: Tensor) -> NDArray[np.float64]:
     """Decision values of test rows: (m, d), (classes, d + 1) -> (classes, m)."""
     plain = weights.double().cpu().numpy()
-    out: NDArray[np.float64] = plain[:, :-1] @ np.asarray(x_test).T + plain[:, -1:]
+    table = np.asarray(x_test)
+    out = np.empty((len(plain), len(table)), dtype=np.float64)
+    for start in range(0, len(table), SCATTER_ROWS):
+        block = table[start : start + SCATTER_ROWS]
+        out[:, start : start + SCATTER_ROWS] = plain[:, :-1] @ block.T + plain[:, -1:]
     return out
 
 

@@ -34,6 +34,16 @@ def test_our_error_is_found_inside_others() -> None:
     assert in_our_words(ValueError("another")) is None
 
 
+def test_words_that_ray_adds_to_our_error_are_left_out() -> None:
+    ours = ModelError("no such file", where="model x", fix="Check it")
+    ours.args = (f"{ours} Failed to apply UDF transform after 1/1 attempts",)
+    outer = RuntimeError("task failed")
+    outer.__cause__ = ours
+    found = in_our_words(outer)
+    assert type(found) is ModelError
+    assert str(found) == "model x: no such file. Check it"
+
+
 @pytest.mark.parametrize("option", [["--workers", "2"], ["--ray-address", "auto"]])
 def test_options_of_the_cluster_need_the_engine(
     option: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path

@@ -8,10 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from scirepeval_harness.encoding.shards import read_frames
+from tests.support.shard_rows import stored
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 20
@@ -22,23 +21,6 @@ ENTRY = 32 + 16
 def logged(path: Path) -> set[bytes]:
     raw = path.read_bytes() if path.exists() else b""
     return {raw[at : at + ENTRY] for at in range(0, len(raw) - len(raw) % ENTRY, ENTRY)}
-
-
-def stored(cache: Path) -> tuple[list[bytes], dict[bytes, bytes]]:
-    """Every row of every shard, read without the code of the store's index."""
-    rows: list[bytes] = []
-    vectors: dict[bytes, bytes] = {}
-    for path in sorted([*cache.rglob("*.vec"), *cache.rglob("*.tail")]):
-        reading = read_frames(path)
-        assert reading.defect is None
-        raw = path.read_bytes()
-        for frame, keys in zip(reading.frames, reading.keys, strict=True):
-            table = np.frombuffer(raw[frame.start : frame.stop], np.float32)
-            for key, vector in zip(keys[:, None], table.reshape(frame.rows, -1), strict=True):
-                name = path.parent.name.encode() + key.tobytes()
-                rows.append(name)
-                vectors[name] = vector.tobytes()
-    return rows, vectors
 
 
 @pytest.mark.slow
