@@ -157,9 +157,10 @@ def fit_regressor(
 ) -> ProbeFit:
     """Linear support vector regression (epsilon = 0); the grid is searched on R squared.
 
-    The refit is scikit-learn's own. liblinear stops an absolute error after 1,000 iterations, often
-    far from the minimum, so that an exact refit would score differently at the same C. For the same
-    reason a search in which the best values of C stay unsolved is given back to the reference.
+    The refit is scikit-learn's own: liblinear stops an absolute error after 1,000 iterations, often
+    far from the minimum. Where it stops so at the C that was found, or the best values of C stay
+    unsolved here, the reference's choice of C hangs on where it stopped as well, and the whole
+    search is given back to it.
 
     Args:
         y_train: numbers (rows,).
@@ -189,12 +190,13 @@ def fit_regressor(
         score,
         lambda best: (1.0 - best) * np.sqrt(2.0 / len(truth)),
     )
-    if choice.unconverged[0]:
-        whole = reference.fit_regressor(x_train, y_train, x_test, grid=True, seed=seed)
-        return replace(whole, given_back=True)
-    c = REGRESSOR_GRID[int(choice.chosen[0])]
-    last = reference.fit_regressor(x_train, y_train, x_test, grid=False, seed=seed, c=c)
-    return replace(last, chosen_c=c, fits=FOLDS * len(REGRESSOR_GRID) + 1)
+    if not choice.unconverged[0]:
+        c = REGRESSOR_GRID[int(choice.chosen[0])]
+        last = reference.fit_regressor(x_train, y_train, x_test, grid=False, seed=seed, c=c)
+        if not last.unconverged:
+            return replace(last, chosen_c=c, fits=FOLDS * len(REGRESSOR_GRID) + 1)
+    whole = reference.fit_regressor(x_train, y_train, x_test, grid=True, seed=seed)
+    return replace(whole, given_back=True)
 
 
 def _decide(decisions: NDArray[np.float64]) -> NDArray[np.int64]:
