@@ -134,14 +134,14 @@ class RayProbes:
         places = cluster.gpus if on_gpu else cluster.cpus
         classes = y_train.shape[1] if y_train.ndim == 2 else 1
         pieces = pieces_of(kind, probe, len(samples), classes, places)
-        threads = max(1, min(cluster.node_cpus, cluster.cpus // max(1, len(pieces))))
-        task = ray.remote(num_cpus=threads, num_gpus=int(on_gpu))(fit_piece)
+        jobs = max(1, min(cluster.node_cpus, cluster.cpus // max(1, len(pieces))))
+        task = ray.remote(num_cpus=jobs, num_gpus=int(on_gpu))(fit_piece)
         x_train_ref, y_train_ref, x_test_ref = map(ray.put, (x_train, y_train, x_test))
         samples_ref = ray.put([np.asarray(rows) for rows in samples])
         waiting: list[Any] = [
             task.remote(
                 kind, piece, x_train_ref, y_train_ref, samples_ref, x_test_ref,
-                grid=grid, seed=seed, probe=probe, jobs=threads, on_gpu=on_gpu,
+                grid=grid, seed=seed, probe=probe, jobs=jobs, on_gpu=on_gpu,
             )
             for piece in pieces
         ]  # fmt: skip

@@ -6,7 +6,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -24,8 +23,7 @@ from scirepeval_harness.errors import (
     UsageError,
 )
 from scirepeval_harness.records.environment import Environment, describe_environment
-from scirepeval_harness.records.layout import RUN_FILE, slug, task_file
-from scirepeval_harness.records.read import load_result, read_task
+from scirepeval_harness.records.layout import RUN_FILE
 from scirepeval_harness.records.schema import (
     ModelRecord,
     RunRecord,
@@ -37,6 +35,7 @@ from scirepeval_harness.records.signature import run_signature
 from scirepeval_harness.records.write import write_run, write_task
 from scirepeval_harness.runner.ahead import encode_ahead
 from scirepeval_harness.runner.engines import Engine, open_engine
+from scirepeval_harness.runner.existing import earlier_tasks, finished_task, result_folders
 from scirepeval_harness.runner.loading import TaskLoader
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.runner.planning import plan_run
@@ -103,7 +102,7 @@ def run(
     """
     if options.data is not None and not options.data.is_dir():
         raise UsageError("no such folder", where=str(options.data), fix="Check --data")
-    folders = _folders(models, options)
+    folders = result_folders(models, options)
     if selection and not any(spec.can_run(task) for spec in models for _, task in selection):
         raise UsageError(
             "the chosen tasks need vectors, which the model does not have",
@@ -133,31 +132,11 @@ def run(
     return tuple(folder for folder in folders if (folder / RUN_FILE).is_file())
 
 
-def _folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Path]:
-    names = [spec.name for spec in models]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(
-                f"two models are named {name!r}", fix="Name one of them with --model TITLE=MODEL"
-            )
-    if options.output.exists() and not options.output.is_dir():
-        raise UsageError("not a folder", where=str(options.output), fix="Check --output")
-    folders = [options.output / slug(name) for name in names]
-    for folder in folders:
-        if options.existing == "refuse" and (folder / RUN_FILE).exists():
-            raise UsageError(
-                "there are results already",
-                where=str(folder),
-                fix="Pass --resume to go on, --overwrite to start again, or another --output",
-            )
-    return folders
-
-
 def _run_model(
     job: _Job, model: Model, selection: Selection, loader: TaskLoader, store: EmbeddingStore
 ) -> bool:
     """Run one model; True when the user interrupted it."""
-    state = _State(earlier=_earlier(job))
+    state = _State(earlier=earlier_tasks(job.folder, job.options))
     able = [(suite, task) for suite, task in selection if job.spec.can_run(task)]
     try:
         state.ahead = encode_ahead(model, able, loader, store, partial(_is_finished, job, model))
@@ -172,28 +151,13 @@ def _run_model(
     return state.interrupted
 
 
-def _earlier(job: _Job) -> dict[str, tuple[TaskRun, TaskRecord]]:
-    """What the run file says of the tasks that an earlier run of the same settings finished."""
-    if job.options.existing != "resume":
-        return {}
-    with suppress(StorageError):
-        result = load_result(job.folder)
-        return {
-            entry.task: (entry, result.tasks[entry.task])
-            for entry in result.run.tasks
-            if result.tasks[entry.task].status == "ok"
-            and result.tasks[entry.task].settings == job.options.scoring()
-        }
-    return {}
-
-
 def _interrupt(job: _Job, open_tasks: Selection, state: _State) -> None:
     """Write down that the user ended the run, and in which task."""
     state.interrupted = True
     if open_tasks:
         suite, task = open_tasks[0]
         record = _unfinished(job, suite, task, None, "interrupted", "interrupted")
-        if _finished(job, record) is None:
+        if finished_task(job.folder, job.options, record) is None:
             write_task(job.folder, record)
         state.records.append(record)
         state.runs.append(
@@ -223,7 +187,7 @@ def _run_task(
         with phases.time("load"):
             loaded = loader.get(task, suite)
         draft = describe(suite, task, loaded, model_record(job.spec, model, task), options)
-        record = _finished(job, draft, draft.signature)
+        record = finished_task(job.folder, job.options, draft, draft.signature)
         resumed = record is not None
         if record is None:
             scored = score_task(
@@ -255,23 +219,12 @@ def _run_task(
     state.runs.append(entry)
 
 
-def _finished(job: _Job, draft: TaskRecord, signature: str | None = None) -> TaskRecord | None:
-    """The task's record from an earlier run (of this signature), when resuming."""
-    if job.options.existing != "resume":
-        return None
-    with suppress(StorageError):
-        record = read_task(task_file(job.folder, draft.suite, draft.task))
-        if record.status == "ok" and signature in (None, record.signature):
-            return record
-    return None
-
-
 def _is_finished(
     job: _Job, model: Model, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask
 ) -> bool:
     """Whether an earlier run left a record that this one would repeat."""
     draft = describe(suite, task, loaded, model_record(job.spec, model, task), job.options)
-    return _finished(job, draft, draft.signature) is not None
+    return finished_task(job.folder, job.options, draft, draft.signature) is not None
 
 
 def _unfinished(
