@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from scirepeval_harness.comparison.records import Mismatch
 from scirepeval_harness.comparison.subjects import Subject
-from scirepeval_harness.records.schema import CoverageRecord, TaskRecord
+from scirepeval_harness.records.schema import TaskRecord
 from scirepeval_harness.specs.suite import SuiteSpec
+from scirepeval_harness.specs.task import Evaluation
 
-SETTINGS = ("limit", "probe", "width", "seed")
-"""What a user may choose and what moves a score for one and the same model."""
+SETTINGS = ("limit", "width", "seed")
+"""What a user may choose and what moves a score for one and the same model; so does the probe,
+where there is one."""
 
 
 def mismatches(base: Subject, other: Subject, task: str, suite: SuiteSpec) -> tuple[Mismatch, ...]:
@@ -54,15 +56,7 @@ def _absence(subject: Subject, task: str) -> list[str]:
 
 def _shortfall(record: TaskRecord) -> Iterator[str]:
     if record.coverage is not None and not record.coverage.complete:
-        yield coverage_text(record.coverage)
-
-
-def coverage_text(coverage: CoverageRecord) -> str:
-    """``scored on 90 of 100 documents``, with the queries where some are missing."""
-    text = f"scored on {coverage.documents_found} of {coverage.documents_needed} documents"
-    if coverage.queries_found < coverage.queries_needed:
-        text += f" and {coverage.queries_found} of {coverage.queries_needed} queries"
-    return text
+        yield f"scored on {record.coverage}"
 
 
 def _differences(a: TaskRecord, b: TaskRecord) -> Iterator[str]:
@@ -75,7 +69,8 @@ def _differences(a: TaskRecord, b: TaskRecord) -> Iterator[str]:
             yield f"data revision {a.data.revision} against {b.data.revision}"
         else:
             yield f"other rows: data {a.data.fingerprint[:12]} against {b.data.fingerprint[:12]}"
-    for name in SETTINGS:
+    probed = (*SETTINGS, "probe") if a.evaluation is Evaluation.PROBE else SETTINGS
+    for name in probed:
         first, second = a.settings.get(name), b.settings.get(name)
         if first != second:
             yield f"{name} {_shown(first)} against {_shown(second)}"

@@ -8,7 +8,6 @@ from statistics import NormalDist
 from typing import Literal
 
 from scirepeval_harness.comparison.compare import examine
-from scirepeval_harness.comparison.compatible import coverage_text
 from scirepeval_harness.comparison.policy import Policy
 from scirepeval_harness.comparison.records import Comparison, Difference, Summary
 from scirepeval_harness.comparison.subjects import Subject
@@ -157,7 +156,7 @@ def _gap(candidate: Subject, task: str) -> str | None:
     if not candidate.scores.get(task):
         return "missing in the candidate"
     if record is not None and record.coverage is not None and not record.coverage.complete:
-        return coverage_text(record.coverage)
+        return f"scored on {record.coverage}"
     return None
 
 

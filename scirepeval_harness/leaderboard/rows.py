@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from scirepeval_harness.leaderboard.aggregate import Cell, TaskDraws, row
 from scirepeval_harness.records.read import Result
-from scirepeval_harness.records.schema import CoverageRecord
 from scirepeval_harness.specs.suite import SuiteSpec
 from scirepeval_harness.specs.task import TaskSpec
 
@@ -48,7 +47,7 @@ def measured_row(
     for suite in suites:
         cells |= row(suite, tasks, scores, draws)
     notes = [
-        f"{name} scored on {_found(record.coverage)}"
+        f"{name} scored on {record.coverage}"
         for name, record in done.items()
         if record.coverage is not None and not record.coverage.complete
     ]
@@ -59,13 +58,6 @@ def measured_row(
     if limits:
         notes.append(f"limited to {', '.join(map(str, sorted(limits)))} queries or rows a task")
     return Row(result.run.model.title, cells, notes=tuple(notes))
-
-
-def _found(coverage: CoverageRecord) -> str:
-    documents = f"{coverage.documents_found} of {coverage.documents_needed} documents"
-    if coverage.queries_found == coverage.queries_needed:
-        return documents
-    return f"{documents} and {coverage.queries_found} of {coverage.queries_needed} queries"
 
 
 def _draws(result: Result) -> TaskDraws:

@@ -46,6 +46,13 @@ class CoverageRecord(Record):
             and self.queries_found == self.queries_needed
         )
 
+    def __str__(self) -> str:
+        """``90 of 100 documents``, with the queries where some are missing."""
+        text = f"{self.documents_found} of {self.documents_needed} documents"
+        if self.queries_found < self.queries_needed:
+            text += f" and {self.queries_found} of {self.queries_needed} queries"
+        return text
+
 
 class DataRecord(Record):
     source: str

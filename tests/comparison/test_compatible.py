@@ -5,6 +5,7 @@ import pytest
 
 from scirepeval_harness.comparison.compatible import mismatches
 from scirepeval_harness.records.schema import CoverageRecord, ModelRecord
+from scirepeval_harness.specs.task import Evaluation
 from tests.support.made_results import SETTINGS, queries, query_task, subject, suite_of
 
 TASK = query_task("one")
@@ -30,7 +31,6 @@ def data(**update: object) -> object:
         ({"data": data(fingerprint="0" * 64)}, "other rows: data ffffffffffff against 000000"),
         ({"data": data(fingerprint="0", revision="r2")}, "data revision None against r2"),
         ({"settings": {**SETTINGS, "limit": 50}}, "limit none against 50"),
-        ({"settings": {**SETTINGS, "probe": "fast"}}, "probe reference against fast"),
         ({"settings": {**SETTINGS, "width": "float16"}}, "width float32 against float16"),
         ({"settings": {**SETTINGS, "seed": 1}}, "seed 42 against 1"),
         (
@@ -46,6 +46,16 @@ def test_each_difference_that_moves_a_score_is_named(
     found = mismatches(subject("A", MADE), other, "one", SUITE)
     assert [entry.missing for entry in found] == [False]
     assert reason in found[0].reason
+
+
+def test_the_probe_matters_where_there_is_one() -> None:
+    def found(evaluation: Evaluation) -> list[str]:
+        made = MADE.with_record(evaluation=evaluation)
+        other = MADE.with_record(evaluation=evaluation, settings={**SETTINGS, "probe": "fast"})
+        return [e.reason for e in mismatches(subject("A", made), subject("B", other), "one", SUITE)]
+
+    assert found(Evaluation.PROBE) == ["probe reference against fast"]
+    assert found(Evaluation.RANKING) == []
 
 
 def test_precision_differs_between_networks_only() -> None:
