@@ -81,8 +81,10 @@ def mean_row(entry: Summary) -> list[str]:
 def heading(comparison: Comparison) -> str:
     """``A: TF-IDF. B: MiniLM. Of 22 scores B is better in 9, worse in 1, the same in 12.``"""
     unknown = len(comparison.tasks) - comparison.wins - comparison.losses - comparison.ties
-    text = (
-        f"A: {shown(comparison.base)}. B: {shown(comparison.other)}. "
+    text = f"A: {shown(comparison.base)}. B: {shown(comparison.other)}. "
+    if not comparison.tasks:
+        return text + "No task has a score in both."
+    text += (
         f"Of {len(comparison.tasks)} scores B is better in {comparison.wins}, "
         f"worse in {comparison.losses}, the same in {comparison.ties}"
     )

@@ -12,6 +12,7 @@ from scirepeval_harness.leaderboard.published import PublishedScore, task_scores
 from scirepeval_harness.records.layout import RUN_FILE
 from scirepeval_harness.records.read import Result, load_results
 from scirepeval_harness.records.schema import TaskRecord
+from scirepeval_harness.specs.models import load_models
 from scirepeval_harness.specs.suggest import did_you_mean
 from scirepeval_harness.specs.suite import SuiteSpec
 
@@ -129,6 +130,8 @@ def read_subjects(
 ) -> tuple[Subject, ...]:
     """Result folders and published rows, under titles that differ.
 
+    A published row goes by its own title, by the name of a registered model or by its title.
+
     Args:
         suites: decide which task set's published numbers are meant.
 
@@ -136,6 +139,8 @@ def read_subjects(
         UsageError: neither a folder nor a published row, or suites of several task sets.
     """
     task_sets = sorted({suite.task_set for suite in suites})
+    # The leaderboard shows published rows under our titles of the models.
+    systems = {model.title: model.name for model in load_models().values()}
     found: list[Subject] = []
     for text in texts:
         result = find_result(text)
@@ -147,7 +152,8 @@ def read_subjects(
                 f"task sets {', '.join(task_sets)} do not compare", fix="Choose one --suite"
             )
         try:
-            found.append(published_subject(text.removeprefix(PREFIX), scores, task_sets[0]))
+            name = text.removeprefix(PREFIX)
+            found.append(published_subject(systems.get(name, name), scores, task_sets[0]))
         except UsageError as error:
             if text.startswith(PREFIX) or "rows of" in error.what:
                 raise
