@@ -13,10 +13,10 @@ demo: $(INSTALLED)  ## install what is needed and run the embedded default
 test: $(INSTALLED)  ## install what is needed, then lint, type-check and run every test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 quick: $(INSTALLED)  ## the tests to run all the time
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 gate: $(INSTALLED)  ## run the sample suite and hold it to the committed baseline
 	$(BIN)/python -m pytest tests/test_baselines.py

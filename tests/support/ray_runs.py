@@ -179,12 +179,12 @@ def main() -> None:
         }
     ended = below.union(*(entry["started"] for entry in runs.values()))
     until = time.monotonic() + 20
-    while (left := ended & descendants(os.getpid())) and time.monotonic() < until:
+    while (left := ended & command_lines().keys()) and time.monotonic() < until:
         time.sleep(0.2)
     report = {
         "runs": runs,
         "error": error,
-        "left": sorted(left | (ended & command_lines().keys())),
+        "left": sorted(left),
         "telemetry": {
             name: [entry for entry in entries if entry.startswith("RAY_USAGE_STATS_ENABLED")]
             for name, entries in environments.items()
