@@ -29,10 +29,11 @@ def test_pieces_give_the_fits_of_the_whole(kind: Kind, places: int) -> None:
     whole = list(fit_samples(kind, X, labels, SAMPLES, X_TEST, grid=True, seed=42))
     pieces = pieces_of(kind, "reference", len(SAMPLES), 5 if kind == "multi" else 1, places)
     parts: dict[int, list] = {}
+    jobs = 2 if kind == "multi" and places == 1 else 1
     for piece in pieces:
         fits = fit_piece(
             kind, piece, X, labels, SAMPLES, X_TEST,
-            grid=True, seed=42, probe="reference", jobs=2 if kind == "multi" and places == 1 else 1, on_gpu=False,
+            grid=True, seed=42, probe="reference", jobs=jobs, on_gpu=False,
         )  # fmt: skip
         parts.setdefault(piece.first, []).extend(fits)
     assert len(pieces) == (6 if kind == "multi" and places == 7 else 3)
