@@ -14,7 +14,7 @@ def slug(name: str) -> str:
     """A folder name for a model of any name: readable, harmless, and different for other names."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:60]
-    if safe == name:
+    if safe and safe == name:
         return safe
     return f"{safe or 'model'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
