@@ -143,7 +143,7 @@ def _serve(
     def read_back() -> None:
         if waiting is not None:
             batch, finish = waiting
-            results.put((batch.rows, _finite(finish())))
+            results.put((batch.rows, finish()))
             work.done(batch)
 
     try:
@@ -159,17 +159,6 @@ def _serve(
         results.put(error)
     finally:
         results.put(None)
-
-
-def _finite(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vectors; a number that left the precision's range must not get into the store."""
-    bad = int((~np.isfinite(vectors)).any(axis=1).sum())
-    if bad:
-        raise ModelError(
-            f"{bad} of {len(vectors)} vectors of a batch hold NaN or infinity",
-            fix="Use --dtype float32, or check the weights",
-        )
-    return vectors
 
 
 def _submit(

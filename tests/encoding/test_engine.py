@@ -120,15 +120,3 @@ def test_a_caller_that_stops_early_leaves_no_thread_behind() -> None:
     next(batches)
     batches.close()
     assert threading.active_count() == before
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_numbers_beyond_the_precision_are_an_error_not_vectors(bad: float) -> None:
-    class Overflowing(SumReplica):
-        def submit(self, ids: np.ndarray, mask: np.ndarray) -> Callable[[], np.ndarray]:
-            found = super().submit(ids, mask)()
-            found[ids[:, 0] == 3] = bad
-            return lambda: found
-
-    with pytest.raises(ModelError, match=r"1 of \d+ vectors .* Use --dtype float32"):
-        run([Overflowing()], [5, 5, 5, 5], 2_000)
