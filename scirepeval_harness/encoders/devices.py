@@ -39,8 +39,8 @@ def choose_devices(requested: str | None) -> tuple[str, ...]:
 def choose_precision(requested: str | None, devices: tuple[str, ...]) -> Precision:
     """Precision of the forward pass: float32 unless another is asked for.
 
-    The published numbers are float32's, and bf16 moves those of probes with few test rows by up to
-    two points (docs/speed.md). ``native`` takes bf16 where every device computes it in hardware.
+    The published numbers are float32's, and narrower types move scores of small test sets by more
+    than 0.1 point (docs/speed.md). ``native`` takes bf16 where every device computes it in hardware.
     """
     if requested is None:
         return "float32"
