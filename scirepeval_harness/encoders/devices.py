@@ -40,7 +40,7 @@ def choose_precision(requested: str | None, devices: tuple[str, ...]) -> Precisi
     """Precision of the forward pass: float32 unless another is asked for.
 
     The published numbers are float32's, and narrower types move scores of small test sets by more
-    than 0.1 point (docs/speed.md). ``native`` takes bf16 where every device computes it in hardware.
+    than 0.1 point (docs/speed.md). ``native`` takes bf16 where all devices compute it in hardware.
     """
     if requested is None:
         return "float32"

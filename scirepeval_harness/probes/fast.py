@@ -158,9 +158,9 @@ def fit_regressor(
     """Linear support vector regression (epsilon = 0); the grid is searched on R squared.
 
     The refit is scikit-learn's own: liblinear stops an absolute error after 1,000 iterations, often
-    far from the minimum. Where it stops so at the C that was found, or the best values of C stay
-    unsolved here, the reference's choice of C hangs on where it stopped as well, and the whole
-    search is given back to it.
+    far from the minimum. Where it stops so at the C that was found, or that C stays unsolved here,
+    the reference's choice of C hangs on where it stopped as well, and the whole search is given
+    back to it.
 
     Args:
         y_train: numbers (rows,).
@@ -190,7 +190,7 @@ def fit_regressor(
         score,
         lambda best: (1.0 - best) * np.sqrt(2.0 / len(truth)),
     )
-    if not choice.unconverged[0]:
+    if choice.solved[0]:
         c = REGRESSOR_GRID[int(choice.chosen[0])]
         last = reference.fit_regressor(x_train, y_train, x_test, grid=False, seed=seed, c=c)
         if not last.unconverged:

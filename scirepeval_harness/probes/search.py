@@ -47,11 +47,13 @@ class Choice:
     Attributes:
         chosen: index into the grid (groups,).
         unconverged: fits that stayed in the race and missed their gap (groups,).
+        solved: whether the chosen C won alone, or its fits met the gap (groups,).
         warm: split values and multipliers (classes, rows) at the chosen C.
     """
 
     chosen: NDArray[np.int64]
     unconverged: NDArray[np.int64]
+    solved: NDArray[np.bool_]
     warm: tuple[Tensor, Tensor]
 
 
@@ -126,7 +128,9 @@ def search(
         missed += np.isfinite(left) & (left > gap)
     contested = alive.sum(1) > 1
     unconverged = np.where(contested, (missed * alive).sum(1), 0)
-    return Choice(chosen, unconverged, _warm(training, folds, chosen, values))
+    # A C that is left alone in the race has won before it is solved.
+    solved = ~contested | (missed[np.arange(groups), chosen] == 0)
+    return Choice(chosen, unconverged, solved, _warm(training, folds, chosen, values))
 
 
 def refit(
