@@ -9,7 +9,7 @@ The rate of a device comes from one of three places, and each row names its own:
 The rate at which the run's process takes vectors from a cluster and stores them is measured here,
 in a second or two.
 
-    python benchmarks/scale_estimate.py benchmarks/results/encode*.json
+    python benchmarks/scale_estimate.py benchmarks/results/epyc-2-cores/encode.json
     python benchmarks/scale_estimate.py --tokens-per-second 1500000 --gpus 1 8 64
 """
 

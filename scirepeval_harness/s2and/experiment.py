@@ -7,7 +7,8 @@ and without names) and a clusterer is tuned; it clusters the test blocks of ever
 row "union" it is trained on all data sets but the one that it clusters. The row "s2" scores the
 clusters that the data itself names, where it does.
 
-Feature groups whose input no data set has are left out. Nothing is downloaded.
+Feature groups whose input no data set has are left out. Nothing is downloaded. One file, because
+that environment does not have this package.
 """
 
 from __future__ import annotations

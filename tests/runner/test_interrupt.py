@@ -17,7 +17,12 @@ WORDS = [sys.executable, "-m", "scirepeval_harness", "run", "--suite", "sample",
 @pytest.mark.slow
 def test_finished_tasks_survive_an_interrupt_and_resume_to_the_same_bytes(tmp_path: Path) -> None:
     cut, whole = tmp_path / "cut", tmp_path / "whole"
-    process = subprocess.Popen([*WORDS, "--output", str(cut)], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*WORDS, "--output", str(cut)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear_interrupts,
+    )
     deadline = time.monotonic() + 60
     while not list(cut.glob("tfidf/sample/*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -37,3 +42,8 @@ def test_finished_tasks_survive_an_interrupt_and_resume_to_the_same_bytes(tmp_pa
     assert len(files) == 36
     for path in files:
         assert path.read_bytes() == (cut / path.relative_to(whole)).read_bytes(), path.name
+
+
+def _hear_interrupts() -> None:
+    """A shell starts what it puts in the background deaf to Ctrl-C, and its children inherit it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
