@@ -11,12 +11,16 @@ from scirepeval_harness.errors import UsageError
 
 def fetch_command(
     model: Annotated[
-        list[str] | None, typer.Option(help="A registered name or hub id. May be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A registered name or hub id. May be repeated."),
     ] = None,
     suite: Annotated[
-        list[str] | None, typer.Option(help="All tasks of this suite. May be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="All tasks of this suite. May be repeated."),
     ] = None,
-    task: Annotated[list[str] | None, typer.Option(help="This task. May be repeated.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="This task. May be repeated.")
+    ] = None,
 ) -> None:
     """Download the models and the data that a later `run --offline` needs."""
     from scirepeval_harness.data.load import fetch_task

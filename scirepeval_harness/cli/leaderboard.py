@@ -21,7 +21,9 @@ def leaderboard_command(
         list[Path] | None, typer.Argument(help="Result folders, or folders of them.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Add the published rows.")] = False,
-    suite: Annotated[list[str] | None, typer.Option(help="Columns of these suites only.")] = None,
+    suite: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Columns of these suites only.")
+    ] = None,
     tasks_dir: TasksDir = None,
     few_shot: FewShot = None,
     s2and: S2and = None,

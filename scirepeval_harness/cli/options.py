@@ -9,7 +9,9 @@ import typer
 
 TasksDir = Annotated[
     list[Path] | None,
-    typer.Option("--tasks-dir", help="A folder of your own task files. May be repeated."),
+    typer.Option(
+        "--tasks-dir", metavar="FOLDER", help="A folder of your own task files. May be repeated."
+    ),
 ]
 DataDir = Annotated[
     Path | None, typer.Option("--data", help="Read data from this folder, not from the hub.")

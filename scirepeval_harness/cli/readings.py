@@ -13,7 +13,8 @@ from scirepeval_harness.specs.task import AuthorReading, FewShotReading, Reviewe
 
 PUBLISHED_SUITES = ("scirepeval", "mdcr")
 SuiteNames = Annotated[
-    list[str] | None, typer.Option("--suite", help="These suites only. May be repeated.")
+    list[str] | None,
+    typer.Option("--suite", metavar="NAME", help="These suites only. May be repeated."),
 ]
 FewShot = Annotated[
     FewShotReading | None, typer.Option("--few-shot", help="Reading of few-shot tasks.")

@@ -32,15 +32,19 @@ def run_command(
             "--model",
             help="A registered name (`models list`), NAME@REVISION, a local folder, a hub id, a "
             "file of vectors, or TITLE=ANY-OF-THESE. May be repeated.",
+            metavar="NAME",
         ),
     ] = None,
     suite: Annotated[
         list[str] | None,
-        typer.Option(help="scirepeval, mdcr, sample or your own. May be repeated."),
+        typer.Option(metavar="NAME", help="scirepeval, mdcr, sample or your own. May be repeated."),
     ] = None,
-    task: Annotated[list[str] | None, typer.Option(help="Only this task. May be repeated.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this task. May be repeated.")
+    ] = None,
     format: Annotated[
-        list[Format] | None, typer.Option(help="Only tasks of this format. May be repeated.")
+        list[Format] | None,
+        typer.Option(metavar="|".join(Format), help="Only tasks of this format. May be repeated."),
     ] = None,
     tasks_dir: TasksDir = None,
     data: DataDir = None,

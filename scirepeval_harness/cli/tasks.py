@@ -26,10 +26,14 @@ HEADER = ("name", "format", "evaluation", "group", "metrics", "few-shot", "suite
 @app.command("list")
 def list_tasks(
     suite: Annotated[
-        list[str] | None, typer.Option("--suite", help="Only this suite; may be repeated.")
+        list[str] | None,
+        typer.Option("--suite", metavar="NAME", help="Only this suite; may be repeated."),
     ] = None,
     format: Annotated[
-        list[Format] | None, typer.Option("--format", help="Only this format; may be repeated.")
+        list[Format] | None,
+        typer.Option(
+            "--format", metavar="|".join(Format), help="Only this format; may be repeated."
+        ),
     ] = None,
     tasks_dir: TasksDir = None,
     as_json: AsJson = False,

@@ -29,7 +29,7 @@ ROUND = 10
 SEARCH_ROUNDS = 36
 SEARCH_GAP = 1e-3
 FEW_ROUNDS = 150
-FEW_GAP = 1e-4
+FEW_GAP = 1e-5
 """Of problems small enough for float64: they cost little, and one row of few can decide."""
 REFIT_ROUNDS = 150
 REFIT_GAP = 1e-5

@@ -16,6 +16,7 @@ from scirepeval_harness.probes.spaces import (
     Columns,
     Rows,
     Space,
+    Turned,
     scatter_of,
     with_constant,
 )
@@ -27,6 +28,8 @@ BLOCK_NUMBERS = 2**25
 """Decision values at work at a time (float32: 128 MB an array)."""
 SMALL_NUMBERS = 2**20
 """Up to so many numbers float64 costs little, and problems that interpolate their rows need it."""
+TURNED_ROWS = 8
+"""Rows a dimension up to which a fold keeps a copy of its rows."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,11 @@ class Training:
     def _part(self, index: Tensor, scatter: Tensor | None, mask: Tensor) -> Part:
         if scatter is None or len(index) <= self.rows.shape[1]:
             return Part(self, index, mask, Rows(self.rows_at(index)[None]))
+        axes = Axes(scatter, self.rows)
+        if len(index) <= TURNED_ROWS * self.rows.shape[1]:
+            return Part(self, index, mask, Turned(self.rows_at(index), axes))
         # X itself is taken again when it is needed: three folds of it would triple the memory.
-        return Part(self, index, mask, Axes(scatter, self.rows))
+        return Part(self, index, mask, axes)
 
     def rows_at(self, index: Tensor) -> Tensor:
         """Rows at distinct places in rising order; no copy where they are all of them."""
@@ -92,7 +98,7 @@ class Part:
     training: Training
     index: Tensor
     mask: Tensor
-    factored: Rows | Axes
+    factored: Rows | Turned | Axes
 
     def start(self, labels: Tensor, cost: Tensor) -> admm.State:
         """One column for each pair of a class index and a C (k,), (k,)."""
