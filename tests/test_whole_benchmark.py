@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.hub_runs import NOWHERE, harness
 from tests.support.hub_server import serve
 from tests.support.tiny_benchmark import build_hub_datasets, build_mdcr
 from tests.support.tiny_models import build_hub_models
 
 SYSTEMS = ("specter2", "specter", "scincl", "scirepeval-adapters", "specter2-base",
            "scirepeval-ctrl", "scibert", "bm25")  # fmt: skip
-
-
-def harness(words: list[str], folder: Path, url: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
-        "HF_ENDPOINT": url,
-        "HF_HOME": str(folder / "hub"),
-        "SCIREPEVAL_HARNESS_CACHE": str(folder / "vectors"),
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "scirepeval_harness", *words],
-        capture_output=True, text=True, env=environment, cwd=folder, timeout=540,
-    )  # fmt: skip
 
 
 @pytest.mark.slow
@@ -94,7 +80,7 @@ def test_every_system_of_the_published_table_gives_a_whole_row(tmp_path: Path) -
 @pytest.mark.slow
 def test_a_hub_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     words = ["run", "--model", "specter2", "--task", "search", "--output", "out"]
-    done = harness(words, tmp_path, "http://127.0.0.1:9")
+    done = harness(words, tmp_path, NOWHERE)
     assert done.returncode == 3
     assert "FAILED" in done.stderr
     assert "Traceback" not in done.stderr

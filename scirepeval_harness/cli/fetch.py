@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from scirepeval_harness.cli.options import TasksDir
 from scirepeval_harness.errors import UsageError
 
 
 def fetch_command(
     model: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A registered name or hub id. May be repeated."),
+        typer.Option(metavar="NAME", help="As for run: a name, hub id or model file. Repeatable."),
     ] = None,
     suite: Annotated[
         list[str] | None,
@@ -21,6 +22,7 @@ def fetch_command(
     task: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="This task. May be repeated.")
     ] = None,
+    tasks_dir: TasksDir = None,
 ) -> None:
     """Download the models and the data that a later `run --offline` needs."""
     from scirepeval_harness.data.load import fetch_task
@@ -35,6 +37,6 @@ def fetch_command(
         for part in fetch_model(resolve_model(text, models)):
             typer.echo(f"{part.location}@{part.revision}  {part.folder}")
     if suite or task:
-        for own, spec in load_registry().select(suite or (), task or (), ()):
+        for own, spec in load_registry(tasks_dir or ()).select(suite or (), task or (), ()):
             revision = fetch_task(spec, own)
             typer.echo(f"{spec.name}  {revision or 'not on the hub: pass its folder with --data'}")

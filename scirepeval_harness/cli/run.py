@@ -30,8 +30,8 @@ def run_command(
         list[str] | None,
         typer.Option(
             "--model",
-            help="A registered name (`models list`), NAME@REVISION, a local folder, a hub id, a "
-            "file of vectors, or TITLE=ANY-OF-THESE. May be repeated.",
+            help="A registered name (`models list`), NAME@REVISION, a model file (.toml), a local "
+            "folder, a hub id, a file of vectors, or TITLE=ANY-OF-THESE. May be repeated.",
             metavar="NAME",
         ),
     ] = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,6 +15,7 @@ from scirepeval_harness.choices import Probe
 from scirepeval_harness.distributed.cluster import Cluster, in_our_words
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.probes.fit import Floats, Labels, fit_samples
+from scirepeval_harness.probes.processes import processes
 from scirepeval_harness.probes.types import Kind, ProbeFit
 
 
@@ -75,7 +75,7 @@ def fit_piece(
     """
     labels = y_train if kind != "multi" else y_train[:, piece.columns]
     device = "cuda:0" if on_gpu else None
-    with _processes(jobs):
+    with processes(jobs):
         chosen = samples[piece.first : piece.last]
         return list(
             fit_samples(
@@ -83,27 +83,6 @@ def fit_piece(
                 grid=grid, seed=seed, probe=probe, device=device,
             )
         )  # fmt: skip
-
-
-@contextmanager
-def _processes(jobs: int) -> Iterator[None]:
-    """Grid searches inside use so many processes, which end with it.
-
-    Not threads: liblinear draws from one generator a process, so that in threads the fits would
-    take each other's draws, and one that stops early would not be the same twice.
-    """
-    from joblib import parallel_config
-    from joblib.externals.loky import get_reusable_executor
-
-    if jobs == 1:
-        yield
-        return
-    try:
-        with parallel_config("loky", n_jobs=jobs):
-            yield
-    finally:
-        # A worker that Ray stops would leave them behind.
-        get_reusable_executor().shutdown(wait=True)
 
 
 def join_classes(parts: Sequence[ProbeFit]) -> ProbeFit:

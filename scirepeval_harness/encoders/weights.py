@@ -214,7 +214,7 @@ def _on_hub(
     # A full commit hash never changes, so a complete copy of it needs no question to the hub.
     if local is not None and complete and (offline or local.name == revision):
         return Snapshot(part, repo, local.name, local)
-    fix = f"With a network, run: python -m scirepeval_harness fetch --model {spec.name}"
+    fix = "With a network, run `python -m scirepeval_harness fetch` with the same --model"
     if offline:
         raise OfflineError("not on this machine, and --offline is set", where=where, fix=fix)
     try:

@@ -84,7 +84,9 @@ class Turned:
 
     def __init__(self, rows: Tensor, axes: Axes) -> None:
         """Args: rows X (n, d + 1); axes of X^T X."""
-        self._turned, self._values, self._axes = rows @ axes.axes, axes.values, axes.axes
+        self._turned: Tensor = rows @ axes.axes
+        self._values: Tensor = axes.values
+        self._axes: Tensor = axes.axes
 
     def fit(self, values: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
         penalty = rho[0][:, None]

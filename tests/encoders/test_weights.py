@@ -147,7 +147,7 @@ def test_offline_and_nothing_there(cache: Path) -> None:
     with pytest.raises(OfflineError) as error:
         find(Weights(repo=REPO))
     assert REPO in str(error.value)
-    assert "python -m scirepeval_harness fetch --model tiny" in str(error.value)
+    assert "`python -m scirepeval_harness fetch` with the same --model" in str(error.value)
 
 
 def test_offline_from_the_cache(cache: Path, folders: dict[str, Path]) -> None:
