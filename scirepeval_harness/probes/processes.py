@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +77,21 @@ def processes(jobs: int) -> Iterator[None]:
         yield
         return
     try:
-        with parallel_config("loky", n_jobs=jobs):
+        with parallel_config("loky", n_jobs=jobs, initializer=end_with, initargs=(os.getpid(),)):
             yield
     finally:
-        # A worker that Ray stops would leave them behind.
         get_reusable_executor().shutdown(wait=True)
+
+
+def end_with(parent: int) -> None:
+    """Ends this process soon after its parent, which may be killed.
+
+    joblib's workers would wait for its next word for ever.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()

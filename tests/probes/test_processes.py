@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -45,6 +50,40 @@ def test_processes_change_no_bit(kind: Kind, monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_as_many_as_memory_allows(rows: int, processors: int, count: int) -> None:
     assert processes.processes_for(rows, 768, processors) == count
+
+
+KILLED = """
+import os
+from joblib import Parallel, delayed
+from scirepeval_harness.probes.processes import processes
+
+with processes(2):
+    pids = set(Parallel()(delayed(os.getpid)() for _ in range(20)))
+    print(*pids, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
+def test_workers_end_with_a_process_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        # Not to the end of the stream, which the workers hold open.
+        workers = [Path("/proc") / pid for pid in process.stdout.readline().decode().split()]
+        assert process.wait() == -9
+    assert workers
+    deadline = time.monotonic() + 20
+    while any(map(_runs, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(_runs, workers))
+
+
+def _runs(process: Path) -> bool:
+    """Whether a process is there and no zombie, which whoever adopted it has yet to bury."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_nothing_is_left_running() -> None:
