@@ -71,7 +71,7 @@ def processes(jobs: int) -> Iterator[None]:
     take each other's draws, and one that stops early would not be the same twice.
     """
     from joblib import parallel_config
-    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky import reusable_executor
 
     if jobs == 1:
         yield
@@ -80,7 +80,10 @@ def processes(jobs: int) -> Iterator[None]:
         with parallel_config("loky", n_jobs=jobs, initializer=end_with, initargs=(os.getpid(),)):
             yield
     finally:
-        get_reusable_executor().shutdown(wait=True)
+        # Not get_reusable_executor(), which starts workers where nothing was to be searched.
+        executor = getattr(reusable_executor, "_executor", None)
+        if executor is not None:
+            executor.shutdown(wait=True)
 
 
 def end_with(parent: int) -> None:

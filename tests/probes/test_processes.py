@@ -86,10 +86,14 @@ def _runs(process: Path) -> bool:
         return False
 
 
-def test_nothing_is_left_running() -> None:
-    from joblib.externals.loky import get_reusable_executor
+def test_workers_end_with_the_searches_and_start_only_for_them() -> None:
+    from joblib import Parallel, delayed
+    from joblib.externals.loky import reusable_executor
 
+    before = reusable_executor._executor
     with processes.processes(2):
-        running = get_reusable_executor(max_workers=2)
-        assert running.submit(abs, -3).result() == 3
-    assert running._flags.shutdown
+        pass
+    assert reusable_executor._executor is before
+    with processes.processes(2):
+        assert Parallel()(delayed(abs)(-k) for k in range(4)) == [0, 1, 2, 3]
+    assert reusable_executor._executor._flags.shutdown
