@@ -76,13 +76,14 @@ def processes(jobs: int) -> Iterator[None]:
     if jobs == 1:
         yield
         return
+    before = getattr(reusable_executor, "_executor", None)
     try:
         with parallel_config("loky", n_jobs=jobs, initializer=end_with, initargs=(os.getpid(),)):
             yield
     finally:
         # Not get_reusable_executor(), which starts workers where nothing was to be searched.
         executor = getattr(reusable_executor, "_executor", None)
-        if executor is not None:
+        if executor is not None and executor is not before:
             executor.shutdown(wait=True)
 
 
