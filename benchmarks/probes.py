@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from support import add_data, interleaved, parser, show, write
 
 from scirepeval_harness.probes import metrics, reference
-from scirepeval_harness.probes.processes import fit_on_processors
+from scirepeval_harness.probes.fit import fit_samples
 from scirepeval_harness.probes.types import Kind, ProbeFit
 
 GOALS = {"single": 20.0, "regression": 10.0, "multi": 20.0}
@@ -125,8 +125,8 @@ def fit(case: Case, way: str, device: str | None) -> Callable[[], ProbeFit]:
     if way == "fast":
         whole = [np.arange(len(train))]
         return lambda: next(
-            fit_on_processors(case.kind, train, labels, whole, test, grid=True, seed=42,
-                              probe="fast", device=device)
+            fit_samples(case.kind, train, labels, whole, test, grid=True, seed=42, probe="fast",
+                        device=device)
         )  # fmt: skip
     plain = {"single": reference.fit_classifier, "multi": reference.fit_multilabel,
              "regression": reference.fit_regressor}[case.kind]  # fmt: skip

@@ -13,7 +13,9 @@ from scirepeval_harness.errors import UsageError
 def fetch_command(
     model: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="As for run: a name, hub id or model file. Repeatable."),
+        typer.Option(
+            metavar="NAME", help="As for run: a name, hub id or model file. May be repeated."
+        ),
     ] = None,
     suite: Annotated[
         list[str] | None,

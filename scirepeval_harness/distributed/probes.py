@@ -15,7 +15,6 @@ from scirepeval_harness.choices import Probe
 from scirepeval_harness.distributed.cluster import Cluster, in_our_words
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.probes.fit import Floats, Labels, fit_samples
-from scirepeval_harness.probes.processes import processes
 from scirepeval_harness.probes.types import Kind, ProbeFit
 
 
@@ -75,14 +74,13 @@ def fit_piece(
     """
     labels = y_train if kind != "multi" else y_train[:, piece.columns]
     device = "cuda:0" if on_gpu else None
-    with processes(jobs):
-        chosen = samples[piece.first : piece.last]
-        return list(
-            fit_samples(
-                kind, x_train, labels, chosen, x_test,
-                grid=grid, seed=seed, probe=probe, device=device,
-            )
-        )  # fmt: skip
+    chosen = samples[piece.first : piece.last]
+    return list(
+        fit_samples(
+            kind, x_train, labels, chosen, x_test,
+            grid=grid, seed=seed, probe=probe, device=device, jobs=jobs,
+        )
+    )  # fmt: skip
 
 
 def join_classes(parts: Sequence[ProbeFit]) -> ProbeFit:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.choices import Probe
+from scirepeval_harness.probes.processes import processes, processes_for
 from scirepeval_harness.probes.types import Kind, ProbeFit
 
 Floats = NDArray[np.float32]
@@ -44,6 +45,7 @@ def fit_samples(
     seed: int,
     probe: Probe = "reference",
     device: str | None = None,
+    jobs: int | None = None,
 ) -> Iterator[ProbeFit]:
     """One fit for each set of training rows, in order.
 
@@ -51,10 +53,17 @@ def fit_samples(
         seed: random state of the reference's solver.
         probe: ``reference`` (scikit-learn) or ``fast`` (torch).
         device: where the fast probe computes, as torch names it; None for the processor.
+        jobs: scikit-learn's fits of one grid search at a time, which moves no bit of the result;
+            None for as many as this machine's processors and memory allow.
 
     Raises:
         ProbeError: rows on which the probe cannot be fitted.
     """
+    from joblib import cpu_count
+
+    longest = max((len(rows) for rows in samples), default=0)
+    if jobs is None:
+        jobs = processes_for(longest, x_train.shape[1], cpu_count()) if grid else 1
     if probe == "reference":
         from scirepeval_harness.probes import reference
 
@@ -64,19 +73,22 @@ def fit_samples(
             "regression": reference.fit_regressor,
         }[kind]
         for rows in samples:
-            yield fit(_taken(x_train, rows), y_train[rows], x_test, grid=grid, seed=seed)
+            with processes(jobs):
+                found = fit(_taken(x_train, rows), y_train[rows], x_test, grid=grid, seed=seed)
+            yield found
         return
     from scirepeval_harness.probes import fast
     from scirepeval_harness.probes.small import fit_small_classifiers
 
-    small = max((len(rows) for rows in samples), default=0) <= x_train.shape[1]
-    if kind == "single" and not grid and small:
+    if kind == "single" and not grid and longest <= x_train.shape[1]:
         yield from fit_small_classifiers(x_train, y_train, samples, x_test, device=device)
         return
     for rows in samples:
         x, y = _taken(x_train, rows), y_train[rows]
         if kind == "regression":
-            yield fast.fit_regressor(x, y, x_test, grid=grid, seed=seed, device=device)
+            with processes(jobs):  # for a search that is given back
+                found = fast.fit_regressor(x, y, x_test, grid=grid, seed=seed, device=device)
+            yield found
         else:
             solve = fast.fit_classifier if kind == "single" else fast.fit_multilabel
             yield solve(x, y, x_test, grid=grid, device=device)

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
-
-import numpy as np
-from numpy.typing import NDArray
-
-from scirepeval_harness.choices import Probe
-from scirepeval_harness.probes.fit import Floats, Labels, fit_samples
-from scirepeval_harness.probes.types import Kind, ProbeFit
 
 NUMBERS = 2**20
 """Training vectors of fewer numbers are searched faster than processes start."""
@@ -21,38 +14,6 @@ BYTES_A_NUMBER = 24
 """Of a fit in a process of its own: 8 of scikit-learn's copy, 16 of liblinear's."""
 BUDGET = 3 * 2**30
 """Bytes that all fits at work may take; the largest tasks of the benchmark fit one by one."""
-
-
-def fit_on_processors(
-    kind: Kind,
-    x_train: Floats,
-    y_train: Labels,
-    samples: Sequence[NDArray[np.int64]],
-    x_test: Floats,
-    *,
-    grid: bool,
-    seed: int,
-    probe: Probe = "reference",
-    device: str | None = None,
-) -> Iterator[ProbeFit]:
-    """As :func:`~.fit.fit_samples`, with the folds and values of C of a large search at a time.
-
-    The fits are the same to the last bit. A fast probe has use for the processes too, where it
-    gives a regression back.
-    """
-    from joblib import cpu_count
-
-    longest = max((len(rows) for rows in samples), default=0)
-    jobs = processes_for(longest, x_train.shape[1], cpu_count()) if grid else 1
-    fits = fit_samples(
-        kind, x_train, y_train, samples, x_test, grid=grid, seed=seed, probe=probe, device=device
-    )
-    if jobs == 1:
-        yield from fits
-        return
-    with processes(jobs):
-        done = list(fits)
-    yield from done
 
 
 def processes_for(rows: int, dimensions: int, processors: int) -> int:

@@ -52,7 +52,8 @@ class Axes:
         import torch
 
         values, axes = torch.linalg.eigh(scatter)
-        self.values, self.axes = values.clamp(min=0).to(rows), axes.to(rows)
+        self.values: Tensor = values.clamp(min=0).to(rows)
+        self.axes: Tensor = axes.to(rows)
 
 
 class Columns:
@@ -78,26 +79,17 @@ class Columns:
         return weights
 
 
-class Turned:
+class Turned(Columns):
     """One group with not many more rows than dimensions: a copy of X along the axes of X^T X halves
     the products of an iteration."""
 
     def __init__(self, rows: Tensor, axes: Axes) -> None:
-        """Args: rows X (n, d + 1); axes of X^T X."""
-        self._turned: Tensor = rows @ axes.axes
-        self._values: Tensor = axes.values
-        self._axes: Tensor = axes.axes
+        super().__init__(rows @ axes.axes, axes)
 
     def fit(self, values: Tensor, rho: Tensor) -> tuple[Tensor, Tensor]:
         penalty = rho[0][:, None]
-        weights = (values[0] @ self._turned).mul_(penalty / (1.0 + penalty * self._values))
-        return weights[None], (weights @ self._turned.mT)[None]
-
-    def weights_norm(self, weights: Tensor, values: Tensor) -> Tensor:
-        return weights.square().sum(-1)
-
-    def rows_norm(self, multipliers: Tensor) -> Tensor:
-        return (multipliers[0] @ self._turned).square().sum(-1)[None]
+        weights = (values[0] @ self._rows).mul_(penalty / (1.0 + penalty * self._values))
+        return weights[None], (weights @ self._rows.mT)[None]
 
     def explicit(self, weights: Tensor) -> Tensor:
         return weights @ self._axes.mT

@@ -8,8 +8,7 @@ from typing import Protocol
 
 from scirepeval_harness.encoders.base import Model
 from scirepeval_harness.encoders.build import EncodeOptions, build_model
-from scirepeval_harness.probes.fit import FitSamples
-from scirepeval_harness.probes.processes import fit_on_processors
+from scirepeval_harness.probes.fit import FitSamples, fit_samples
 from scirepeval_harness.runner.options import RunOptions
 from scirepeval_harness.specs.model import ModelSpec
 
@@ -28,7 +27,7 @@ class LocalEngine:
     """Everything on this machine."""
 
     def __init__(self) -> None:
-        self.fit_samples: FitSamples = fit_on_processors
+        self.fit_samples: FitSamples = fit_samples
 
     def __str__(self) -> str:
         return "local"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scirepeval_harness.probes import processes
+from scirepeval_harness.probes import fit, processes
 from scirepeval_harness.probes.fit import fit_samples
 from scirepeval_harness.probes.types import Kind
 
@@ -25,10 +25,10 @@ LABELS = {
 
 @pytest.mark.parametrize("kind", ["single", "multi", "regression"])
 def test_processes_change_no_bit(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "processes_for", lambda rows, dimensions, processors: 2)
+    monkeypatch.setattr(fit, "processes_for", lambda rows, dimensions, processors: 2)
     words = (kind, X[:120], LABELS[kind][:120], [np.arange(120)], X[120:])
-    alone = next(fit_samples(*words, grid=True, seed=42))
-    spread = list(processes.fit_on_processors(*words, grid=True, seed=42))
+    alone = next(fit_samples(*words, grid=True, seed=42, jobs=1))
+    spread = list(fit_samples(*words, grid=True, seed=42))
     assert len(spread) == 1
     assert spread[0].predictions.tobytes() == alone.predictions.tobytes()
     assert spread[0].chosen_c == alone.chosen_c
