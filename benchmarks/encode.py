@@ -21,15 +21,15 @@ from pathlib import Path
 import numpy as np
 from support import Timed, add_data, interleaved, parser, read_texts, save_model, show, write
 
-from scirepeval_harness.data.records import Document
-from scirepeval_harness.encoders.devices import choose_precision
-from scirepeval_harness.encoders.options import EncodeOptions
-from scirepeval_harness.encoders.transformer import TransformerEncoder
-from scirepeval_harness.encoding.batches import EncodeStats
-from scirepeval_harness.encoding.embed import embed
-from scirepeval_harness.encoding.store import EmbeddingStore
+from scirepeval_harness.models.base import EncodeOptions
+from scirepeval_harness.models.devices import choose_precision
+from scirepeval_harness.models.engine import EncodeStats
+from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
-from scirepeval_harness.specs.model import ModelSpec
+from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.vectors.encode import embed
+from scirepeval_harness.vectors.store import EmbeddingStore
 
 BATCH = 32
 GOALS = {"cpu": {"float32": 1.8, "bfloat16": 5.0}, "cuda": {"bfloat16": 20.0}}

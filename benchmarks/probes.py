@@ -25,9 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from support import add_data, interleaved, parser, show, write
 
-from scirepeval_harness.probes import metrics, reference
+from scirepeval_harness.evaluations import metrics
+from scirepeval_harness.probes import reference
 from scirepeval_harness.probes.fit import fit_samples
-from scirepeval_harness.probes.types import Kind, ProbeFit
+from scirepeval_harness.probes.problem import Kind, ProbeFit
 
 GOALS = {"single": 20.0, "regression": 10.0, "multi": 20.0}
 CLASSES = {"single": 11, "regression": 1, "multi": 20}
@@ -102,11 +103,11 @@ def real(folder: Path) -> list[Case]:
 
 
 def _encode(papers: list[dict[str, object]], part: str) -> NDArray[np.float32]:
-    from scirepeval_harness.data.records import Document
-    from scirepeval_harness.encoders.build import EncodeOptions, build_model
-    from scirepeval_harness.encoders.transformer import TransformerEncoder
+    from scirepeval_harness.models.build import EncodeOptions, build_model
+    from scirepeval_harness.models.registry import load_models
+    from scirepeval_harness.models.transformer import TransformerEncoder
     from scirepeval_harness.roles import Role
-    from scirepeval_harness.specs.models import load_models
+    from scirepeval_harness.tasks.dataset import Document
 
     model = build_model(load_models()["minilm"], EncodeOptions(dtype="float32"))
     assert isinstance(model, TransformerEncoder)

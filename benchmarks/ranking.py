@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from sklearn.metrics.pairwise import euclidean_distances
 from support import interleaved, parser, show, write
 
-from scirepeval_harness.ranking.pools import make_run
-from scirepeval_harness.ranking.scorers import euclidean_scorer
-from scirepeval_harness.ranking.trec import measure
+from scirepeval_harness.evaluations.scorers import euclidean_scorer, make_run
+from scirepeval_harness.evaluations.trec import measure
 
 
 class Table:

@@ -41,7 +41,7 @@ TASK_BYTES, BASE_BYTES = 8_100, 150_000_000
 tests/support/large_task.py, 2.27 GB at 262,600 documents of 1,300 characters and 0.15 GB at 2,626;
 model, torch and tokenizer come on top."""
 HELD = 300_000
-"""Documents that a run holds at a time (scirepeval_harness/runner/ahead.py, loading.py)."""
+"""Documents that a run holds at a time (scirepeval_harness/run/ahead.py, loading.py)."""
 
 LABELLED = {
     "classification": {"mesh_descriptors": 259_000, "fos": 54_600, "biomimicry": 11_000,
@@ -161,11 +161,11 @@ def storing_rate(vectors: int = 40_000, chunk: int = 512) -> float:
 
     import numpy as np
 
-    from scirepeval_harness.distributed.blocks import Encoded
-    from scirepeval_harness.encoders.base import Identity
-    from scirepeval_harness.encoding.batches import EncodeStats
-    from scirepeval_harness.encoding.store import EmbeddingStore
+    from scirepeval_harness.cluster.workers import Encoded
+    from scirepeval_harness.models.base import Identity
+    from scirepeval_harness.models.engine import EncodeStats
     from scirepeval_harness.roles import Role
+    from scirepeval_harness.vectors.store import EmbeddingStore
 
     noise = np.random.default_rng(1)
     answers = [

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 from support import Timed, interleaved, parser, show, write
 
-from scirepeval_harness.data.records import Document
-from scirepeval_harness.encoders.base import Advance, Identity, Vectors
-from scirepeval_harness.encoding.embed import embed
-from scirepeval_harness.encoding.keys import key_array, text_key
-from scirepeval_harness.encoding.store import EmbeddingStore
+from scirepeval_harness.models.base import Advance, Identity, Vectors
 from scirepeval_harness.roles import Role
+from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.vectors.encode import embed
+from scirepeval_harness.vectors.keys import key_array, text_key
+from scirepeval_harness.vectors.store import EmbeddingStore
 
 GOAL = 50
 BATCH = 256

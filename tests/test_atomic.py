@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scirepeval_harness.atomic import write_bytes, write_json, write_with
 from scirepeval_harness.errors import StorageError
+from scirepeval_harness.files import write_bytes, write_json, write_with
 
 
 def test_equal_values_give_equal_bytes_and_folders_are_made(tmp_path: Path) -> None:

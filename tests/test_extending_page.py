@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scirepeval_harness.probes.metrics import METRICS
-from scirepeval_harness.specs.task import PROBE_METRICS
+from scirepeval_harness.evaluations.metrics import METRICS
+from scirepeval_harness.tasks.spec import PROBE_METRICS
 from tests.support.tiny_benchmark import paper
 from tests.support.tiny_models import save_adapter, save_base
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from scirepeval_harness.encoders.bm25 import DEFAULTS
-from scirepeval_harness.probes.types import (
+from scirepeval_harness.models.lexical import BM25_DEFAULTS
+from scirepeval_harness.probes.problem import (
     CLASSIFIER_GRID,
     DEFAULT_C,
     FOLDS,
     HINGE_ITERATIONS,
     REGRESSOR_GRID,
 )
-from scirepeval_harness.specs.registry import load_registry
-from scirepeval_harness.specs.suite import Readings
+from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.tasks.spec import Readings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -82,8 +82,8 @@ def test_the_page_states_the_constants_of_the_code() -> None:
     assert f"{HINGE_ITERATIONS:,} iterations" in choice("Multi-label")
     assert f"C = {DEFAULT_C:g}," in choice("Few-shot, single label")
     bm25 = choice("BM25")
-    assert f"k1 = {DEFAULTS['k1']}" in bm25
-    assert f"b = {DEFAULTS['b']}" in bm25
-    assert str(DEFAULTS["method"]).capitalize() in bm25
+    assert f"k1 = {BM25_DEFAULTS['k1']}" in bm25
+    assert f"b = {BM25_DEFAULTS['b']}" in bm25
+    assert str(BM25_DEFAULTS["method"]).capitalize() in bm25
     constant = Readings().author_disambiguation_constant
     assert f"holds it at {constant:g}" in choice("S2AND counts")

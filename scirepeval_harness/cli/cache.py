@@ -26,7 +26,7 @@ DAMAGE_FOUND = 3
 @app.command("info")
 def info(cache: CacheDir = None, as_json: AsJson = False) -> None:
     """Show the spaces (one a way of encoding) with their model, vectors and size."""
-    from scirepeval_harness.encoding.inventory import list_spaces, size_in_words
+    from scirepeval_harness.vectors.inventory import list_spaces, size_in_words
 
     root = _root(cache)
     spaces = list_spaces(root)
@@ -71,8 +71,8 @@ def info(cache: CacheDir = None, as_json: AsJson = False) -> None:
 def verify(cache: CacheDir = None) -> None:
     """Check every checksum. Damaged shards are named and set aside; the next run encodes again what
     was lost. Exit code 3 where there was damage."""
-    from scirepeval_harness.encoding.inventory import list_spaces, size_in_words, verify_store
-    from scirepeval_harness.runner.progress import progress_bar
+    from scirepeval_harness.progress import progress_bar
+    from scirepeval_harness.vectors.inventory import list_spaces, size_in_words, verify_store
 
     root = _root(cache)
     spaces = list_spaces(root)
@@ -102,7 +102,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it only a list.")] = False,
 ) -> None:
     """List what would be deleted; delete it with --yes. Files that are not the store's own stay."""
-    from scirepeval_harness.encoding.inventory import removable, remove, size_in_words, words_of
+    from scirepeval_harness.vectors.inventory import removable, remove, size_in_words, words_of
 
     if not (model or older_than is not None or damaged or everything):
         raise UsageError(
@@ -125,6 +125,6 @@ def prune(
 
 
 def _root(cache: Path | None) -> Path:
-    from scirepeval_harness.paths import cache_dir
+    from scirepeval_harness.files import cache_dir
 
     return cache or cache_dir()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scirepeval_harness.cli.compare import AllowMismatch, Seed
-from scirepeval_harness.cli.options import TasksDir
-from scirepeval_harness.cli.readings import (
+from scirepeval_harness.cli.options import (
     FewShot,
     Reviewers,
     S2and,
     SuiteNames,
+    TasksDir,
     suites_under,
 )
 from scirepeval_harness.cli.tables import show_table
@@ -22,8 +22,8 @@ from scirepeval_harness.errors import UsageError
 
 if TYPE_CHECKING:
     from scirepeval_harness.comparison.gate import GateReport
-    from scirepeval_harness.comparison.subjects import Subject
-    from scirepeval_harness.specs.suite import SuiteSpec
+    from scirepeval_harness.comparison.systems import Subject
+    from scirepeval_harness.tasks.spec import SuiteSpec
 
 
 def check_command(
@@ -51,17 +51,18 @@ def check_command(
     documents, 4 when the two are not comparable. In GitHub Actions the report is added to the
     step summary.
     """
-    from scirepeval_harness.atomic import write_json, write_text
     from scirepeval_harness.comparison.gate import gate
-    from scirepeval_harness.comparison.outputs.gate_json import gate_values
-    from scirepeval_harness.comparison.outputs.gate_markdown import gate_markdown
-    from scirepeval_harness.comparison.outputs.junit import junit_xml
-    from scirepeval_harness.comparison.outputs.step_summary import append_step_summary
     from scirepeval_harness.comparison.policy import Policy, read_policy
-    from scirepeval_harness.comparison.subjects import find_result, read_subjects
-    from scirepeval_harness.leaderboard.published import read_published
-    from scirepeval_harness.paths import bundled
-    from scirepeval_harness.specs.registry import load_registry
+    from scirepeval_harness.comparison.systems import find_result, read_subjects
+    from scirepeval_harness.files import bundled, write_json, write_text
+    from scirepeval_harness.report.gate import (
+        append_step_summary,
+        gate_markdown,
+        gate_values,
+        junit_xml,
+    )
+    from scirepeval_harness.results.published import read_published
+    from scirepeval_harness.tasks.registry import load_registry
 
     registry = load_registry(tasks_dir or ())
     own = find_result(candidate)
@@ -106,7 +107,7 @@ def _covers(base: Subject, suite: SuiteSpec) -> bool:
 
 
 def _show(report: GateReport) -> None:
-    from scirepeval_harness.comparison.outputs import gate_markdown as shape
+    from scirepeval_harness.report import gate as shape
 
     typer.echo(shape.names_line(report))
     typer.echo("")

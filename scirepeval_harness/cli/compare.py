@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from scirepeval_harness.cli.options import TasksDir
-from scirepeval_harness.cli.readings import (
+from scirepeval_harness.cli.options import (
     FewShot,
     Reviewers,
     S2and,
     SuiteNames,
+    TasksDir,
     suites_under,
 )
 from scirepeval_harness.cli.tables import show_table
@@ -20,6 +20,7 @@ from scirepeval_harness.errors import UsageError
 
 if TYPE_CHECKING:
     from scirepeval_harness.comparison.records import Comparison
+
 
 Shape = Literal["table", "md", "json"]
 AllowMismatch = Annotated[
@@ -54,14 +55,13 @@ def compare_command(
 
     Exits with 4 when scores differ in data or protocol, unless --allow-mismatch is given.
     """
-    from scirepeval_harness.atomic import write_json, write_text
     from scirepeval_harness.comparison.compare import compare
-    from scirepeval_harness.comparison.outputs.gate_json import comparison_values
-    from scirepeval_harness.comparison.render import markdown
-    from scirepeval_harness.comparison.subjects import find_result, read_subjects
-    from scirepeval_harness.leaderboard.published import read_published
-    from scirepeval_harness.paths import bundled
-    from scirepeval_harness.specs.registry import load_registry
+    from scirepeval_harness.comparison.systems import find_result, read_subjects
+    from scirepeval_harness.files import bundled, write_json, write_text
+    from scirepeval_harness.report.comparison import markdown
+    from scirepeval_harness.report.gate import comparison_values
+    from scirepeval_harness.results.published import read_published
+    from scirepeval_harness.tasks.registry import load_registry
 
     if len(systems) < 2:
         raise UsageError("one system cannot be compared", fix="Give two or more")
@@ -97,7 +97,7 @@ def compare_command(
 
 
 def _show(comparison: Comparison) -> None:
-    from scirepeval_harness.comparison import render
+    from scirepeval_harness.report import comparison as render
 
     typer.echo(render.heading(comparison))
     if comparison.tasks:

@@ -27,10 +27,10 @@ def fetch_command(
     tasks_dir: TasksDir = None,
 ) -> None:
     """Download the models and the data that a later `run --offline` needs."""
-    from scirepeval_harness.data.load import fetch_task
-    from scirepeval_harness.encoders.build import fetch_model
-    from scirepeval_harness.specs.models import load_models, resolve_model
-    from scirepeval_harness.specs.registry import load_registry
+    from scirepeval_harness.models.build import fetch_model
+    from scirepeval_harness.models.registry import load_models, resolve_model
+    from scirepeval_harness.tasks.load import fetch_task
+    from scirepeval_harness.tasks.registry import load_registry
 
     if not (model or suite or task):
         raise UsageError("nothing to fetch", fix="Give --model, --suite or --task")

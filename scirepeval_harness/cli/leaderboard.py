@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from scirepeval_harness.cli.options import TasksDir
-from scirepeval_harness.cli.readings import FewShot, Reviewers, S2and, suites_under
+from scirepeval_harness.cli.options import FewShot, Reviewers, S2and, TasksDir, suites_under
 from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
-from scirepeval_harness.specs.registry import load_registry
+from scirepeval_harness.tasks.registry import load_registry
 
 Shape = Literal["table", "md", "csv"]
 
@@ -34,12 +33,12 @@ def leaderboard_command(
     shape: Annotated[Shape, typer.Option("--format", help="How to print it.")] = "table",
 ) -> None:
     """Print the leaderboard of results, published rows, or both."""
-    from scirepeval_harness.leaderboard.published import published_rows, read_published
-    from scirepeval_harness.leaderboard.render import caption, columns_of, csv_text, markdown, table
-    from scirepeval_harness.leaderboard.rows import measured_row
-    from scirepeval_harness.paths import bundled
-    from scirepeval_harness.records.read import load_results
-    from scirepeval_harness.specs.models import load_models
+    from scirepeval_harness.files import bundled
+    from scirepeval_harness.models.registry import load_models
+    from scirepeval_harness.report.leaderboard import caption, columns_of, csv_text, markdown, table
+    from scirepeval_harness.results.folder import load_results
+    from scirepeval_harness.results.leaderboard import measured_row
+    from scirepeval_harness.results.published import published_rows, read_published
 
     if not results and not published:
         raise UsageError("nothing to show", fix="Give result folders, --published, or both")

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scirepeval_harness.choices import Width
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
 from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
-from scirepeval_harness.specs.model import Pooling
-from scirepeval_harness.specs.registry import load_registry
-from scirepeval_harness.specs.task import Evaluation, TaskSpec
+from scirepeval_harness.models.spec import Pooling
+from scirepeval_harness.options import Width
+from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.tasks.spec import Evaluation, TaskSpec
 
 if TYPE_CHECKING:
-    from scirepeval_harness.data.records import CitationPools
-    from scirepeval_harness.evaluators.base import Outcome
+    from scirepeval_harness.evaluations.base import Outcome
+    from scirepeval_harness.tasks.dataset import CitationPools
+
 
 app = typer.Typer(
     help='Write and score files in MDCR\'s exchange form, {"query_candidate": score}.',
@@ -51,13 +52,12 @@ def write_scores_command(
 
     Higher is better: minus the Euclidean distance of the vectors, or the score of a lexical model.
     """
-    from scirepeval_harness.encoders.build import EncodeOptions, build_model
-    from scirepeval_harness.encoding.store import EmbeddingStore
-    from scirepeval_harness.paths import cache_dir
-    from scirepeval_harness.ranking.exchange import write_scores
-    from scirepeval_harness.runner.exchange import score_pairs
-    from scirepeval_harness.runner.progress import progress_bar
-    from scirepeval_harness.specs.models import load_models, resolve_model
+    from scirepeval_harness.evaluations.exchange import score_pairs, write_scores
+    from scirepeval_harness.files import cache_dir
+    from scirepeval_harness.models.build import EncodeOptions, build_model
+    from scirepeval_harness.models.registry import load_models, resolve_model
+    from scirepeval_harness.progress import progress_bar
+    from scirepeval_harness.vectors.store import EmbeddingStore
 
     own, pools = _load(task, tasks_dir, data, offline)
     spec = resolve_model(model, load_models(), pooling=pooling, max_length=max_length)
@@ -79,8 +79,8 @@ def score_command(
     as_json: AsJson = False,
 ) -> None:
     """Print map, ndcg and recall_5 of a file of scores, a field a line, and the fields' mean."""
-    from scirepeval_harness.evaluators.citation_pools import evaluate_citation_pools
-    from scirepeval_harness.ranking.exchange import exchange_scorer
+    from scirepeval_harness.evaluations.citation_pools import evaluate_citation_pools
+    from scirepeval_harness.evaluations.exchange import exchange_scorer
 
     own, pools = _load(task, tasks_dir, data, offline=True)
     outcome = evaluate_citation_pools(own, pools, exchange_scorer(scores, pools))
@@ -99,8 +99,8 @@ def _load(
     name: str, tasks_dir: list[Path] | None, data: Path | None, offline: bool
 ) -> tuple[TaskSpec, CitationPools]:
     """A task of candidate pools with its data; raises UsageError for a task of another kind."""
-    from scirepeval_harness.data.load import DataOptions, load_task
-    from scirepeval_harness.data.records import CitationPools
+    from scirepeval_harness.tasks.dataset import CitationPools
+    from scirepeval_harness.tasks.load import DataOptions, load_task
 
     registry = load_registry(tasks_dir or ())
     task = registry.task(name)

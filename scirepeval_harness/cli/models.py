@@ -9,9 +9,9 @@ import typer
 
 from scirepeval_harness.cli.options import AsJson
 from scirepeval_harness.cli.tables import show_fields, show_table
+from scirepeval_harness.models.registry import load_models, resolve_model
+from scirepeval_harness.models.spec import ModelKind, ModelSpec, Weights
 from scirepeval_harness.roles import Role
-from scirepeval_harness.specs.model import ModelKind, ModelSpec, Weights
-from scirepeval_harness.specs.models import load_models, resolve_model
 
 app = typer.Typer(help="Show the models that are registered.", no_args_is_help=True)
 

@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scirepeval_harness.cli.options import TasksDir
-from scirepeval_harness.cli.readings import FewShot, Reviewers, S2and, SuiteNames, suites_under
+from scirepeval_harness.cli.options import (
+    FewShot,
+    Reviewers,
+    S2and,
+    SuiteNames,
+    TasksDir,
+    suites_under,
+)
 from scirepeval_harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from scirepeval_harness.comparison.subjects import Subject
-    from scirepeval_harness.leaderboard.published import PublishedScore
-    from scirepeval_harness.records.read import Result
-    from scirepeval_harness.specs.suite import SuiteSpec
+    from scirepeval_harness.comparison.systems import Subject
+    from scirepeval_harness.results.folder import Result
+    from scirepeval_harness.results.published import PublishedScore
+    from scirepeval_harness.tasks.spec import SuiteSpec
 
 
 def report_command(
@@ -51,14 +57,18 @@ def report_command(
     The same results give the same bytes.
     """
     from scirepeval_harness.comparison.compare import examine
-    from scirepeval_harness.leaderboard.published import read_published
-    from scirepeval_harness.paths import bundled
-    from scirepeval_harness.records.read import load_results
-    from scirepeval_harness.report.build import build_report, check_suites
+    from scirepeval_harness.files import bundled
+    from scirepeval_harness.models.registry import load_models
+    from scirepeval_harness.report.build import (
+        build_report,
+        check_suites,
+        default_folder,
+        write_report,
+    )
     from scirepeval_harness.report.model_card import add_to_model_card
-    from scirepeval_harness.report.write import default_folder, write_report
-    from scirepeval_harness.specs.models import load_models
-    from scirepeval_harness.specs.registry import load_registry
+    from scirepeval_harness.results.folder import load_results
+    from scirepeval_harness.results.published import read_published
+    from scirepeval_harness.tasks.registry import load_registry
 
     registry = load_registry(tasks_dir or ())
     loaded = load_results(results)
@@ -100,7 +110,7 @@ def _with_baseline(
     results: Sequence[Result], baseline: str | None
 ) -> tuple[tuple[Result, ...], int | None]:
     """The results with the baseline among them, and its place; None for a published one."""
-    from scirepeval_harness.comparison.subjects import find_result
+    from scirepeval_harness.comparison.systems import find_result
 
     if baseline is None:
         return tuple(results), 0
@@ -121,7 +131,7 @@ def _subjects(
     suites: Sequence[SuiteSpec],
 ) -> tuple[list[Subject], Subject]:
     """The results under the titles of the report, and what they are compared with."""
-    from scirepeval_harness.comparison.subjects import measured_subject, read_subjects
+    from scirepeval_harness.comparison.systems import measured_subject, read_subjects
     from scirepeval_harness.report.build import unique_titles
 
     titles = unique_titles(results)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scirepeval_harness.choices import Engine, Probe, Width
 from scirepeval_harness.cli.options import DataDir, Offline, TasksDir
 from scirepeval_harness.errors import UsageError
+from scirepeval_harness.models.spec import Pooling
+from scirepeval_harness.options import Engine, Probe, RunOptions, Width
 from scirepeval_harness.roles import Format
-from scirepeval_harness.runner.options import RunOptions
-from scirepeval_harness.specs.model import Pooling
-from scirepeval_harness.specs.task import S2AND_METRIC, TaskSpec
+from scirepeval_harness.tasks.spec import S2AND_METRIC, TaskSpec
 
 if TYPE_CHECKING:
-    from scirepeval_harness.runner.resources import Selection
+    from scirepeval_harness.run.resources import Selection
+
 
 DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
 DEFAULT_SUITE = "sample"
@@ -111,14 +111,13 @@ def run_command(
     Without arguments: BM25, TF-IDF and MiniLM on the packaged sample, which is synthetic. With
     --model alone: SciRepEval and MDCR.
     """
-    from scirepeval_harness.cli.finish import show_results
-    from scirepeval_harness.cli.plan import show_plan
-    from scirepeval_harness.paths import cache_dir
-    from scirepeval_harness.records.read import load_results
-    from scirepeval_harness.runner.planning import dry_run
-    from scirepeval_harness.runner.run import run
-    from scirepeval_harness.specs.models import load_models, resolve_model
-    from scirepeval_harness.specs.registry import load_registry
+    from scirepeval_harness.cli.finish import show_plan, show_results
+    from scirepeval_harness.files import cache_dir
+    from scirepeval_harness.models.registry import load_models, resolve_model
+    from scirepeval_harness.results.folder import load_results
+    from scirepeval_harness.run.plan import dry_run
+    from scirepeval_harness.run.run import run
+    from scirepeval_harness.tasks.registry import load_registry
 
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other", fix="Give one of them")
@@ -197,8 +196,8 @@ def _split_author_tasks(
     the same name would enter the published average. Its data is on no hub, so a run that reads the
     other tasks from there does not fail for it unless it is ``named``.
     """
-    from scirepeval_harness.paths import s2and_dir
-    from scirepeval_harness.s2and.environment import is_ready
+    from scirepeval_harness.evaluations.s2and.environment import is_ready
+    from scirepeval_harness.files import s2and_dir
 
     ready, kept, left_out = is_ready(s2and_dir()), [], []
     for suite, task in selection:

@@ -13,9 +13,10 @@ from scirepeval_harness.cli.tables import show_fields, show_table
 from scirepeval_harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from scirepeval_harness.records.read import Result
     from scirepeval_harness.report.content import Execution
-    from scirepeval_harness.specs.registry import Registry
+    from scirepeval_harness.results.folder import Result
+    from scirepeval_harness.tasks.registry import Registry
+
 
 DEFAULT = Path("results") / "runs"
 HEADER = ("Folder", "Model", "Suite", "Status", "Averages", "Date", "Signature")
@@ -47,8 +48,8 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """List results: model, suite, averages, signature, date. The newest come last."""
-    from scirepeval_harness.records.find import readable_results, result_folders
-    from scirepeval_harness.specs.registry import load_registry
+    from scirepeval_harness.results.folder import readable_results, result_folders
+    from scirepeval_harness.tasks.registry import load_registry
 
     registry = load_registry(tasks_dir or ())
     found = dict.fromkeys(
@@ -76,9 +77,9 @@ def show_command(
     as_json: AsJson = False,
 ) -> None:
     """Show everything of one result: scores, coverage, settings, times, signatures."""
-    from scirepeval_harness.records.read import load_results
-    from scirepeval_harness.report.execution import execution
-    from scirepeval_harness.specs.registry import load_registry
+    from scirepeval_harness.report.provenance import execution
+    from scirepeval_harness.results.folder import load_results
+    from scirepeval_harness.tasks.registry import load_registry
 
     loaded = load_results([result])
     if len(loaded) > 1:
@@ -100,8 +101,8 @@ def show_command(
 
 def _entry(result: Result, registry: Registry) -> dict[str, Any]:
     """What is listed of a result; averages of suites that are registered."""
-    from scirepeval_harness.leaderboard.render import cell_text
-    from scirepeval_harness.leaderboard.rows import measured_row
+    from scirepeval_harness.report.leaderboard import cell_text
+    from scirepeval_harness.results.leaderboard import measured_row
 
     averages: dict[str, dict[str, str]] = {}
     for name in result.run.suites:
@@ -124,7 +125,7 @@ def _entry(result: Result, registry: Registry) -> dict[str, Any]:
 
 
 def _line(entry: Mapping[str, Any]) -> list[str]:
-    from scirepeval_harness.comparison.render import shown
+    from scirepeval_harness.report.comparison import shown
 
     return [
         entry["folder"],

@@ -11,7 +11,7 @@ import typer
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline
 from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
-from scirepeval_harness.paths import s2and_dir
+from scirepeval_harness.files import s2and_dir
 
 app = typer.Typer(
     help="S2AND's own experiment, which runs in an environment of its own.", no_args_is_help=True
@@ -25,7 +25,7 @@ def set_up_environment(
     ] = None,
 ) -> None:
     """Install the package `s2and` from PyPI; afterwards `run` scores the task s2and."""
-    from scirepeval_harness.s2and.environment import set_up
+    from scirepeval_harness.evaluations.s2and.environment import set_up
 
     set_up(folder or s2and_dir(), typer.echo)
     if folder is not None:
@@ -40,17 +40,17 @@ def embed_papers(
     offline: Offline = False,
 ) -> None:
     """Write a model's vectors as S2AND's files, for `s2and run` or to use them elsewhere."""
-    from scirepeval_harness.data.load import DataOptions, load_task
-    from scirepeval_harness.data.records import AuthorBlocks
-    from scirepeval_harness.encoders.base import Encoder
-    from scirepeval_harness.encoders.build import EncodeOptions, build_model
-    from scirepeval_harness.encoding.store import EmbeddingStore
-    from scirepeval_harness.paths import cache_dir
-    from scirepeval_harness.runner.progress import progress_bar
-    from scirepeval_harness.runner.scoring import encode_task
-    from scirepeval_harness.s2and.exchange import write_embeddings
-    from scirepeval_harness.specs.models import load_models, resolve_model
-    from scirepeval_harness.specs.registry import load_registry
+    from scirepeval_harness.evaluations.s2and.files import write_embeddings
+    from scirepeval_harness.files import cache_dir
+    from scirepeval_harness.models.base import Encoder
+    from scirepeval_harness.models.build import EncodeOptions, build_model
+    from scirepeval_harness.models.registry import load_models, resolve_model
+    from scirepeval_harness.progress import progress_bar
+    from scirepeval_harness.run.task import encode_task
+    from scirepeval_harness.tasks.dataset import AuthorBlocks
+    from scirepeval_harness.tasks.load import DataOptions, load_task
+    from scirepeval_harness.tasks.registry import load_registry
+    from scirepeval_harness.vectors.store import EmbeddingStore
 
     [(suite, task)] = load_registry().select((), ("s2and",), ())
     loaded = load_task(task, suite, DataOptions(directory=data, offline=offline))
@@ -82,11 +82,11 @@ def run_on_files(
     The published settings are the defaults. `run --task s2and` does the same from a model, and
     writes the score to its results.
     """
-    from scirepeval_harness.atomic import write_json
-    from scirepeval_harness.runner.progress import say
-    from scirepeval_harness.s2and.evaluate import Budget, run_experiment
-    from scirepeval_harness.s2and.exchange import embedded_sets
-    from scirepeval_harness.specs.registry import load_registry
+    from scirepeval_harness.evaluations.s2and.evaluate import Budget, run_experiment
+    from scirepeval_harness.evaluations.s2and.files import embedded_sets
+    from scirepeval_harness.files import write_json
+    from scirepeval_harness.progress import say
+    from scirepeval_harness.tasks.registry import load_registry
 
     if data is None:
         raise UsageError("S2AND's data is not on the hub", fix="Pass its folder with --data")

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scirepeval_harness.cli.check_task import check_task
-from scirepeval_harness.cli.options import AsJson, TasksDir
+from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
 from scirepeval_harness.cli.tables import show_fields, show_table
+from scirepeval_harness.errors import CoverageError
+from scirepeval_harness.models.registry import load_models, resolve_model
+from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.roles import Format
-from scirepeval_harness.specs.model import ModelSpec
-from scirepeval_harness.specs.models import load_models, resolve_model
-from scirepeval_harness.specs.registry import Registry, load_registry
-from scirepeval_harness.specs.suite import SuiteSpec
-from scirepeval_harness.specs.task import HubTable, TaskSpec
+from scirepeval_harness.tasks.registry import Registry, load_registry
+from scirepeval_harness.tasks.spec import HubTable, SuiteSpec, TaskSpec
+
+if TYPE_CHECKING:
+    from scirepeval_harness.tasks.audit import Audit
+
 
 app = typer.Typer(help="Show the tasks that can be evaluated.", no_args_is_help=True)
-app.command("check")(check_task)
 
 HEADER = ("name", "format", "evaluation", "group", "metrics", "few-shot", "suite")
 
@@ -171,3 +174,53 @@ def _cell(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value) or "-"
     return "-" if value is None else str(value)
+
+
+@app.command("check")
+def check_task(
+    name: Annotated[str, typer.Argument(help="The task's name, as `tasks list` prints it.")],
+    data: DataDir = None,
+    tasks_dir: TasksDir = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report leaks, gaps and the distribution of labels. Exit code 2 when a run would refuse it."""
+    from scirepeval_harness.tasks.audit import audit
+    from scirepeval_harness.tasks.load import DataOptions, load_task
+    from scirepeval_harness.tasks.registry import load_registry
+
+    [(suite, task)] = load_registry(tasks_dir or ()).select((), (name,), ())
+    loaded = load_task(
+        task, suite, DataOptions(directory=data, offline=offline, allow_missing=True)
+    )
+    found = audit(loaded)
+    if as_json:
+        record = {"task": name, "fingerprint": loaded.provenance.fingerprint, **asdict(found)}
+        typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
+    else:
+        where = f"{loaded.provenance.documents}, labels {loaded.provenance.labels}"
+        typer.echo(f"{task.title}: documents {where}")
+        _show(found)
+    if found.blocked:
+        raise CoverageError(
+            "the data is incomplete",
+            where=f"task {name}",
+            fix="Complete it, or run with --allow-missing to score what is there",
+        )
+
+
+def _show(found: Audit) -> None:
+    rows = [
+        [finding.name, str(finding.count), str(finding.total), ", ".join(finding.examples)]
+        for finding in found.findings
+    ]
+    show_table(("finding", "count", "of", "such as"), rows)
+    splits = list(dict.fromkeys(key for share in found.distribution for key in share.counts))
+    typer.echo("")
+    show_table(
+        ("distribution", *splits),
+        [
+            [share.name, *(f"{share.counts.get(split, 0):g}" for split in splits)]
+            for share in found.distribution
+        ],
+    )

@@ -1,1 +1,1 @@
-"""Two systems side by side: what differs, whether it is real, and whether it may pass."""
+"""Systems against each other: paired differences, policies and the gate."""

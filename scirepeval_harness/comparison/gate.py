@@ -10,9 +10,8 @@ from typing import Literal
 from scirepeval_harness.comparison.compare import examine
 from scirepeval_harness.comparison.policy import Policy
 from scirepeval_harness.comparison.records import Comparison, Difference, Summary
-from scirepeval_harness.comparison.subjects import Subject
-from scirepeval_harness.specs.suite import SuiteSpec
-from scirepeval_harness.specs.task import TaskSpec
+from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
 
 Outcome = Literal["pass", "regression", "incomplete", "not comparable"]
 EXIT_CODES: Mapping[Outcome, int] = {

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.comparison.subjects import Subject
+from scirepeval_harness.comparison.systems import Subject
 from scirepeval_harness.errors import StorageError
-from scirepeval_harness.evaluators.base import ItemKind, Outcome, Score
-from scirepeval_harness.records.schema import ScoreRecord, TaskRecord
+from scirepeval_harness.evaluations.base import ItemKind, Outcome, Score
+from scirepeval_harness.results.record import ScoreRecord, TaskRecord
 from scirepeval_harness.statistics.bootstrap import bootstrap
 from scirepeval_harness.statistics.permutation import (
     b_cubed_p,
@@ -23,6 +23,7 @@ from scirepeval_harness.statistics.permutation import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 Array = NDArray[np.float64]
 KEYS = {

@@ -10,10 +10,8 @@ from pydantic import Field
 
 from scirepeval_harness.errors import SpecError
 from scirepeval_harness.roles import Format
-from scirepeval_harness.specs.loading import read_spec
-from scirepeval_harness.specs.suggest import did_you_mean
-from scirepeval_harness.specs.suite import SuiteSpec
-from scirepeval_harness.specs.task import Strict, TaskSpec
+from scirepeval_harness.schema import did_you_mean, read_spec
+from scirepeval_harness.tasks.spec import Strict, SuiteSpec, TaskSpec
 
 RANKED = (Format.PROXIMITY, Format.ADHOC_SEARCH)
 

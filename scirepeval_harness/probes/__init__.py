@@ -1,5 +1,1 @@
-"""Supervised probes: the linear models whose scores stand for an embedding's quality.
-
-``fit`` is the way in; ``reference`` is scikit-learn as the protocol names it, the other modules
-solve the same problems together and faster.
-"""
+"""Linear probes: the problem, scikit-learn's answer and the fast one."""

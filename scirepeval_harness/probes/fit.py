@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.choices import Probe
-from scirepeval_harness.probes.processes import processes, processes_for
-from scirepeval_harness.probes.types import Kind, ProbeFit
+from scirepeval_harness.options import Probe
+from scirepeval_harness.probes.problem import Kind, ProbeFit
+from scirepeval_harness.probes.reference import processes, processes_for
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.generic]
@@ -78,7 +78,7 @@ def fit_samples(
             yield found
         return
     from scirepeval_harness.probes import fast
-    from scirepeval_harness.probes.small import fit_small_classifiers
+    from scirepeval_harness.probes.fast import fit_small_classifiers
 
     if kind == "single" and not grid and longest <= x_train.shape[1]:
         yield from fit_small_classifiers(x_train, y_train, samples, x_test, device=device)

@@ -1,1 +1,1 @@
-"""Reports of results: tables, plots, one page, and files for other programs."""
+"""Tables and figures of results, in every form that they are written in."""

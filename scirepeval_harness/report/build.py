@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from scirepeval_harness.comparison.compare import by_format
 from scirepeval_harness.comparison.records import Comparison
-from scirepeval_harness.comparison.summaries import by_format
 from scirepeval_harness.errors import UsageError
-from scirepeval_harness.leaderboard.aggregate import TaskScores, task_numbers
-from scirepeval_harness.leaderboard.published import PublishedScore, published_rows, task_scores
-from scirepeval_harness.leaderboard.rows import Row, measured_row
-from scirepeval_harness.records.read import Result
-from scirepeval_harness.report import execution as of_run
+from scirepeval_harness.files import write_bytes, write_text
+from scirepeval_harness.report import provenance as of_run
 from scirepeval_harness.report.content import (
     FormatLine,
     NumberLine,
@@ -21,9 +20,18 @@ from scirepeval_harness.report.content import (
     Score,
     ScoreLine,
     System,
+    report_json,
 )
-from scirepeval_harness.specs.suite import Readings, SuiteSpec
-from scirepeval_harness.specs.task import TaskSpec
+from scirepeval_harness.report.html import report_html
+from scirepeval_harness.report.latex import leaderboard_latex
+from scirepeval_harness.report.leaderboard import csv_text
+from scirepeval_harness.report.markdown import report_markdown
+from scirepeval_harness.report.plots.draw import draw_plots
+from scirepeval_harness.results.folder import Result, slug
+from scirepeval_harness.results.leaderboard import Row, TaskScores, measured_row, task_numbers
+from scirepeval_harness.results.published import PublishedScore, published_rows, task_scores
+from scirepeval_harness.results.record import digest
+from scirepeval_harness.tasks.spec import Readings, SuiteSpec, TaskSpec
 
 _Scores = dict[str, tuple[Score, str | None]]
 """Score and field by score key."""
@@ -68,7 +76,9 @@ def build_report(
         formats=_format_lines(results, suites, tasks),
         readings=tuple(_readings(suites)),
         comparisons=tuple(comparisons),
-        gaps=tuple(gap for t, r in zip(titles, results, strict=True) for gap in of_run.gaps(t, r)),
+        gaps=tuple(
+            gap for t, r in zip(titles, results, strict=True) for gap in of_run.execution_gaps(t, r)
+        ),
         warnings=tuple(_warnings(titles, results, tasks)),
         executions=tuple(of_run.execution(t, r) for t, r in zip(titles, results, strict=True)),
     )
@@ -236,3 +246,48 @@ def _warnings(
                     f"{title}, {name}: scored under version {record.version} of the task, "
                     f"which is at version {tasks[name].version}"
                 )
+
+
+PLOTS = "plots"
+OWN_PLOT = re.compile(r"(averages|heatmap|speed|deltas-\d+)\.(svg|png)")
+
+
+def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
+    """Write every file of the report below ``folder``; returns their paths, sorted.
+
+    The same report gives the same bytes. Plots of an earlier report in the folder that this one
+    does not have are removed, other files left alone.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    plots = draw_plots(report)
+    contents: dict[str, str | bytes] = {
+        "report.md": report_markdown(report, plots),
+        "report.html": report_html(report, plots),
+        "leaderboard.csv": csv_text(report.rows, report.suites),
+        "leaderboard.tex": leaderboard_latex(report),
+        "leaderboard.json": report_json(report),
+    }
+    for plot in plots.all():
+        contents[f"{PLOTS}/{plot.name}.svg"] = plot.svg
+        contents[f"{PLOTS}/{plot.name}.png"] = plot.png
+    for name, content in contents.items():
+        if isinstance(content, bytes):
+            write_bytes(folder / name, content)
+        else:
+            write_text(folder / name, content)
+    for path in (folder / PLOTS).glob("*"):
+        if OWN_PLOT.fullmatch(path.name) and f"{PLOTS}/{path.name}" not in contents:
+            path.unlink()
+    return tuple(sorted(folder / name for name in contents))
+
+
+def default_folder(report: Report) -> Path:
+    """Below ``results/reports``: named after the suites and what the report shows."""
+    shown = [entry.signature for entry in report.executions]
+    against = [comparison.base for comparison in report.comparisons[:1]]
+    published = sum(row.published for row in report.rows)
+    mark = digest([shown, list(report.results), against, published])
+    names = "+".join(suite.name for suite in report.suites)
+    return Path("results") / "reports" / slug(f"{names}-{mark}")

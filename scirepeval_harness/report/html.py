@@ -6,13 +6,13 @@ import base64
 import hashlib
 from importlib import resources
 
-from scirepeval_harness.comparison import render
-from scirepeval_harness.report import circumstances, tables
+from scirepeval_harness.report import comparison as render
 from scirepeval_harness.report import markdown as texts
+from scirepeval_harness.report import provenance as circumstances
+from scirepeval_harness.report import tables
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.plots.draw import Plots
-from scirepeval_harness.report.plots.inline import inline_svg
-from scirepeval_harness.report.plots.style import Plot
+from scirepeval_harness.report.plots.style import Plot, inline_svg
 
 TEMPLATES = "templates"
 LONGEST_WARNING = 500

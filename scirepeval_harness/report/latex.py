@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from scirepeval_harness.leaderboard.render import caption
 from scirepeval_harness.report import tables
 from scirepeval_harness.report.content import Report
+from scirepeval_harness.report.leaderboard import caption
 from scirepeval_harness.report.tables import Field
 
 SPECIAL = {

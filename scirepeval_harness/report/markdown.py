@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from scirepeval_harness.comparison import render
-from scirepeval_harness.leaderboard.render import caption, escape
-from scirepeval_harness.report import circumstances, tables
+from scirepeval_harness.report import comparison as render
+from scirepeval_harness.report import provenance as circumstances
+from scirepeval_harness.report import tables
 from scirepeval_harness.report.content import Report
+from scirepeval_harness.report.leaderboard import caption, escape
 from scirepeval_harness.report.plots.draw import Plots
 from scirepeval_harness.report.plots.style import Plot
 from scirepeval_harness.report.tables import Field, Table

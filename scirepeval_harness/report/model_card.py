@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scirepeval_harness.atomic import write_text
-from scirepeval_harness.comparison.render import shown
 from scirepeval_harness.errors import StorageError, UsageError
-from scirepeval_harness.leaderboard.rows import Row
-from scirepeval_harness.records.read import Result
-from scirepeval_harness.records.schema import TaskRecord
-from scirepeval_harness.specs.suite import SuiteSpec
-from scirepeval_harness.specs.task import TaskSpec
+from scirepeval_harness.files import write_text
+from scirepeval_harness.report.comparison import shown
+from scirepeval_harness.results.folder import Result
+from scirepeval_harness.results.leaderboard import Row
+from scirepeval_harness.results.record import TaskRecord
+from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
 
 DIGITS = 4
 SYNTHETIC = " [synthetic data]"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from scirepeval_harness.comparison import render
 from scirepeval_harness.comparison.records import Comparison
-from scirepeval_harness.comparison.render import number, range_text, shown
-from scirepeval_harness.leaderboard.aggregate import Cell
-from scirepeval_harness.leaderboard.render import DIGITS, columns_of
-from scirepeval_harness.leaderboard.rows import Row
+from scirepeval_harness.report import comparison as render
+from scirepeval_harness.report.comparison import number, range_text, shown
 from scirepeval_harness.report.content import Report, Score, ScoreLine, System
+from scirepeval_harness.report.leaderboard import DIGITS, columns_of
+from scirepeval_harness.results.leaderboard import Cell, Row
 
 SYNTHETIC = "Synthetic data: these scores say nothing about real papers."
 NONE = "-"

@@ -1,1 +1,1 @@
-"""Intervals and tests over items."""
+"""Intervals and paired tests over items."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scirepeval_harness.evaluators.base import Outcome
-from scirepeval_harness.statistics.measures import (
-    accuracy_of_counts,
-    f1_of_counts,
-    kendall_tau,
-)
+from scirepeval_harness.evaluations.base import Outcome
+from scirepeval_harness.statistics.measures import accuracy_of_counts, f1_of_counts, kendall_tau
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 Draws = NDArray[np.float64]
 Seed = tuple[int, ...]
@@ -145,3 +147,12 @@ def _one_hot(lists: pd.Series, classes: int) -> NDArray[np.float64]:
 
 def _widened(matrix: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     return np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])))
+
+
+def interval(draws: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+    """The percentile interval of ``level`` around the draws' median."""
+    import numpy as np
+
+    tail = 50.0 * (1.0 - level)
+    low, high = np.percentile(draws, [tail, 100.0 - tail])
+    return float(low), float(high)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scirepeval_harness import atomic
+from scirepeval_harness import files as atomic
 from scirepeval_harness.cli.main import main
 
 TASKS = {

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.cli.main import main
-from scirepeval_harness.encoders.base import Identity
-from scirepeval_harness.encoding.keys import key_array, text_key
-from scirepeval_harness.encoding.shards import read_frames
-from scirepeval_harness.encoding.store import EmbeddingStore
+from scirepeval_harness.models.base import Identity
 from scirepeval_harness.roles import Role
+from scirepeval_harness.vectors.keys import key_array, text_key
+from scirepeval_harness.vectors.shards import read_frames
+from scirepeval_harness.vectors.store import EmbeddingStore
 
 
 def cache(folder: Path, *words: str) -> int:

@@ -10,11 +10,11 @@ import pytest
 from huggingface_hub import ModelCard
 
 from scirepeval_harness.cli.main import main
-from scirepeval_harness.specs.registry import load_registry
+from scirepeval_harness.tasks.registry import load_registry
 from tests.support.made_results import queries, write_result
 from tests.support.without_models import BLOCKED, run_without_models
 
-KEPT = Path(__file__).parents[1] / "records" / "schema_v1"
+KEPT = Path(__file__).parents[1] / "results" / "schema_v1"
 START = np.linspace(0.2, 0.8, 60)
 
 

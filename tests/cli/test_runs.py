@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.cli.main import main
-from scirepeval_harness.specs.registry import load_registry
+from scirepeval_harness.tasks.registry import load_registry
 from tests.support.golden import HOSTILE
 from tests.support.made_results import queries, query_task, suite_of, write_result
 
-KEPT = Path(__file__).parents[1] / "records" / "schema_v1" / "tfidf"
+KEPT = Path(__file__).parents[1] / "results" / "schema_v1" / "tfidf"
 
 
 def runs(*words: str) -> int:

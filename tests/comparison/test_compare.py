@@ -10,11 +10,10 @@ from sklearn.metrics import f1_score
 
 from scirepeval_harness.comparison.compare import compare, examine
 from scirepeval_harness.comparison.records import Comparison
-from scirepeval_harness.comparison.subjects import Subject
+from scirepeval_harness.comparison.systems import Subject
 from scirepeval_harness.errors import NotComparableError, StorageError
-from scirepeval_harness.evaluators.base import Outcome, Score
-from scirepeval_harness.specs.suite import Column, SuiteSpec
-from scirepeval_harness.specs.task import FewShot, TaskSpec
+from scirepeval_harness.evaluations.base import Outcome, Score
+from scirepeval_harness.tasks.spec import Column, FewShot, SuiteSpec, TaskSpec
 from tests.support.made_results import MadeTask, made_task, queries, query_task, subject, suite_of
 
 ONE = query_task("one")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scirepeval_harness.comparison.compatible import mismatches
-from scirepeval_harness.records.schema import CoverageRecord, ModelRecord
-from scirepeval_harness.specs.task import Evaluation
+from scirepeval_harness.comparison.systems import mismatches
+from scirepeval_harness.results.record import CoverageRecord, ModelRecord
+from scirepeval_harness.tasks.spec import Evaluation
 from tests.support.made_results import SETTINGS, queries, query_task, subject, suite_of
 
 TASK = query_task("one")

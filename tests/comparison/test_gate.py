@@ -7,8 +7,8 @@ import pytest
 
 from scirepeval_harness.comparison.gate import GateReport, gate
 from scirepeval_harness.comparison.policy import Floors, Policy, Tolerances
-from scirepeval_harness.comparison.subjects import Subject
-from scirepeval_harness.records.schema import CoverageRecord
+from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.results.record import CoverageRecord
 from tests.support.made_results import SETTINGS, queries, query_task, subject, suite_of
 
 ONE, TWO = query_task("one"), query_task("two")

@@ -10,16 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scirepeval_harness.comparison import render
 from scirepeval_harness.comparison.compare import examine
 from scirepeval_harness.comparison.gate import GateReport, gate
-from scirepeval_harness.comparison.outputs.gate_json import comparison_values, gate_values
-from scirepeval_harness.comparison.outputs.gate_markdown import gate_markdown, gate_row
-from scirepeval_harness.comparison.outputs.junit import junit_xml
-from scirepeval_harness.comparison.outputs.step_summary import LARGEST, append_step_summary
 from scirepeval_harness.comparison.policy import Floors, Policy
 from scirepeval_harness.comparison.records import Comparison
 from scirepeval_harness.errors import StorageError
+from scirepeval_harness.report import comparison as render
+from scirepeval_harness.report.gate import (
+    LARGEST,
+    append_step_summary,
+    comparison_values,
+    gate_markdown,
+    gate_row,
+    gate_values,
+    junit_xml,
+)
 from tests.support.golden import HOSTILE, check_golden
 from tests.support.made_results import queries, query_task, subject, suite_of
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from scirepeval_harness.comparison.subjects import published_subject, read_subjects
+from scirepeval_harness.comparison.systems import published_subject, read_subjects
 from scirepeval_harness.errors import NotComparableError, UsageError
-from scirepeval_harness.leaderboard.published import PublishedScore, read_published
-from scirepeval_harness.paths import bundled
-from scirepeval_harness.specs.registry import load_registry
+from scirepeval_harness.files import bundled
+from scirepeval_harness.results.published import PublishedScore, read_published
+from scirepeval_harness.tasks.registry import load_registry
 
 
 def score(title: str, level: str, name: str, key: str = "map", **update: str) -> PublishedScore:

@@ -7,10 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from scirepeval_harness.leaderboard.aggregate import row
-from scirepeval_harness.specs.registry import Registry, load_registry
-from scirepeval_harness.specs.suite import Readings
-from scirepeval_harness.specs.task import Evaluation
+from scirepeval_harness.results.leaderboard import row
+from scirepeval_harness.tasks.registry import Registry, load_registry
+from scirepeval_harness.tasks.spec import Evaluation, Readings
 from tests.oracle import averages as oracle
 
 KINDS = {

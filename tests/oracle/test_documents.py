@@ -10,14 +10,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scirepeval_harness.data.load import DataOptions, load_task
-from scirepeval_harness.data.records import RankingSet
-from scirepeval_harness.encoders.text import join_parts, token_separator
+from scirepeval_harness.models.tokens import join_parts, token_separator
 from scirepeval_harness.roles import Format
-from scirepeval_harness.runner.requests import requests_of
-from scirepeval_harness.specs.registry import load_registry
-from scirepeval_harness.specs.suite import SuiteSpec
-from scirepeval_harness.specs.task import LocalData, TaskSpec
+from scirepeval_harness.run.requests import requests_of
+from scirepeval_harness.tasks.dataset import RankingSet
+from scirepeval_harness.tasks.load import DataOptions, load_task
+from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.tasks.spec import LocalData, SuiteSpec, TaskSpec
 from tests.oracle import documents as oracle
 from tests.support.ranking_tasks import ranking_task
 

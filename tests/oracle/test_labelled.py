@@ -14,12 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scirepeval_harness.data.load import DataOptions, load_task
-from scirepeval_harness.data.records import LabelledSet
-from scirepeval_harness.evaluators.probe import evaluate_probe
+from scirepeval_harness.evaluations.probe import evaluate_probe
 from scirepeval_harness.roles import Format
-from scirepeval_harness.specs.suite import SuiteSpec
-from scirepeval_harness.specs.task import Evaluation, FewShot, LocalData, TaskSpec
+from scirepeval_harness.tasks.dataset import LabelledSet
+from scirepeval_harness.tasks.load import DataOptions, load_task
+from scirepeval_harness.tasks.spec import Evaluation, FewShot, LocalData, SuiteSpec, TaskSpec
 from tests.oracle import labelled as oracle
 from tests.support.tables import Table
 

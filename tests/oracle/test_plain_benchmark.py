@@ -74,8 +74,8 @@ def test_a_run_gives_the_numbers_of_the_plain_script(tmp_path: Path) -> None:
 
 
 def test_the_systems_of_the_script_are_those_of_the_seed_table() -> None:
+    from scirepeval_harness.models.registry import load_models
     from scirepeval_harness.roles import Role
-    from scirepeval_harness.specs.models import load_models
 
     known = load_models()
     for name, (base, adapters, codes) in plain_benchmark.SYSTEMS.items():

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scirepeval_harness.data.records import CitationPools, RankingSet, ReviewerSet
-from scirepeval_harness.evaluators.base import Outcome
-from scirepeval_harness.evaluators.citation_pools import evaluate_citation_pools
-from scirepeval_harness.evaluators.ranking import evaluate_ranking
-from scirepeval_harness.evaluators.reviewer_matching import evaluate_reviewer_matching
-from scirepeval_harness.ranking.scorers import euclidean_scorer
-from scirepeval_harness.ranking.trec import measure
-from scirepeval_harness.specs.task import Evaluation
+from scirepeval_harness.evaluations.base import Outcome
+from scirepeval_harness.evaluations.citation_pools import evaluate_citation_pools
+from scirepeval_harness.evaluations.ranking import evaluate_ranking
+from scirepeval_harness.evaluations.reviewer_matching import evaluate_reviewer_matching
+from scirepeval_harness.evaluations.scorers import euclidean_scorer
+from scirepeval_harness.evaluations.trec import measure
+from scirepeval_harness.tasks.dataset import CitationPools, RankingSet, ReviewerSet
+from scirepeval_harness.tasks.spec import Evaluation
 from tests.oracle import ranking as oracle
 from tests.support.ranking_tasks import ranking_task
 from tests.support.tables import Table

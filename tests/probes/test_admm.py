@@ -12,9 +12,8 @@ from sklearn.svm import LinearSVC, LinearSVR
 
 torch = pytest.importorskip("torch")
 
-from scirepeval_harness.probes import admm  # noqa: E402
-from scirepeval_harness.probes.search import refit  # noqa: E402
-from scirepeval_harness.probes.training import Training, on_device  # noqa: E402
+from scirepeval_harness.probes import solver  # noqa: E402
+from scirepeval_harness.probes.search import Training, on_device, refit  # noqa: E402
 
 
 def objective(loss: str, w: np.ndarray, b: float, x: np.ndarray, t: np.ndarray, c: float) -> float:
@@ -98,7 +97,7 @@ def test_multipliers_are_feasible_and_make_the_weights() -> None:
     part, label, cost = training.whole(), torch.tensor([0]), torch.tensor([2.0]).to(rows)
     state = part.start(label, cost)
     weights = part.advance(state, label, cost, label, 2000)
-    dual = admm.multipliers(state)[0, 0].double().numpy() * t
+    dual = solver.multipliers(state)[0, 0].double().numpy() * t
     assert dual.min() >= -1e-6
     assert dual.max() <= 2.0 * (1 + 1e-5)
     wide = np.c_[x, np.ones(80)].astype(np.float64)

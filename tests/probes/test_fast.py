@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scirepeval_harness.errors import ProbeError
+from scirepeval_harness.evaluations.metrics import f1_macro
 from scirepeval_harness.probes import fast, reference
 from scirepeval_harness.probes.fit import fit_samples
-from scirepeval_harness.probes.metrics import f1_macro
 from tests.probes import oracles
 
 pytest.importorskip("torch")

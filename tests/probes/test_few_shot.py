@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import ProbeError
-from scirepeval_harness.probes.few_shot import multilabel_samples, single_label_samples
-from scirepeval_harness.specs.task import FewShot
+from scirepeval_harness.probes.problem import multilabel_samples, single_label_samples
+from scirepeval_harness.tasks.spec import FewShot
 from tests.probes import oracles
 
 

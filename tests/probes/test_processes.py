@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scirepeval_harness.probes import fit, processes
+from scirepeval_harness.probes import fit
+from scirepeval_harness.probes import reference as processes
 from scirepeval_harness.probes.fit import fit_samples
-from scirepeval_harness.probes.types import Kind
+from scirepeval_harness.probes.problem import Kind
 
 RNG = np.random.default_rng(9)
 X = (4 * RNG.normal(size=(160, 12))).astype(np.float32)
@@ -55,7 +56,7 @@ def test_as_many_as_memory_allows(rows: int, processors: int, count: int) -> Non
 KILLED = """
 import os
 from joblib import Parallel, delayed
-from scirepeval_harness.probes.processes import processes
+from scirepeval_harness.probes.reference import processes
 
 with processes(2):
     pids = set(Parallel()(delayed(os.getpid)() for _ in range(20)))

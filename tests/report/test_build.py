@@ -9,7 +9,7 @@ import pytest
 
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.report.build import build_report, check_suites, unique_titles
-from scirepeval_harness.specs.suite import Readings
+from scirepeval_harness.tasks.spec import Readings
 from tests.support.made_report import Made, made_report, made_suite
 
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from scirepeval_harness.cli.main import app
-from scirepeval_harness.report.commands import run_command_line, shell_word
+from scirepeval_harness.report.provenance import run_command_line, shell_word
 from tests.support.golden import HOSTILE
 
 ARGUMENTS = {
@@ -61,8 +61,8 @@ def test_a_run_records_all_arguments_that_the_command_needs() -> None:
     import inspect
 
     from scirepeval_harness.cli import run
-    from scirepeval_harness.report.commands import FLAGS, REPEATED, VALUES
-    from scirepeval_harness.runner.options import RunOptions
+    from scirepeval_harness.options import RunOptions
+    from scirepeval_harness.report.provenance import FLAGS, REPEATED, VALUES
 
     source = inspect.getsource(run.run_command)
     written = {name for name in {**FLAGS, **REPEATED, **VALUES} if f'"{name}":' in source}

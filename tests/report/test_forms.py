@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from scirepeval_harness.leaderboard.render import csv_text
+from scirepeval_harness.report.content import report_json
 from scirepeval_harness.report.latex import escape, leaderboard_latex
+from scirepeval_harness.report.leaderboard import csv_text
 from scirepeval_harness.report.markdown import report_markdown
 from scirepeval_harness.report.plots.draw import draw_plots
 from scirepeval_harness.report.tables import formats, leaderboard, tasks
-from scirepeval_harness.report.values import report_json
 from tests.support.golden import HOSTILE, check_golden
 from tests.support.made_report import Made, made_report
 

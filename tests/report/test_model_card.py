@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCard
 
 from scirepeval_harness.errors import StorageError, UsageError
 from scirepeval_harness.report.model_card import add_to_model_card
-from scirepeval_harness.specs.registry import load_registry
+from scirepeval_harness.tasks.registry import load_registry
 from tests.support.golden import HOSTILE
 from tests.support.made_report import Made, made_report
 

@@ -6,9 +6,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from scirepeval_harness.evaluators.base import Outcome, Score
-from scirepeval_harness.statistics.bootstrap import bootstrap, weights
-from scirepeval_harness.statistics.interval import interval
+from scirepeval_harness.evaluations.base import Outcome, Score
+from scirepeval_harness.statistics.bootstrap import bootstrap, interval, weights
 
 
 def queries(values: list[float]) -> Outcome:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scirepeval_harness.statistics.holm import holm
+from scirepeval_harness.statistics.permutation import holm
 
 
 def test_holm_as_computed_by_hand() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scirepeval_harness.statistics.interval import interval
+from scirepeval_harness.statistics.bootstrap import interval
 
 
 def test_percentiles_of_the_draws() -> None:

@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scirepeval_harness.evaluators.base import Outcome, Score
-from scirepeval_harness.statistics.bootstrap import bootstrap
-from scirepeval_harness.statistics.interval import interval
-from scirepeval_harness.statistics.paired import difference_draws, p_of_draws
+from scirepeval_harness.evaluations.base import Outcome, Score
+from scirepeval_harness.statistics.bootstrap import bootstrap, interval
+from scirepeval_harness.statistics.permutation import difference_draws, p_of_draws
 
 
 def draws_of(values: np.ndarray) -> np.ndarray:

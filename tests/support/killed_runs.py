@@ -45,7 +45,7 @@ def start(words: list[str], log: Path) -> int:
     if child:
         return child
     from scirepeval_harness.cli.main import main
-    from scirepeval_harness.encoding.store import Space
+    from scirepeval_harness.vectors.store import Space
 
     written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     append = Space.append

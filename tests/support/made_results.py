@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scirepeval_harness.comparison.subjects import Subject
-from scirepeval_harness.evaluators.base import Outcome, Score
-from scirepeval_harness.records.layout import slug
-from scirepeval_harness.records.schema import (
+from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.evaluations.base import Outcome, Score
+from scirepeval_harness.results.folder import slug, write_run, write_task
+from scirepeval_harness.results.record import (
     CoverageRecord,
     DataRecord,
     ModelRecord,
@@ -21,10 +21,8 @@ from scirepeval_harness.records.schema import (
     TaskRecord,
     TaskRun,
 )
-from scirepeval_harness.records.write import write_run, write_task
-from scirepeval_harness.specs.suite import Column, SuiteSpec
-from scirepeval_harness.specs.task import TaskSpec
 from scirepeval_harness.statistics.bootstrap import bootstrap
+from scirepeval_harness.tasks.spec import Column, SuiteSpec, TaskSpec
 
 SETTINGS = {
     "seed": 42,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scirepeval_harness.roles import Format
-from scirepeval_harness.specs.task import Evaluation, TaskSpec
+from scirepeval_harness.tasks.spec import Evaluation, TaskSpec
 
 
 def ranking_task(*metrics: str, evaluation: Evaluation = Evaluation.RANKING) -> TaskSpec:

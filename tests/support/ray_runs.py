@@ -24,7 +24,7 @@ TASKS = ("drsm", "publication-year", "search")
 """A probe with few-shot settings, one of regression, and queries in a role of their own."""
 KILL_AFTER = 40
 """Vectors that the store has when a worker is killed."""
-HERE = ("scirepeval_harness.encoders.replica", "sklearn.svm")
+HERE = ("scirepeval_harness.models.replica", "sklearn.svm")
 """Modules that only a process which holds weights, or fits probes, loads."""
 WORKER = "MapWorker(MapBatches(ChunkEncoder))"
 
@@ -105,12 +105,12 @@ def until_no_worker() -> None:
 
 def error_of(model_file: str) -> str | None:
     """What one of the harness's errors says when workers cannot open a model; None without one."""
-    from scirepeval_harness.data.records import Document
-    from scirepeval_harness.distributed.engine import open_ray
-    from scirepeval_harness.encoders.options import EncodeOptions
+    from scirepeval_harness.cluster.engine import open_ray
     from scirepeval_harness.errors import HarnessError
+    from scirepeval_harness.models.base import EncodeOptions
+    from scirepeval_harness.models.registry import resolve_model
     from scirepeval_harness.roles import Role
-    from scirepeval_harness.specs.models import resolve_model
+    from scirepeval_harness.tasks.dataset import Document
 
     options = EncodeOptions(device="cpu", dtype="float32", batch_tokens=64)
     with open_ray(None, 1, "cpu") as engine:
@@ -125,7 +125,7 @@ def error_of(model_file: str) -> str | None:
 def run(words: list[str], *, kill: bool = False) -> dict[str, Any]:
     """One run of the command line: exit code, what it printed, what was written and started."""
     from scirepeval_harness.cli.main import main
-    from scirepeval_harness.encoding.store import Space
+    from scirepeval_harness.vectors.store import Space
 
     append: Callable[..., None] = Space.append
     report: dict[str, Any] = {"appended": 0, "killed": None, "before": None}
@@ -155,7 +155,7 @@ def run(words: list[str], *, kill: bool = False) -> dict[str, Any]:
 
 
 def main() -> None:
-    from scirepeval_harness.distributed.cluster import joined
+    from scirepeval_harness.cluster.cluster import joined
 
     folder, model, broken, data = Path(sys.argv[1]), *sys.argv[2:5]
     ray = ["--engine", "ray", "--workers", "2"]

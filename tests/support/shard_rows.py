@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scirepeval_harness.encoding.shards import read_frames
+from scirepeval_harness.vectors.shards import read_frames
 
 
 def stored(cache: Path) -> tuple[list[bytes], dict[bytes, bytes]]:

@@ -14,9 +14,8 @@ from urllib.parse import quote
 import pandas as pd
 
 from scirepeval_harness.roles import Format
-from scirepeval_harness.specs.registry import load_registry
-from scirepeval_harness.specs.suite import SuiteSpec
-from scirepeval_harness.specs.task import Evaluation, HubTable, TaskSpec
+from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.tasks.spec import Evaluation, HubTable, SuiteSpec, TaskSpec
 
 PAPERS = 160
 WORDS = [

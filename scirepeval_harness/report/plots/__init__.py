@@ -1,1 +1,1 @@
-"""The plots of a report, as SVG and PNG, and as SVG to stand inside a page."""
+"""Figures of results, drawn with matplotlib."""

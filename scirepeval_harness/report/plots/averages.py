@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scirepeval_harness.leaderboard.render import DIGITS, columns_of
-from scirepeval_harness.leaderboard.rows import Row
 from scirepeval_harness.report.content import Report
+from scirepeval_harness.report.leaderboard import DIGITS, columns_of
 from scirepeval_harness.report.plots import style
+from scirepeval_harness.results.leaderboard import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
 
 TITLE = "Averages with 95% intervals"
 TEXT = (

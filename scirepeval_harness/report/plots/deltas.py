@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.comparison.records import Comparison, Difference
-from scirepeval_harness.comparison.render import number, shown
+from scirepeval_harness.report.comparison import number, shown
 from scirepeval_harness.report.plots import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
 
 TEXT = (
     "Points are differences of scores in percentage points, lines their 95% intervals. "

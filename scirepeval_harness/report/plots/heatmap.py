@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
 TITLE = "Tasks by models"
 TEXT = (
     "Each row is a number that enters the averages, each column a model. Blue is above the mean "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scirepeval_harness.comparison.render import shown
+from scirepeval_harness.report.comparison import shown
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.plots import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
 
 TITLE = "Documents per second"
 TEXT = (

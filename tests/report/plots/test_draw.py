@@ -12,7 +12,7 @@ import pytest
 
 from scirepeval_harness.report.plots import style
 from scirepeval_harness.report.plots.draw import Plots, draw_plots
-from scirepeval_harness.report.plots.inline import inline_svg
+from scirepeval_harness.report.plots.style import inline_svg
 from tests.support.golden import HOSTILE
 from tests.support.made_report import Made, made_report
 

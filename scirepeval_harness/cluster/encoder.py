@@ -1,0 +1,164 @@
+"""An encoder whose models sit in actors of a Ray cluster and are fed through Ray Data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.cluster.cluster import Cluster, Crew, in_our_words
+from scirepeval_harness.cluster.workers import (
+    Assignment,
+    ChunkEncoder,
+    Encoded,
+    Window,
+    tokenise_windows,
+)
+from scirepeval_harness.errors import ModelError
+from scirepeval_harness.models.base import Advance, EncodeOptions, Identity, Vectors
+from scirepeval_harness.models.engine import EncodeStats
+from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.transformer import WINDOW, TransformerEncoder
+from scirepeval_harness.roles import Role
+from scirepeval_harness.tasks.dataset import Document
+
+
+class RayEncoder:
+    """Encodes as :class:`TransformerEncoder` does, in the same batches, on many devices.
+
+    Texts go out in windows; tasks tokenise them and cut the batches; actors that hold the model
+    encode these; vectors come back here, in the order in which they are done. Ray starts a lost
+    worker again and repeats what it had not handed over. Nothing heavy is loaded on this machine.
+    """
+
+    cacheable = True
+
+    def __init__(
+        self, spec: ModelSpec, options: EncodeOptions, cluster: Cluster, crew: Crew
+    ) -> None:
+        """``options`` are settled: a precision and a budget that hold for every worker."""
+        self.name = spec.name
+        self.stats = EncodeStats()
+        self._spec, self._options, self._cluster, self._crew = spec, options, cluster, crew
+        # For texts, identities and token counts, which need no device.
+        self._here = TransformerEncoder(spec, replace(options, device="cpu"))
+
+    @property
+    def hardware(self) -> str:
+        """The workers: what a rate of encoding was measured on."""
+        return f"Ray, {self._crew} on {self._cluster.nodes} machines ({self._options.device})"
+
+    def identity(self, role: Role) -> Identity:
+        """As of one machine: where a vector was made does not change it."""
+        return self._here.identity(role)
+
+    def text(self, document: Document, role: Role) -> str:
+        return self._here.text(document, role)
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Nothing: a vector depends on its text alone."""
+
+    def count_tokens(self, documents: Sequence[Document], role: Role) -> NDArray[np.int64]:
+        return self._here.count_tokens(documents, role)
+
+    def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
+        """Vectors (len(documents), dimensions), float32, in the order given."""
+        vectors = np.empty((len(documents), self._here.dimensions), dtype=np.float32)
+        for rows, values in self.encode_batches(documents, role):
+            vectors[rows] = values
+            advance(len(rows))
+        return vectors
+
+    def encode_batches(
+        self, documents: Sequence[Document], role: Role
+    ) -> Iterator[tuple[NDArray[np.intp], Vectors]]:
+        """Positions in ``documents`` with their vectors, each position once.
+
+        Raises:
+            ModelError: see :meth:`encode_orders`.
+        """
+        for _, rows, vectors in self.encode_orders([(documents, role)]):
+            yield rows, vectors
+
+    def encode_orders(
+        self, orders: Sequence[tuple[Sequence[Document], Role]]
+    ) -> Iterator[tuple[int, NDArray[np.intp], Vectors]]:
+        """Number of the order, positions in its documents, vectors; all in one go of the cluster.
+
+        Raises:
+            ModelError: what a worker raises (files that differ, a model that cannot be loaded), or
+                a cluster that gives up.
+        """
+        if not any(documents for documents, _ in orders):
+            return
+        import ray
+        import ray.data
+
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        details = {role: dict(self._here.identity(role).details) for _, role in orders}
+        assignment = Assignment(self._spec, self._options, details)
+        try:
+            for table in self._tables(orders, assignment):
+                for done in Encoded.rows(table):
+                    self._count(done.stats)
+                    yield done.order, done.places, done.vectors
+        except ray.exceptions.RayError as error:
+            known = in_our_words(error)
+            if known is not None:
+                raise known from error
+            raise ModelError(
+                f"encoding on the cluster failed: {str(error).strip().splitlines()[-1]}",
+                where=f"model {self.name}",
+                fix="Look into Ray's logs, then go on with --resume",
+            ) from error
+
+    def _windows(self, orders: Sequence[tuple[Sequence[Document], Role]]) -> Iterator[Window]:
+        """The texts in the windows in which one machine would tokenise and sort them."""
+        for number, (documents, role) in enumerate(orders):
+            for start in range(0, len(documents), WINDOW):
+                part = documents[start : start + WINDOW]
+                texts = tuple(self._here.text(document, role) for document in part)
+                yield Window(number, role, start, texts)
+
+    def _tables(
+        self, orders: Sequence[tuple[Sequence[Document], Role]], assignment: Assignment
+    ) -> Iterator[Any]:
+        """Ray Data's blocks of vectors as they come."""
+        from ray.data import ActorPoolStrategy, TaskPoolStrategy, from_arrow
+
+        crew = self._crew
+        dataset = from_arrow([window.table() for window in self._windows(orders)])
+        dataset.context.enable_progress_bars = False
+        dataset.context.print_on_execution_start = False
+        # A row is a chunk, and each row is a block of its own: what a worker takes at a time.
+        dataset.context.target_max_block_size = 1
+        vectors = dataset.map_batches(
+            tokenise_windows,
+            batch_size=1,
+            batch_format="pyarrow",
+            fn_kwargs={"assignment": assignment},
+            # No processor is set aside: workers may hold them all, and would wait for ever.
+            num_cpus=0,
+            compute=TaskPoolStrategy(size=self._cluster.nodes),
+        ).map_batches(
+            ChunkEncoder,
+            batch_size=1,
+            batch_format="pyarrow",
+            fn_constructor_kwargs={"assignment": assignment},
+            num_cpus=crew.cpus,
+            num_gpus=crew.gpus,
+            # Workers that have nothing to do may go, so that small work is no reason to warn.
+            compute=ActorPoolStrategy(min_size=1, max_size=crew.workers, initial_size=crew.workers),
+        )
+        yield from vectors.iter_batches(batch_size=None, batch_format="pyarrow")
+
+    def _count(self, stats: EncodeStats) -> None:
+        self.stats.documents += stats.documents
+        self.stats.tokens += stats.tokens
+        self.stats.padded_tokens += stats.padded_tokens
+        self.stats.batches += stats.batches
+        self.stats.halvings += stats.halvings

@@ -1,0 +1,69 @@
+"""A Ray cluster as the engine of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from scirepeval_harness.cluster.cluster import Cluster, Crew, crew_of, in_our_words, joined
+from scirepeval_harness.cluster.probes import RayProbes
+from scirepeval_harness.cluster.workers import settle
+from scirepeval_harness.errors import ModelError
+from scirepeval_harness.models.base import EncodeOptions, Model
+from scirepeval_harness.models.build import build_model, demand_libraries
+from scirepeval_harness.models.spec import ModelKind, ModelSpec
+from scirepeval_harness.probes.fit import FitSamples
+
+
+class RayEngine:
+    """Transformers encode on the cluster's workers, all models' probes are fitted there; what is
+    left (lexical models, rankings, files) stays on the machine that runs the evaluation."""
+
+    def __init__(self, cluster: Cluster, crew: Crew) -> None:
+        self.cluster, self.crew = cluster, crew
+        self.fit_samples: FitSamples = RayProbes(cluster, gpus=crew.gpus > 0)
+        self._settled: dict[EncodeOptions, EncodeOptions] = {}
+
+    def __str__(self) -> str:
+        machines = f"{self.cluster.nodes} machine{'s' if self.cluster.nodes > 1 else ''}"
+        return f"Ray: {self.crew}, {machines}, {self.cluster.cpus} CPUs, {self.cluster.gpus} GPUs"
+
+    def build(self, spec: ModelSpec, options: EncodeOptions) -> Model:
+        """As :func:`~.models.build.build_model`, with transformers on the cluster."""
+        if spec.kind is not ModelKind.TRANSFORMER:
+            return build_model(spec, options)
+        demand_libraries(spec)
+        from scirepeval_harness.cluster.encoder import RayEncoder
+
+        if options not in self._settled:
+            self._settled[options] = self._settle(options)
+        return RayEncoder(spec, self._settled[options], self.cluster, self.crew)
+
+    def _settle(self, options: EncodeOptions) -> EncodeOptions:
+        """Precision and budget as a worker would choose them, so that all use the same."""
+        import ray
+
+        task = ray.remote(num_cpus=self.crew.cpus, num_gpus=self.crew.gpus)(settle)
+        try:
+            settled: EncodeOptions = ray.get(task.remote(options))
+        except ray.exceptions.RayError as error:
+            known = in_our_words(error)
+            if known is not None:
+                raise known from error
+            raise ModelError(
+                f"no worker could be asked: {str(error).strip().splitlines()[-1]}",
+                where="--engine ray",
+                fix="Install scirepeval-harness[models,ray] on every machine of the cluster",
+            ) from error
+        return settled
+
+
+@contextmanager
+def open_ray(address: str | None, workers: int | None, device: str | None) -> Iterator[RayEngine]:
+    """The engine for the time of a run.
+
+    Raises:
+        MissingExtraError, UsageError: see :func:`~.cluster.joined` and :func:`~.crew.crew_of`.
+    """
+    with joined(address) as cluster:
+        yield RayEngine(cluster, crew_of(cluster, workers, device))

@@ -1,0 +1,165 @@
+"""Probes as Ray tasks: samples, and the classes of a multi-label task, are independent work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.cluster.cluster import Cluster, in_our_words
+from scirepeval_harness.errors import ProbeError
+from scirepeval_harness.options import Probe
+from scirepeval_harness.probes.fit import Floats, Labels, fit_samples
+from scirepeval_harness.probes.problem import Kind, ProbeFit
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Samples ``first`` to ``last``, and of a multi-label task the classes from ``low`` to
+    ``high``; both ends as slices have them."""
+
+    first: int
+    last: int
+    low: int | None = None
+    high: int | None = None
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.low, self.high)
+
+
+def pieces_of(kind: Kind, probe: Probe, samples: int, classes: int, places: int) -> list[Piece]:
+    """Work for ``places`` tasks at a time, in the order of the samples and classes.
+
+    The reference fits sample by sample and class by class, so any cut gives the same fits; two
+    classes at least stay together, because a single column is another problem to scikit-learn. The
+    fast probe solves a sample's classes in one go and is cut between samples only.
+    """
+    if probe == "fast":
+        count = min(samples, places)
+        bounds = [samples * number // count for number in range(count + 1)]
+        return [Piece(a, b) for a, b in pairwise(bounds)]
+    groups = 1
+    if kind == "multi":
+        groups = max(1, min(classes // 2, math.ceil(places / samples)))
+    edges = [classes * number // groups for number in range(groups + 1)]
+    spans = list(pairwise(edges)) if kind == "multi" else [(None, None)]
+    return [Piece(k, k + 1, low, high) for k in range(samples) for low, high in spans]
+
+
+def fit_piece(
+    kind: Kind,
+    piece: Piece,
+    x_train: Floats,
+    y_train: Labels,
+    samples: Sequence[NDArray[np.int64]],
+    x_test: Floats,
+    *,
+    grid: bool,
+    seed: int,
+    probe: Probe,
+    jobs: int,
+    on_gpu: bool,
+) -> list[ProbeFit]:
+    """The fits of a piece, one a sample, on the machine that calls this.
+
+    Args:
+        jobs: fits of one grid search at a time.
+        on_gpu: whether the fast probe computes on the card that this task holds.
+    """
+    labels = y_train if kind != "multi" else y_train[:, piece.columns]
+    device = "cuda:0" if on_gpu else None
+    chosen = samples[piece.first : piece.last]
+    return list(
+        fit_samples(
+            kind, x_train, labels, chosen, x_test,
+            grid=grid, seed=seed, probe=probe, device=device, jobs=jobs,
+        )
+    )  # fmt: skip
+
+
+def join_classes(parts: Sequence[ProbeFit]) -> ProbeFit:
+    """One fit of all classes from fits of some of them, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    chosen = [part.chosen_c for part in parts]
+    return ProbeFit(
+        predictions=np.concatenate([part.predictions for part in parts], axis=1),
+        chosen_c=None
+        if None in chosen
+        else tuple(value for part in chosen if isinstance(part, tuple) for value in part),
+        fits=sum(part.fits for part in parts),
+        unconverged=sum(part.unconverged for part in parts),
+    )
+
+
+class RayProbes:
+    """Fits samples on a cluster; called as :func:`~.probes.fit.fit_samples` is."""
+
+    def __init__(self, cluster: Cluster, *, gpus: bool) -> None:
+        self._cluster, self._gpus = cluster, gpus
+
+    def __call__(
+        self,
+        kind: Kind,
+        x_train: Floats,
+        y_train: Labels,
+        samples: Sequence[NDArray[np.int64]],
+        x_test: Floats,
+        *,
+        grid: bool,
+        seed: int,
+        probe: Probe = "reference",
+        device: str | None = None,
+    ) -> Iterator[ProbeFit]:
+        """One fit for each set of training rows, in order; ``device`` is the cluster's to choose.
+
+        Raises:
+            ProbeError: rows on which the probe cannot be fitted, or a cluster that gives up.
+        """
+        import ray
+
+        cluster = self._cluster
+        on_gpu = probe == "fast" and self._gpus and cluster.gpus > 0
+        places = cluster.gpus if on_gpu else cluster.cpus
+        classes = y_train.shape[1] if y_train.ndim == 2 else 1
+        pieces = pieces_of(kind, probe, len(samples), classes, places)
+        jobs = max(1, min(cluster.node_cpus, cluster.cpus // max(1, len(pieces))))
+        task = ray.remote(num_cpus=jobs, num_gpus=int(on_gpu))(fit_piece)
+        x_train_ref, y_train_ref, x_test_ref = map(ray.put, (x_train, y_train, x_test))
+        samples_ref = ray.put([np.asarray(rows) for rows in samples])
+        waiting: list[Any] = [
+            task.remote(
+                kind, piece, x_train_ref, y_train_ref, samples_ref, x_test_ref,
+                grid=grid, seed=seed, probe=probe, jobs=jobs, on_gpu=on_gpu,
+            )
+            for piece in pieces
+        ]  # fmt: skip
+        # Nothing is cancelled when one fails: Ray 2.60 aborts the driver over a cancelled task that
+        # has just ended. What is left ends by itself, or with the connection.
+        try:
+            for _, group in _by_sample(pieces):
+                parts = [ray.get(waiting[number]) for number in group]
+                columns = [list(fits) for fits in zip(*parts, strict=True)]
+                yield from map(join_classes, columns)
+        except ray.exceptions.RayError as error:
+            known = in_our_words(error)
+            if known is not None:
+                raise known from error
+            raise ProbeError(
+                f"fitting on the cluster failed: {str(error).strip().splitlines()[-1]}",
+                fix="Look into Ray's logs, then go on with --resume",
+            ) from error
+
+
+def _by_sample(pieces: Sequence[Piece]) -> Iterator[tuple[int, list[int]]]:
+    """Numbers of the pieces that cover the same samples, in order."""
+    groups: dict[int, list[int]] = {}
+    for number, piece in enumerate(pieces):
+        groups.setdefault(piece.first, []).append(number)
+    yield from groups.items()

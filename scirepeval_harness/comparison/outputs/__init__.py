@@ -1,1 +1,0 @@
-"""What a gate writes, one module a form."""

@@ -1,0 +1,262 @@
+"""What can be compared: a result folder, or a published row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from scirepeval_harness.comparison.records import Mismatch
+from scirepeval_harness.errors import NotComparableError, UsageError
+from scirepeval_harness.models.registry import load_models
+from scirepeval_harness.results.folder import RUN_FILE, Result, load_results
+from scirepeval_harness.results.published import PublishedScore, task_scores
+from scirepeval_harness.results.record import TaskRecord
+from scirepeval_harness.schema import did_you_mean
+from scirepeval_harness.tasks.spec import Evaluation, SuiteSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+PREFIX = "published:"
+
+
+class Items(Protocol):
+    """Per-item frames and bootstrap draws by task name; `records.read.Result` is one."""
+
+    def items(self, task: str) -> pd.DataFrame: ...
+
+    def draws(self, task: str) -> pd.DataFrame: ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One system. A published row has scores and printed averages, but no records and items."""
+
+    title: str
+    scores: Mapping[str, Mapping[str, float]]
+    """Task name -> score key -> score x 100, of tasks that were finished."""
+    records: Mapping[str, TaskRecord] = field(default_factory=dict)
+    items: Items | None = None
+    columns: Mapping[str, float] = field(default_factory=dict)
+    """Averages as printed, by column."""
+    suites: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> bool:
+        return self.items is None
+
+
+def measured_subject(result: Result) -> Subject:
+    """A result as a subject; scores of single fields of study are left out."""
+    return Subject(
+        title=result.run.model.title,
+        scores={
+            name: {score.key: score.value for score in record.scores if score.field is None}
+            for name, record in result.tasks.items()
+            if record.status == "ok"
+        },
+        records=result.tasks,
+        items=result,
+        suites=result.run.suites,
+    )
+
+
+def published_subject(name: str, scores: Sequence[PublishedScore], task_set: str) -> Subject:
+    """The published row of a title, or of a system: the one with averages where it has several.
+
+    Raises:
+        UsageError: no such row, or several that a system's name could mean.
+        NotComparableError: the row belongs to another task set.
+    """
+    of_title = [score for score in scores if score.title == name]
+    found = of_title or [score for score in scores if score.system == name]
+    if not found:
+        known = {score.title for score in scores} | {score.system for score in scores} - {""}
+        raise UsageError(f"no published row {name!r}", fix=did_you_mean(name, sorted(known)))
+    own = [score for score in found if score.task_set == task_set]
+    if not own:
+        others = ", ".join(sorted({score.task_set for score in found}))
+        raise NotComparableError(
+            f"published for task set {others}, not {task_set}",
+            where=name,
+            fix="Scores of two task sets never compare; choose another row or --suite",
+        )
+    titles = list(dict.fromkeys(score.title for score in own))
+    whole = list(dict.fromkeys(score.title for score in own if score.level == "column"))
+    titles = whole if len(whole) == 1 else titles
+    if len(titles) > 1:
+        raise UsageError(
+            f"{len(titles)} published rows of {name!r}",
+            fix="Choose one title: " + "; ".join(f"'{PREFIX}{title}'" for title in titles),
+        )
+    of_tasks = task_scores(own, titles[0])
+    return Subject(
+        title=f"{titles[0]} (published)",
+        scores={
+            task: {key: value for key, value in keys.items() if "[" not in key}
+            for task, keys in of_tasks.items()
+        },
+        columns={
+            score.name: score.value
+            for score in own
+            if score.title == titles[0] and score.level == "column"
+        },
+    )
+
+
+def find_result(text: str) -> Result | None:
+    """The one result in a folder; None where ``text`` names no folder.
+
+    Raises:
+        UsageError: a folder without results, or with several.
+        StorageError: a file that is damaged or of a newer schema.
+    """
+    path = Path(text)
+    if text.startswith(PREFIX) or not path.is_dir():
+        return None
+    results = load_results([path])
+    if len(results) > 1:
+        names = ", ".join(result.folder.name for result in results[:8])
+        raise UsageError(
+            f"{len(results)} results here ({names})", where=text, fix="Give the folder of one"
+        )
+    return results[0]
+
+
+def read_subjects(
+    texts: Sequence[str], scores: Sequence[PublishedScore], suites: Sequence[SuiteSpec]
+) -> tuple[Subject, ...]:
+    """Result folders and published rows, under titles that differ.
+
+    A published row goes by its own title, by the name of a registered model or by its title.
+
+    Args:
+        suites: decide which task set's published numbers are meant.
+
+    Raises:
+        UsageError: neither a folder nor a published row, or suites of several task sets.
+    """
+    task_sets = sorted({suite.task_set for suite in suites})
+    # The leaderboard shows published rows under our titles of the models.
+    systems = {model.title: model.name for model in load_models().values()}
+    found: list[Subject] = []
+    for text in texts:
+        result = find_result(text)
+        if result is not None:
+            found.append(measured_subject(result))
+            continue
+        if len(task_sets) != 1:
+            raise UsageError(
+                f"task sets {', '.join(task_sets)} do not compare", fix="Choose one --suite"
+            )
+        try:
+            name = text.removeprefix(PREFIX)
+            found.append(published_subject(systems.get(name, name), scores, task_sets[0]))
+        except UsageError as error:
+            if text.startswith(PREFIX) or "rows of" in error.what:
+                raise
+            raise UsageError(
+                f"no folder with a {RUN_FILE} and no published row",
+                where=text,
+                fix=f"Give a result folder or {PREFIX}NAME",
+            ) from error
+    return tuple(
+        replace(subject, title=f"{subject.title} [{text}]") if twice else subject
+        for subject, text, twice in zip(
+            found, texts, _repeated([subject.title for subject in found]), strict=True
+        )
+    )
+
+
+def _repeated(titles: Sequence[str]) -> list[bool]:
+    return [titles.count(title) > 1 for title in titles]
+
+
+SETTINGS = ("limit", "width", "seed")
+"""What a user may choose and what moves a score for one and the same model; so does the probe,
+where there is one."""
+
+
+def mismatches(base: Subject, other: Subject, task: str, suite: SuiteSpec) -> tuple[Mismatch, ...]:
+    """All reasons against comparing a task; none where it may be compared."""
+    lost = [
+        Mismatch(task, reason, missing=True)
+        for subject in (base, other)
+        for reason in _absence(subject, task)
+    ]
+    if lost:
+        return tuple(lost)
+    a, b = base.records.get(task), other.records.get(task)
+    reasons = [
+        f"{subject.title}: {text}"
+        for subject, record in ((base, a), (other, b))
+        if record is not None
+        for text in _shortfall(record)
+    ]
+    if a is not None and b is not None:
+        reasons += _differences(a, b)
+    elif a is not None or b is not None:
+        record = a or b
+        reasons += [] if record is None else _against_published(record, suite)
+    return tuple(Mismatch(task, reason) for reason in reasons)
+
+
+def by_reason(entries: Iterable[Mismatch]) -> dict[str, list[str]]:
+    """The tasks of each reason, in order: a whole benchmark often differs in one thing."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        found.setdefault(entry.reason, []).append(entry.task)
+    return found
+
+
+def _absence(subject: Subject, task: str) -> list[str]:
+    record = subject.records.get(task)
+    if record is not None and record.status != "ok":
+        return [f"{record.status} in {subject.title}: {record.error or 'no reason given'}"]
+    return [] if subject.scores.get(task) else [f"no score in {subject.title}"]
+
+
+def _shortfall(record: TaskRecord) -> Iterator[str]:
+    if record.coverage is not None and not record.coverage.complete:
+        yield f"scored on {record.coverage}"
+
+
+def _differences(a: TaskRecord, b: TaskRecord) -> Iterator[str]:
+    if a.version != b.version:
+        yield f"task version {a.version} against {b.version}"
+    elif a.definition_hash != b.definition_hash:
+        yield f"task definition {a.definition_hash} against {b.definition_hash}"
+    if a.data and b.data and a.data.fingerprint != b.data.fingerprint:
+        if a.data.revision != b.data.revision:
+            yield f"data revision {a.data.revision} against {b.data.revision}"
+        else:
+            yield f"other rows: data {a.data.fingerprint[:12]} against {b.data.fingerprint[:12]}"
+    probed = (*SETTINGS, "probe") if a.evaluation is Evaluation.PROBE else SETTINGS
+    for name in probed:
+        first, second = a.settings.get(name), b.settings.get(name)
+        if first != second:
+            yield f"{name} {_shown(first)} against {_shown(second)}"
+    precisions = _precisions(a), _precisions(b)
+    # A model without a network (BM25, TF-IDF, given vectors) has no precision to differ in.
+    if all(precisions) and precisions[0] != precisions[1]:
+        yield f"precision {', '.join(precisions[0])} against {', '.join(precisions[1])}"
+
+
+def _against_published(record: TaskRecord, suite: SuiteSpec) -> Iterator[str]:
+    """Published numbers are of the whole benchmark; everything else about them is unknown."""
+    if record.settings.get("limit"):
+        yield f"limit {record.settings['limit']} against the whole published test set"
+    if suite.synthetic:
+        yield "synthetic data against published numbers"
+
+
+def _precisions(record: TaskRecord) -> list[str]:
+    found = {detail["dtype"] for detail in record.model.roles.values() if "dtype" in detail}
+    return sorted(found)
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)

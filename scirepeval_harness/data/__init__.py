@@ -1,1 +1,0 @@
-"""Documents and labels of a task, from the hub, a local folder or the packaged sample."""

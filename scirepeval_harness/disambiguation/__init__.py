@@ -1,1 +1,0 @@
-"""Author disambiguation from embeddings alone: clusters of signatures and their B-cubed scores."""

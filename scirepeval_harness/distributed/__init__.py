@@ -1,1 +1,0 @@
-"""Encoding and probes on a Ray cluster: the one package that imports ``ray``."""

@@ -1,1 +1,0 @@
-"""Models as functions from documents and a role to vectors."""

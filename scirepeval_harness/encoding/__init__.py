@@ -1,1 +1,0 @@
-"""Encoding each text once: the plan, the batches, and the store of vectors."""

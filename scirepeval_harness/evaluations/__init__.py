@@ -1,0 +1,1 @@
+"""How a task is scored: one module a kind of evaluation."""

@@ -1,0 +1,148 @@
+"""MDCR: citation recommendation within pools, field by field (protocol section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from scirepeval_harness.errors import CoverageError, DataError
+from scirepeval_harness.evaluations.base import (
+    Outcome,
+    PairScorer,
+    Score,
+    mean_over_queries,
+    query_items,
+)
+from scirepeval_harness.evaluations.ranking import pool_notes, restrict
+from scirepeval_harness.evaluations.scorers import make_run, settings_of
+from scirepeval_harness.evaluations.trec import Measured, measure
+from scirepeval_harness.tasks.dataset import CitationPools, Coverage
+from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.tasks.tables import Table, check_coverage, read_flat, read_json_object
+
+DECIMALS = 4
+"""The benchmark's own script rounds a field's mean, x 100, to four decimals."""
+
+
+def evaluate_citation_pools(task: TaskSpec, data: CitationPools, scorer: PairScorer) -> Outcome:
+    """For each metric the unweighted mean of the fields, and one score a field.
+
+    A field's score is the mean over its queries, x 100, rounded to four decimals; the benchmark's
+    number is the mean of those. Items keep full precision.
+
+    Raises:
+        DataError: no fields, a field without queries, a query without candidates.
+        CoverageError: a query or candidate that cannot be scored.
+        ModelError: a score that is not finite.
+    """
+    if not data.fields:
+        raise DataError(
+            "the pools hold no fields", where=f"task {task.name}", fix="Check the file of pools"
+        )
+    measured: dict[str, Measured] = {}
+    for field, qrels in data.fields.items():
+        if not qrels:
+            raise DataError(
+                "the field has no queries",
+                where=f"task {task.name}, field {field}",
+                fix="Remove the field from the file of pools, or add its queries",
+            )
+        measured[field] = measure(qrels, make_run(scorer, qrels), task.metrics)
+    scores = {metric: _field_scores(metric, measured) for metric in task.metrics}
+    means = [
+        Score(metric, sum(score.value for score in fields) / len(fields))
+        for metric, fields in scores.items()
+    ]
+    return Outcome(
+        scores=(*means, *(score for fields in scores.values() for score in fields)),
+        kind="queries",
+        items=query_items(
+            [(field, "", values) for field, values in measured.items()], task.metrics
+        ),
+        notes={
+            "scorer": settings_of(scorer),
+            "fields": {field: pool_notes(qrels) for field, qrels in data.fields.items()},
+        },
+    )
+
+
+def _field_scores(metric: str, measured: dict[str, Measured]) -> list[Score]:
+    return [
+        Score(metric, round(mean_over_queries(values, metric), DECIMALS), field=field)
+        for field, values in measured.items()
+    ]
+
+
+RELEVANT = "true"
+
+
+def read_pools(
+    task: TaskSpec, documents: Table, pools: Path, *, limit: int | None, allow_missing: bool
+) -> tuple[CitationPools, Coverage]:
+    """MDCR's two files. A candidate in the list ``true`` is relevant whatever other list names it.
+
+    Raises:
+        DataError: another form than {field: {query: {list: [ids]}}}.
+        CoverageError: a field that the task expects, or a document, is missing.
+    """
+    raw = read_json_object(pools)
+    if not raw:
+        raise DataError("no fields of study", where=str(pools), fix="Check the file")
+    fields = {name: _field(raw[name], f"{pools}, field {name}", limit) for name in raw}
+    absent = [name for name in task.expected_fields if name not in fields]
+    if absent and not allow_missing:
+        raise CoverageError(
+            f"{len(absent)} of {len(task.expected_fields)} fields are missing: {', '.join(absent)}",
+            where=str(pools),
+            fix="Complete the file, or write a task file of your own without expected_fields",
+        )
+    if task.expected_fields:
+        fields = {name: fields[name] for name in task.expected_fields if name in fields}
+    needed = [
+        key
+        for qrels in fields.values()
+        for query, grades in qrels.items()
+        for key in (query, *grades)
+    ]
+    found = read_flat(documents, task.fields, frozenset(needed))
+    coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
+    kept = {
+        name: restrict(qrels, found.documents, found.documents) for name, qrels in fields.items()
+    }
+    kept = {name: qrels for name, qrels in kept.items() if qrels}
+    coverage = replace(
+        coverage,
+        queries_needed=sum(len(qrels) for qrels in fields.values()),
+        queries_found=sum(len(qrels) for qrels in kept.values()),
+    )
+    return CitationPools(found.documents, kept), coverage
+
+
+def _field(queries: object, where: str, limit: int | None) -> dict[str, dict[str, int]]:
+    if not isinstance(queries, Mapping) or not queries:
+        raise DataError("no queries", where=where, fix="See docs/protocol.md for the form")
+    qrels: dict[str, dict[str, int]] = {}
+    for query, lists in list(queries.items())[:limit]:
+        if not isinstance(lists, Mapping) or RELEVANT not in lists:
+            raise DataError(
+                f"query {query} has no list 'true'", where=where, fix="See docs/protocol.md"
+            )
+        for name, keys in lists.items():
+            if keys is not None and not (isinstance(keys, list) and all(map(_is_id, keys))):
+                raise DataError(
+                    f"the list {name} of query {query} is {str(keys)[:40]!r}",
+                    where=where,
+                    fix="Give a list of paper ids",
+                )
+        grades = {
+            str(key): 0 for name, keys in lists.items() if name != RELEVANT for key in keys or ()
+        }
+        qrels[str(query)] = grades | {str(key): 1 for key in lists[RELEVANT] or ()}
+        if not qrels[str(query)]:
+            raise DataError(f"query {query} has no candidates", where=where, fix="Remove it")
+    return qrels
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""

@@ -1,0 +1,153 @@
+"""Average-linkage clustering of a name block on cosine distance, and the best place to cut it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.errors import ModelError
+
+Tree = NDArray[np.float64]
+"""SciPy's linkage matrix (n - 1, 4): the two clusters merged, the height, the size."""
+
+
+MOST = 2.0
+"""The largest cosine distance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A threshold and the B-cubed F1 (0..1) that it has on the blocks it was chosen on."""
+
+    threshold: float
+    f1: float
+
+
+def merge_tree(vectors: NDArray[np.float32]) -> Tree:
+    """Average-linkage tree of a block's vectors (n, dimensions) by cosine distance, in float64.
+
+    A vector of zeros is at distance 1 from every other. A block of one signature has no merges.
+
+    Raises:
+        ModelError: a vector that is not finite.
+    """
+    # scipy's clustering takes a while to load, and only this task needs it.
+    from scipy.cluster.hierarchy import linkage
+
+    if len(vectors) < 2:
+        return np.empty((0, 4), dtype=np.float64)
+    wide = vectors.astype(np.float64)
+    norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    if not np.isfinite(norms).all():
+        raise ModelError(
+            "a vector of the block holds a value that is not finite",
+            where=f"row {int(np.flatnonzero(~np.isfinite(norms))[0])}",
+            fix="Encode the papers again",
+        )
+    units = wide / np.where(norms > 0, norms, 1.0)[:, None]
+    upper = np.triu_indices(len(units), k=1)
+    distances = np.clip(1.0 - (units @ units.T)[upper], 0.0, 2.0)
+    tree: Tree = linkage(distances, method="average")
+    return tree
+
+
+def cut(tree: Tree, threshold: float) -> NDArray[np.intp]:
+    """Cluster of each signature (n,), from 1, when merges above ``threshold`` are undone."""
+    from scipy.cluster.hierarchy import fcluster
+
+    if not len(tree):
+        return np.ones(1, dtype=np.intp)
+    return np.asarray(fcluster(tree, threshold, criterion="distance"), dtype=np.intp)
+
+
+def best_cut(trees: Sequence[Tree], truths: Sequence[Sequence[str]]) -> Cut:
+    """The one threshold for all blocks that gives the highest B-cubed F1 over their signatures.
+
+    Every place where the clusters change is tried: the merges of all blocks are gone through by
+    height, and the sums of precision and recall are kept up to date. Of equal ones the lowest is
+    taken, and the threshold lies halfway to the next merge, or to 2 after the last.
+
+    Args:
+        trees: merge trees of the blocks.
+        truths: true clusters of the signatures of each block, in the tree's order.
+    """
+    sizes = Counter(name for truth in truths for name in truth)
+    total = sum(sizes.values())
+    gains = [_gains(tree, truth, sizes) for tree, truth in zip(trees, truths, strict=True)]
+    steps = np.concatenate([np.empty((0, 3)), *gains])
+    steps = steps[np.argsort(steps[:, 0], kind="stable")]
+    # Without any merge a signature is alone: precision 1, recall 1 / size of its true cluster.
+    precision = np.cumsum([float(total), *steps[:, 1]]) / total
+    recall = np.cumsum([float(len(sizes)), *steps[:, 2]]) / total
+    heights = np.concatenate([[-1.0], steps[:, 0]])
+    # Merges of one height are done together: only the last of them is a state that a cut can give.
+    ends = np.flatnonzero(np.append(np.diff(heights) > 0, True))
+    scores = [f1(float(precision[end]), float(recall[end])) for end in ends]
+    # Sums in another order differ in the last digits: those are ties too.
+    best = int(np.flatnonzero(np.array(scores) >= max(scores) - 1e-12)[0])
+    low = float(heights[ends[best]])
+    following = float(heights[ends[best + 1]]) if best + 1 < len(ends) else MOST
+    middle = (max(low, 0.0) + following) / 2
+    # Between two neighbouring floats there is no middle, and below a merge at 0 no room.
+    return Cut(middle if low <= middle < following else low, scores[best])
+
+
+def _gains(tree: Tree, truth: Sequence[str], sizes: Counter[str]) -> NDArray[np.float64]:
+    """For each merge its height and what it adds to the sums of precision and of recall.
+
+    With c the predicted and k the true clusters and n_ck their overlaps, the sum of precision is
+    the sum of n_ck^2 / |c|, and the sum of recall the sum of n_ck^2 / |k|.
+    """
+    clusters: list[Counter[str]] = [Counter([name]) for name in truth]
+    rows = []
+    for left, right, height, _ in tree:
+        one, other = clusters[int(left)], clusters[int(right)]
+        merged = one + other
+        precision = _purity(merged) - _purity(one) - _purity(other)
+        common = one.keys() & other.keys()
+        recall = sum(2 * one[name] * other[name] / sizes[name] for name in sorted(common))
+        clusters.append(merged)
+        rows.append((height, precision, recall))
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def _purity(cluster: Counter[str]) -> float:
+    return sum(count * count for count in cluster.values()) / cluster.total()
+
+
+Values = NDArray[np.float64]
+
+
+def b_cubed(truth: Sequence[str], predicted: Sequence[int]) -> tuple[Values, Values]:
+    """Precision and recall of each signature, two arrays (n,) with values in 0..1.
+
+    A signature's precision is the share of its predicted cluster that is of its true cluster, its
+    recall the share of its true cluster that is in its predicted one, itself included both times.
+    The means over all signatures are the B-cubed precision and recall.
+
+    Args:
+        truth: true cluster of each signature.
+        predicted: predicted cluster of each signature, in the same order.
+    """
+    if len(truth) != len(predicted):
+        raise ValueError(f"{len(truth)} true clusters for {len(predicted)} predicted ones")
+    true_codes, true_sizes = _codes(np.asarray(truth, dtype=object).astype(str))
+    found_codes, found_sizes = _codes(np.asarray(predicted))
+    pairs = true_codes.astype(np.int64) * max(1, len(found_sizes)) + found_codes
+    pair_codes, pair_sizes = _codes(pairs)
+    shared = pair_sizes[pair_codes].astype(np.float64)
+    return shared / found_sizes[found_codes], shared / true_sizes[true_codes]
+
+
+def f1(precision: float, recall: float) -> float:
+    """Harmonic mean of two values, 0 where both are 0."""
+    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+
+
+def _codes(values: NDArray[np.generic]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    _, codes, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    return codes.reshape(-1), sizes

@@ -1,0 +1,141 @@
+"""The protocol's S2AND score: vectors out, S2AND's experiment run on them, its table back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scirepeval_harness.errors import DataError, UsageError
+from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
+from scirepeval_harness.evaluations.s2and import experiment
+from scirepeval_harness.evaluations.s2and.environment import (
+    PINS,
+    REQUIREMENT,
+    Say,
+    is_ready,
+    python_of,
+    run,
+)
+from scirepeval_harness.evaluations.s2and.files import Table, read_table, write_embeddings
+from scirepeval_harness.tasks.dataset import AuthorBlocks
+
+METRIC = "b3_f1"
+PRECISION, RECALL = "b3_precision", "b3_recall"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much the experiment samples and searches; the defaults are those of S2AND's script.
+
+    ``seed`` draws the blocks that are tested, so that it stays the script's own whatever the seed
+    of a run is.
+    """
+
+    train_pairs: int = 100_000
+    test_pairs: int = 10_000
+    iterations: int = 25
+    seed: int = 1
+
+
+PUBLISHED = Budget()
+
+
+def evaluate_s2and(
+    data: AuthorBlocks,
+    vectors: VectorTable,
+    environment: Path,
+    *,
+    budget: Budget = PUBLISHED,
+    say: Say | None = None,
+) -> Outcome:
+    """``b3_f1``, x 100: the mean over sources and targets, and one score each pair.
+
+    An item is a test block of a source and target; the interval resamples blocks.
+
+    Raises:
+        UsageError: the environment is not there.
+        DataError: only a part of the blocks, or blocks that were not read from a folder.
+        CoverageError: a paper without a vector.
+        ExperimentError: the experiment failed or wrote something else.
+    """
+    if data.folder is None:
+        raise DataError(
+            "S2AND's experiment reads whole data sets", where="s2and", fix="Leave --limit out"
+        )
+    with tempfile.TemporaryDirectory(prefix="scirepeval-s2and-") as name:
+        write_embeddings(data, vectors, Path(name))
+        table = run_experiment(
+            data.folder, Path(name), list(data.blocks), environment, budget=budget, say=say
+        )
+    return outcome_of(table, budget)
+
+
+def run_experiment(
+    data: Path,
+    embeddings: Path,
+    names: Sequence[str],
+    environment: Path,
+    *,
+    budget: Budget = PUBLISHED,
+    say: Say | None = None,
+) -> Table:
+    """The B-cubed table of data sets in ``data`` with vectors of :func:`write_embeddings`.
+
+    Raises:
+        UsageError: the environment is not there.
+        ExperimentError: the experiment failed or wrote something else.
+    """
+    if not is_ready(environment):
+        raise UsageError(
+            "S2AND's environment is not there", where=str(environment), fix="Run `s2and setup`"
+        )
+    with tempfile.TemporaryDirectory(prefix="scirepeval-s2and-") as name:
+        output = Path(name) / "table.json"
+        words = [
+            # Isolated, so that neither this folder nor the caller's settings shadow a library.
+            *(str(python_of(environment)), "-I", experiment.__file__),
+            *("--data", str(data.resolve()), "--embeddings", str(embeddings.resolve())),
+            *("--output", str(output), "--seed", str(budget.seed)),
+            *("--train-pairs", str(budget.train_pairs), "--test-pairs", str(budget.test_pairs)),
+            *("--iterations", str(budget.iterations)),
+            *("--jobs", str(os.cpu_count() or 1), "--datasets", *names),
+        ]
+        run(words, "S2AND's experiment", environment, say)
+        return read_table(output, names)
+
+
+def outcome_of(table: Table, budget: Budget = PUBLISHED) -> Outcome:
+    """Scores and items of a B-cubed table."""
+    pairs = [
+        Score(METRIC, 100 * entry.f1, field=_field(entry.source, entry.target))
+        for entry in table.b3
+    ]
+    rows = [
+        (_field(own.source, own.target), own.block, metric, value, own.signatures)
+        for own in table.blocks
+        for metric, value in ((PRECISION, own.precision), (RECALL, own.recall))
+    ]
+    frame = pd.DataFrame(rows, columns=["field", "item", "metric", "value", "weight"])
+    return Outcome(
+        scores=(Score(METRIC, 100 * table.mean), *pairs),
+        kind="blocks",
+        items=frame.astype({"value": np.float64, "weight": np.int64}),
+        notes={
+            "package": REQUIREMENT,
+            "pins": list(PINS),
+            "experiment": asdict(budget),
+            "features": list(table.features),
+            "left_out": dict(table.left_out),
+            "fixed_splits": list(table.fixed_splits),
+        },
+    )
+
+
+def _field(source: str, target: str) -> str:
+    return f"{source} -> {target}"

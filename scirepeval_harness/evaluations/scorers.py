@@ -1,0 +1,236 @@
+"""What gives a (query, candidate) pair its score: a distance of vectors, or a ranker of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.errors import CoverageError, DataError, ModelError
+from scirepeval_harness.evaluations.base import PairScorer, VectorTable
+from scirepeval_harness.models.base import Ranker
+from scirepeval_harness.tasks.dataset import Document, Qrels
+
+CHUNK_BYTES = 1 << 20
+"""Size of one chunk of differences; benchmarks/ranking.py measures it."""
+
+
+def euclidean_scorer(vectors: VectorTable, *, width: Width = "float32") -> PairScorer:
+    """Scorer by minus the Euclidean distance (protocol section 4), in float64.
+
+    Distances come from the differences themselves, not from ||a||^2 + ||b||^2 - 2ab, which loses
+    digits for close vectors and breaks ties between equal ones: equal vectors have exactly equal
+    distances here.
+
+    Args:
+        vectors: queries and candidates by id, float32.
+        width: ``float16`` rounds the vectors first, as the reference does when it reads cached
+            embeddings; the distances are float64 all the same.
+    """
+    return EuclideanScorer(vectors, width)
+
+
+def ranker_scorer(
+    ranker: Ranker, queries: Mapping[str, Document], candidates: Mapping[str, Document]
+) -> PairScorer:
+    """Scorer by a model without vectors (BM25), whose ``prepare`` has been called."""
+    return RankerScorer(ranker, queries, candidates)
+
+
+@dataclass(frozen=True)
+class EuclideanScorer:
+    """Minus the Euclidean distance; see :func:`euclidean_scorer`."""
+
+    vectors: VectorTable
+    width: Width = "float32"
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"score": "minus euclidean distance", "vector_width": self.width}
+
+    def __call__(self, query: str, candidates: Sequence[str]) -> NDArray[np.float64]:
+        return self.score_all({query: candidates})[query]
+
+    def score_all(self, pools: Pools) -> dict[str, NDArray[np.float64]]:
+        """Scores of all pools; each array in the order of its candidates."""
+        ids = list(dict.fromkeys([*pools, *(item for pool in pools.values() for item in pool)]))
+        if not ids:
+            return {}
+        rows = {item: row for row, item in enumerate(ids)}
+        table = self._read(ids)
+        left = np.repeat([rows[query] for query in pools], [len(pool) for pool in pools.values()])
+        right = np.fromiter(
+            (rows[item] for pool in pools.values() for item in pool), dtype=np.intp, count=len(left)
+        )
+        scores = -_distances(table, left, right)
+        ends = np.cumsum([len(pool) for pool in pools.values()])
+        return dict(zip(pools, np.split(scores, ends[:-1]), strict=True))
+
+    def _read(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        table = read_as(self.vectors, self.width).take(ids)
+        finite = np.isfinite(table).all(axis=1)
+        if not finite.all():
+            bad = ids[int(np.flatnonzero(~finite)[0])]
+            raise ModelError(
+                "the vector holds a value that is not finite",
+                where=f"document {bad}",
+                fix="Encode it again",
+            )
+        return table
+
+
+@dataclass(frozen=True)
+class RankerScorer:
+    """Scores that a ranker gives to texts; see :func:`ranker_scorer`."""
+
+    ranker: Ranker
+    queries: Mapping[str, Document]
+    candidates: Mapping[str, Document]
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"score": f"ranker {self.ranker.name}"}
+
+    def __call__(self, query: str, candidates: Sequence[str]) -> NDArray[np.float64]:
+        text = _document(self.queries, query, "query")
+        pool = [_document(self.candidates, item, "candidate") for item in candidates]
+        return np.asarray(self.ranker.score(text, pool), dtype=np.float64)
+
+
+def _document(documents: Mapping[str, Document], item: str, kind: str) -> Document:
+    if item not in documents:
+        raise CoverageError(
+            f"the {kind} has no document",
+            where=f"{kind} {item}",
+            fix="Check that documents and labels are of the same data set",
+        )
+    return documents[item]
+
+
+def _distances(
+    table: NDArray[np.float32], left: NDArray[np.intp], right: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Euclidean distances (n,) of the rows left[i] and right[i] of a table (rows, dimensions)."""
+    result = np.empty(len(left), dtype=np.float64)
+    for start, stop in _chunks(len(left), table.shape[1]):
+        difference = table[left[start:stop]].astype(np.float64)
+        difference -= table[right[start:stop]]
+        np.einsum("ij,ij->i", difference, difference, out=result[start:stop])
+    return np.sqrt(result, out=result)
+
+
+def _chunks(pairs: int, dimensions: int) -> Iterator[tuple[int, int]]:
+    step = max(1, CHUNK_BYTES // (8 * max(1, dimensions)))
+    for start in range(0, pairs, step):
+        yield start, min(start + step, pairs)
+
+
+Pools = Mapping[str, Sequence[str]]
+"""Candidates to rank: query id -> candidate ids, each once."""
+
+Run = dict[str, dict[str, float]]
+"""Scores, higher is better: query id -> candidate id -> score."""
+
+
+@runtime_checkable
+class BatchScorer(Protocol):
+    """A pair scorer that is faster when it gets all pools of a task at once."""
+
+    def score_all(self, pools: Pools) -> dict[str, NDArray[np.float64]]:
+        """For each query the scores of its candidates, in their order."""
+        ...
+
+
+@runtime_checkable
+class DescribedScorer(Protocol):
+    """A pair scorer that names what moves its scores, JSON-ready, for the record."""
+
+    @property
+    def settings(self) -> Mapping[str, object]: ...
+
+
+def pools_of(qrels: Qrels) -> dict[str, tuple[str, ...]]:
+    """The candidates that the labels name, which are all that is ranked (protocol section 4)."""
+    return {query: tuple(grades) for query, grades in qrels.items()}
+
+
+def settings_of(scorer: PairScorer) -> dict[str, object]:
+    """What the scorer says of itself; empty for a plain function."""
+    return dict(scorer.settings) if isinstance(scorer, DescribedScorer) else {}
+
+
+def make_run(scorer: PairScorer, qrels: Qrels) -> Run:
+    """Score every labelled candidate of every query.
+
+    Raises:
+        DataError: a query has no candidates.
+        ModelError: the scorer returns another number of scores, or one that is not finite.
+    """
+    pools = pools_of(qrels)
+    for query, candidates in pools.items():
+        if not candidates:
+            raise DataError(
+                "the query has no candidates",
+                where=f"query {query}",
+                fix="Remove it from the labels, or add the rows that are missing",
+            )
+    if isinstance(scorer, BatchScorer):
+        scores = scorer.score_all(pools)
+    else:
+        scores = {query: scorer(query, candidates) for query, candidates in pools.items()}
+    return {query: _as_row(query, pools[query], scores[query]) for query in pools}
+
+
+def _as_row(query: str, candidates: Sequence[str], scores: NDArray[np.float64]) -> dict[str, float]:
+    if scores.shape != (len(candidates),):
+        raise ModelError(
+            f"{len(candidates)} candidates got scores of shape {scores.shape}",
+            where=f"query {query}",
+            fix="A scorer returns one number a candidate",
+        )
+    finite = np.isfinite(scores)
+    if not finite.all():
+        bad = candidates[int(np.flatnonzero(~finite)[0])]
+        raise ModelError(
+            f"the score of candidate {bad} is not a finite number",
+            where=f"query {query}",
+            fix="Check the vectors of both for NaN, infinity and overflow",
+        )
+    # pytrec_eval takes Python floats only, and accepts NaN without a word.
+    return dict(zip(candidates, scores.tolist(), strict=True))
+
+
+Width = Literal["float32", "float16"]
+
+
+def read_as(vectors: VectorTable, width: Width) -> VectorTable:
+    """The same vectors, rounded to ``width``; they come back as float32 in either case."""
+    return HalfTable(vectors) if width == "float16" else vectors
+
+
+@dataclass(frozen=True)
+class HalfTable:
+    """Vectors rounded to float16; see :func:`read_as`."""
+
+    vectors: VectorTable
+
+    def take(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Rows (len(ids), dimensions) in the order given.
+
+        Raises:
+            ModelError: a value above 65504, the largest that float16 holds.
+        """
+        rows = self.vectors.take(ids)
+        with np.errstate(over="ignore"):
+            rounded = rows.astype(np.float16).astype(np.float32)
+        lost = (np.isinf(rounded) & np.isfinite(rows)).any(axis=1)
+        if lost.any():
+            raise ModelError(
+                "the vector holds a value beyond the range of float16",
+                where=f"document {ids[int(np.flatnonzero(lost)[0])]}",
+                fix="Read the vectors as float32",
+            )
+        return rounded

@@ -1,1 +1,0 @@
-"""From task scores to a leaderboard row, and published rows."""

@@ -1,0 +1,1 @@
+"""What is evaluated with: models as data, their registry, and the encoders behind them."""

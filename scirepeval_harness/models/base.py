@@ -1,0 +1,125 @@
+"""What every model offers to the rest of the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.roles import Role
+from scirepeval_harness.tasks.dataset import Document
+
+if TYPE_CHECKING:
+    from scirepeval_harness.models.engine import EncodeStats
+
+
+Vectors = NDArray[np.float32]
+Advance = Callable[[int], None]
+"""Called with the number of documents just encoded, for the progress bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All that determines the vectors of one role, for the record and the store's key.
+
+    ``details`` holds printable values only: repositories, revisions, weight fingerprints, pooling,
+    maximum length, precision. Two encoders with equal details yield equal vectors for equal texts.
+    """
+
+    model: str
+    role: Role
+    details: Mapping[str, str]
+
+
+class Encoder(Protocol):
+    """A model that turns each document into one vector."""
+
+    name: str
+    cacheable: bool
+    """True where a vector depends on text and role alone, so that the store may keep it."""
+
+    def identity(self, role: Role) -> Identity:
+        """What determines the vectors of a role. Must not load the weights onto a device."""
+        ...
+
+    def text(self, document: Document, role: Role) -> str:
+        """The exact text that is encoded for a document: parts joined by the model's separator."""
+        ...
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Fit what depends on the collection (TF-IDF's vocabulary); nothing for most models."""
+        ...
+
+    def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
+        """Vectors (len(documents), dimensions), float32, finite, in the order given."""
+        ...
+
+
+@runtime_checkable
+class BatchEncoder(Encoder, Protocol):
+    """An encoder that hands out each batch when it is done, and counts tokens without weights."""
+
+    stats: EncodeStats
+
+    @property
+    def hardware(self) -> str:
+        """Devices and machine, for the rate at which they encoded."""
+        ...
+
+    def encode_batches(
+        self, documents: Sequence[Document], role: Role
+    ) -> Iterator[tuple[NDArray[np.intp], Vectors]]:
+        """Positions in ``documents`` with their vectors, each position once, in any order."""
+        ...
+
+    def count_tokens(self, documents: Sequence[Document], role: Role) -> NDArray[np.int64]:
+        """Tokens of each document as encoded; loads a tokenizer and no weights."""
+        ...
+
+
+@runtime_checkable
+class OrderEncoder(BatchEncoder, Protocol):
+    """An encoder that is slow to start, and so would rather know all the work of a run at once."""
+
+    def encode_orders(
+        self, orders: Sequence[tuple[Sequence[Document], Role]]
+    ) -> Iterator[tuple[int, NDArray[np.intp], Vectors]]:
+        """As ``encode_batches`` for several requests: the number of the request comes first."""
+        ...
+
+
+class Ranker(Protocol):
+    """A model that scores candidates for a query directly, without vectors (BM25)."""
+
+    name: str
+
+    def identity(self, role: Role) -> Identity: ...
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Index the candidate documents of a task; term statistics come from these."""
+        ...
+
+    def score(self, query: Document, candidates: Sequence[Document]) -> NDArray[np.float64]:
+        """One score a candidate, higher is better, in the order given."""
+        ...
+
+
+Model = Encoder | Ranker
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """Choices for encoding; None lets the machine decide.
+
+    ``device`` may name several, separated by commas; ``dtype`` is float32, bfloat16 or float16;
+    ``batch_tokens`` is the number of padded tokens a batch.
+    """
+
+    device: str | None = None
+    dtype: str | None = None
+    batch_tokens: int | None = None
+    offline: bool = False
+    compile: bool = False

@@ -1,0 +1,272 @@
+"""The bundled models, a user's model files, and models that are named without a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scirepeval_harness.errors import SpecError, UnknownNameError, UsageError
+from scirepeval_harness.files import PACKAGE
+from scirepeval_harness.models.spec import ModelKind, ModelSpec, Pooling, Weights
+from scirepeval_harness.roles import Role
+from scirepeval_harness.schema import did_you_mean, read_spec
+
+VECTOR_SUFFIXES = (".jsonl", ".parquet", ".npz")
+ROLE_FILES = (*(role.value for role in Role), "all")
+DEFAULT_POOLING: Pooling = "cls"
+DEFAULT_MAX_LENGTH = 512
+HUB_ID = re.compile(r"^[\w][\w.-]*/[\w][\w.-]*$")
+NAME_LIMIT = 200
+
+
+def load_models(extra: Sequence[Path] = ()) -> Mapping[str, ModelSpec]:
+    """The bundled models by name, then those of a user's model files or folders of them.
+
+    Raises:
+        SpecError: a malformed file, or a name used twice; both files are named.
+    """
+    models: dict[str, ModelSpec] = {}
+    origins: dict[str, Path] = {}
+    for place in (PACKAGE / "models" / "registered", *extra):
+        files = sorted(place.glob("*.toml")) if place.is_dir() else [place]
+        for file in files:
+            model = read_model(file)
+            if model.name in models:
+                raise SpecError(
+                    f"name: model {model.name!r} is already defined in {origins[model.name]}",
+                    where=str(file),
+                    fix="Rename one of the two",
+                )
+            models[model.name], origins[model.name] = model, file
+    return models
+
+
+def read_model(path: Path) -> ModelSpec:
+    """A model from its TOML file; paths in it are relative to the file."""
+    model = read_spec(ModelSpec, path)
+
+    def placed(weights: Weights) -> Weights:
+        if weights.path is None:
+            return weights
+        return weights.model_copy(update={"path": _beside(path, weights.path)})
+
+    return model.model_copy(
+        update={
+            "base": placed(model.base) if model.base else None,
+            "adapters": {role: placed(weights) for role, weights in model.adapters.items()},
+            "files": {role: _beside(path, file) for role, file in model.files.items()},
+        }
+    )
+
+
+def resolve_model(
+    text: str,
+    models: Mapping[str, ModelSpec],
+    *,
+    pooling: Pooling | None = None,
+    max_length: int | None = None,
+) -> ModelSpec:
+    """The model that a user means by ``text``.
+
+    In this order: a registered name, also as ``name@revision`` of its base; a model file
+    (``.toml``); a local folder of a transformer; a file of vectors, or a folder with one file a
+    role; a repository on the hub, also as ``org/name@revision``. ``TITLE=TEXT`` names the row.
+    ``pooling`` (default: the first token) and ``max_length`` (default: 512) describe transformers
+    that are not registered.
+
+    Raises:
+        UnknownNameError: no registered model of this name; the nearest are named.
+        UsageError: a path that is not there or holds neither weights nor vectors, or a pooling or
+            maximum length for a model whose description fixes it.
+    """
+    title, target = _split_title(text, models)
+    spec = _resolve(target, models, pooling, max_length)
+    if not title:
+        return spec
+    if len(title) > NAME_LIMIT:
+        raise UsageError(
+            f"the title of a model has over {NAME_LIMIT} characters",
+            where=title[:40],
+            fix="Shorten it",
+        )
+    return spec.model_copy(update={"name": title, "title": title})
+
+
+def _split_title(text: str, models: Mapping[str, ModelSpec]) -> tuple[str, str]:
+    title, separator, target = text.partition("=")
+    # A path may hold "=" itself, as the checkpoints of some trainers do ("step=100").
+    if not separator or text in models or _existing(text) is not None:
+        return "", text
+    if not title.strip() or not target.strip():
+        raise UsageError(f"cannot read {text!r} as TITLE=MODEL", fix="Give both parts")
+    return title.strip(), target.strip()
+
+
+def _resolve(
+    text: str, models: Mapping[str, ModelSpec], pooling: Pooling | None, max_length: int | None
+) -> ModelSpec:
+    if text in models:
+        return _fixed(models[text], pooling, max_length)
+    path = _existing(text)
+    if path is not None and path.is_dir():
+        return _from_folder(path, pooling, max_length)
+    if path is not None:
+        spec = read_model(path) if path.suffix == ".toml" else _vector_file(path)
+        return _fixed(spec, pooling, max_length)
+    name, _, revision = text.partition("@")
+    if revision and name in models:
+        return _fixed(_at_revision(models[name], revision), pooling, max_length)
+    if text.startswith((".", "/", "~")) or text.endswith((*VECTOR_SUFFIXES, ".toml", "/")):
+        raise UsageError("no such file or folder", where=text, fix="Check the path")
+    if HUB_ID.match(name) and (revision or "@" not in text):
+        weights = Weights(repo=name, revision=revision or None)
+        return _transformer(text, text, weights, pooling, max_length)
+    raise UnknownNameError(
+        f"unknown model {name!r}",
+        fix=f"{did_you_mean(name, models)} (other models: a hub repository as org/name, a folder, "
+        "or a file of vectors)",
+    )
+
+
+def _fixed(spec: ModelSpec, pooling: Pooling | None, max_length: int | None) -> ModelSpec:
+    """The model, unless the user asked for settings that would make it another one."""
+    transformer = spec.kind is ModelKind.TRANSFORMER
+    for option, given, own in (
+        ("--pooling", pooling, spec.pooling),
+        ("--max-length", max_length, spec.max_length),
+    ):
+        if given is not None and not (transformer and given == own):
+            fixed = f"it is defined with {own}" if transformer else f"{spec.kind} has none"
+            raise UsageError(
+                f"{option} {given} does not apply: {fixed}",
+                where=f"model {spec.name}",
+                fix="Leave the option out, or give the weights' repository or folder instead",
+            )
+    return spec
+
+
+def _at_revision(spec: ModelSpec, revision: str) -> ModelSpec:
+    """The same model with its base at a revision; adapters stay as they are."""
+    if spec.base is None or spec.base.repo is None:
+        raise UsageError(
+            f"no revision {revision!r}: the model has no repository on the hub",
+            where=f"model {spec.name}",
+            fix=f"Use --model {spec.name}",
+        )
+    return spec.model_copy(
+        update={
+            "name": f"{spec.name}@{revision}",
+            "title": f"{spec.title} @{revision}",
+            "base": spec.base.model_copy(update={"revision": revision}),
+            "published_as": (),
+        }
+    )
+
+
+def _from_folder(path: Path, pooling: Pooling | None, max_length: int | None) -> ModelSpec:
+    name = path.resolve().name or str(path)
+    if (path / "config.json").is_file():
+        return _transformer(name, name, Weights(path=str(path)), pooling, max_length)
+    files: dict[str, str] = {}
+    for file in sorted(path.iterdir()):
+        if file.suffix not in VECTOR_SUFFIXES or file.stem not in ROLE_FILES:
+            continue
+        if file.stem in files:
+            raise UsageError(
+                f"two files for the role {file.stem}",
+                where=f"{files[file.stem]} and {file.name}",
+                fix="Keep one",
+            )
+        files[file.stem] = str(file)
+    if files:
+        return _fixed(_precomputed(name, files), pooling, max_length)
+    if (path / "adapter_config.json").is_file():
+        raise UsageError(
+            "the folder holds an adapter, not a model",
+            where=str(path),
+            fix="Write a model file (.toml) with its base and [adapters]",
+        )
+    raise UsageError(
+        "the folder holds neither a transformer nor vectors",
+        where=str(path),
+        fix="Give one with config.json and weights, or with vectors named by role such as "
+        "proximity.jsonl or all.npz",
+    )
+
+
+def _vector_file(path: Path) -> ModelSpec:
+    if path.suffix not in VECTOR_SUFFIXES:
+        raise UsageError(
+            f"neither a model file nor vectors: {path.suffix or 'no suffix'}",
+            where=str(path),
+            fix=f"Use .toml for a model, or vectors as {', '.join(VECTOR_SUFFIXES)}",
+        )
+    return _precomputed(path.stem, {"all": str(path)})
+
+
+def _precomputed(name: str, files: Mapping[str, str]) -> ModelSpec:
+    return ModelSpec(
+        name=_named(name),
+        title=name,
+        kind=ModelKind.PRECOMPUTED,
+        files=dict(files),
+        notes="Vectors made elsewhere; text, truncation and model are not known to the harness.",
+    )
+
+
+def _transformer(
+    name: str, title: str, weights: Weights, pooling: Pooling | None, max_length: int | None
+) -> ModelSpec:
+    chosen, length = pooling or DEFAULT_POOLING, max_length or DEFAULT_MAX_LENGTH
+    if max_length is not None and max_length < 2:
+        raise UsageError(
+            f"--max-length must be >= 2, not {max_length}",
+            where=f"model {name}",
+            fix="Give a larger number",
+        )
+    assumed = [
+        f"{option} {value}"
+        for option, given, value in (
+            ("--pooling", pooling, chosen),
+            ("--max-length", max_length, length),
+        )
+        if given is None
+    ]
+    return ModelSpec(
+        name=_named(name),
+        title=title,
+        kind=ModelKind.TRANSFORMER,
+        base=weights,
+        pooling=chosen,
+        max_length=length,
+        extra="models",
+        notes=f"Not registered; assumed: {', '.join(assumed)}." if assumed else "Not registered.",
+    )
+
+
+def _existing(text: str) -> Path | None:
+    """The path that the text names, where there is one; text that can be no path names none."""
+    try:
+        path = Path(text).expanduser()
+        return path if text and path.exists() else None
+    except (OSError, RuntimeError):  # too long a name; a home directory of nobody
+        return None
+
+
+def _named(name: str) -> str:
+    if len(name) > NAME_LIMIT:
+        raise UsageError(
+            f"the name of a model has over {NAME_LIMIT} characters",
+            where=name[:40],
+            fix="Name it with TITLE=MODEL",
+        )
+    return name
+
+
+def _beside(file: Path, path: str) -> str:
+    given = Path(path).expanduser()
+    return str(given if given.is_absolute() else file.parent / given)
+
+
+__all__ = ["load_models", "read_model", "resolve_model"]

@@ -1,1 +1,0 @@
-"""Orders of candidates and the measures of trec_eval."""

@@ -1,1 +1,0 @@
-"""What a run leaves behind: result files, their schema, and reading them back."""

@@ -1,0 +1,237 @@
+"""A gate's report as rows of a table and as markdown."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import scirepeval_harness
+from scirepeval_harness.comparison.gate import AVERAGES, Case, GateReport, Outcome
+from scirepeval_harness.comparison.records import Comparison
+from scirepeval_harness.errors import StorageError
+from scirepeval_harness.report.comparison import (
+    markdown_table,
+    number,
+    one_line,
+    p_text,
+    range_text,
+    shown,
+)
+from scirepeval_harness.report.leaderboard import escape
+
+HEADER = [
+    "Outcome",
+    "Task",
+    "Score",
+    "Why",
+    "Baseline",
+    "Candidate",
+    "Difference",
+    "95% interval",
+    "p (Holm)",
+    "Tolerance",
+    "Detectable",
+]
+TITLES: dict[Outcome, str] = {
+    "pass": "passed",
+    "regression": "failed: a regression",
+    "incomplete": "failed: the candidate is incomplete",
+    "not comparable": "failed: not comparable",
+}
+
+
+def gate_row(case: Case) -> list[str]:
+    """The cells of one case, under `HEADER`."""
+    return [
+        case.outcome,
+        shown(case.title),
+        case.key,
+        one_line(case.reason),
+        number(case.a),
+        number(case.b),
+        number(case.difference, True),
+        range_text(case.interval),
+        p_text(case.p_holm),
+        "-" if case.tolerance is None else f"{case.tolerance:g}",
+        number(case.detectable),
+    ]
+
+
+def verdict_line(report: GateReport) -> str:
+    """``Gate failed: a regression (2 regressions, 25 passed).``"""
+    counts = [
+        f"{count} {word}"
+        for count, word in (
+            (report.count("regression"), "outside tolerance or below floor"),
+            (report.count("incomplete"), "incomplete"),
+            (report.count("not comparable"), "not comparable"),
+            (report.count("pass"), "passed"),
+        )
+        if count
+    ]
+    return f"Gate {TITLES[report.outcome]} ({', '.join(counts) or 'nothing to judge'})."
+
+
+def names_line(report: GateReport) -> str:
+    """Which two were judged, and by which test."""
+    alpha = report.policy.alpha
+    rule = (
+        "tolerance alone decides"
+        if alpha >= 1
+        else f"a fall over the tolerance fails when p (Holm) is at most {alpha:g}"
+    )
+    moves = " in either direction" if report.policy.fails_on == "change" else ""
+    return f"Baseline: {shown(report.base)}. Candidate: {shown(report.other)}. Rule: {rule}{moves}."
+
+
+def blind_line(report: GateReport) -> str | None:
+    """How many scores have too few items for their tolerance, in words; None for none."""
+    blind = [
+        case
+        for case in report.cases
+        if case.detectable is not None
+        and case.tolerance is not None
+        and case.detectable > case.tolerance
+    ]
+    if not blind:
+        return None
+    return (
+        f"{len(blind)} scores have too few items, or move too much from item to item, for a fall "
+        "of their tolerance to stand out: Detectable is the least fall, in points, that one "
+        "uncorrected test finds 95 times in 100."
+    )
+
+
+def gate_markdown(report: GateReport) -> str:
+    """The report as markdown: what failed first, then everything."""
+    lines = [f"## {escape(verdict_line(report))}", "", escape(names_line(report))]
+    failed = [case for case in report.cases if case.outcome != "pass"]
+    parts: list[tuple[str, Sequence[Case]]] = [("What failed", failed)] if failed else []
+    for title, cases in (*parts, ("All scores", report.cases)):
+        lines += ["", f"### {title}", ""]
+        lines += markdown_table(HEADER, [gate_row(case) for case in cases], left=4)
+    blind = blind_line(report)
+    return "\n".join([*lines, *(["", blind] if blind else []), ""])
+
+
+def comparison_values(comparison: Comparison) -> dict[str, Any]:
+    """All numbers of a comparison at full precision, with the counts of verdicts."""
+    return {
+        **asdict(comparison),
+        "wins": comparison.wins,
+        "losses": comparison.losses,
+        "ties": comparison.ties,
+    }
+
+
+def gate_values(report: GateReport) -> dict[str, Any]:
+    """All numbers of a gate at full precision, and the policy that judged them."""
+    return {
+        "harness_version": scirepeval_harness.__version__,
+        "outcome": report.outcome,
+        "exit_code": report.exit_code,
+        "baseline": report.base,
+        "candidate": report.other,
+        "policy": report.policy.model_dump(mode="json"),
+        "cases": [asdict(case) for case in report.cases],
+        "mismatches": [asdict(entry) for entry in report.comparison.mismatches],
+    }
+
+
+FAILURE, ERROR = "failure", "error"
+
+
+def junit_xml(report: GateReport) -> str:
+    """The report as JUnit XML: a regression is a failure, what cannot be judged an error.
+
+    A suite of the benchmark is a ``testsuite``; the averages are one of their own.
+    """
+    root = ET.Element("testsuites", name=f"scirepeval-harness check: {shown(report.other)}")
+    _count(root, report.cases)
+    cases = sorted(report.cases, key=lambda case: (case.suite == "", case.suite))
+    for suite, members in groupby(cases, key=lambda case: case.suite or AVERAGES):
+        own = tuple(members)
+        element = ET.SubElement(root, "testsuite", name=suite)
+        _count(element, own)
+        for case in own:
+            element.append(_testcase(case))
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=False).join(
+        ("<?xml version='1.0' encoding='utf-8'?>\n", "\n")
+    )
+
+
+def _count(element: ET.Element, cases: tuple[Case, ...]) -> None:
+    kinds = [_kind(case) for case in cases]
+    element.set("tests", str(len(cases)))
+    element.set("failures", str(kinds.count(FAILURE)))
+    element.set("errors", str(kinds.count(ERROR)))
+    element.set("skipped", "0")
+    element.set("time", "0")
+
+
+def _kind(case: Case) -> str | None:
+    if case.outcome == "pass":
+        return None
+    return FAILURE if case.outcome == "regression" else ERROR
+
+
+def _testcase(case: Case) -> ET.Element:
+    name = case.title if case.task == AVERAGES else case.key
+    of = AVERAGES if case.task == AVERAGES else f"{case.suite}.{case.task}"
+    element = ET.Element("testcase", name=shown(name), classname=shown(of), time="0")
+    kind = _kind(case)
+    if kind is None:
+        ET.SubElement(element, "system-out").text = _numbers(case)
+    else:
+        problem = ET.SubElement(element, kind, message=one_line(case.reason), type=case.outcome)
+        problem.text = _numbers(case)
+    return element
+
+
+def _numbers(case: Case) -> str:
+    if case.b is None:
+        return shown(case.title)
+    parts = [
+        shown(case.title),
+        f"baseline {number(case.a)}",
+        f"candidate {number(case.b)}",
+        f"difference {number(case.difference, True)}",
+        f"95% interval {range_text(case.interval)}",
+        f"p (Holm) {p_text(case.p_holm)}",
+        "tolerance -" if case.tolerance is None else f"tolerance {case.tolerance:g}",
+    ]
+    return ", ".join(parts)
+
+
+VARIABLE = "GITHUB_STEP_SUMMARY"
+LARGEST = 1_000_000
+"""GitHub refuses a summary of more than 1 MiB (docs.github.com, workflow commands)."""
+
+
+def append_step_summary(markdown: str, environment: Mapping[str, str]) -> Path | None:
+    """Append ``markdown`` to the job's summary; None where the variable is not set.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    name = environment.get(VARIABLE)
+    if not name:
+        return None
+    if len(markdown.encode()) > LARGEST:
+        markdown = markdown.encode()[:LARGEST].decode(errors="ignore") + "\n\n(cut: too long)\n"
+    path = Path(name)
+    try:
+        with path.open("a", encoding="utf-8") as summary:
+            summary.write(markdown)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write the step summary ({error.strerror or error})",
+            where=name,
+            fix=f"Unset {VARIABLE} or make the file writable",
+        ) from error
+    return path

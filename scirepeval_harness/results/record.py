@@ -1,0 +1,178 @@
+"""The schema of result files. A change that old files do not satisfy raises ``SCHEMA_VERSION``.
+
+A task's score file holds nothing that differs between two equal runs; times, versions and
+hardware stand in the run file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from scirepeval_harness.roles import Format
+from scirepeval_harness.tasks.spec import Evaluation
+
+SCHEMA_VERSION = 1
+Status = Literal["ok", "failed", "interrupted"]
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScoreRecord(Record):
+    """One number, x 100, full precision, with a 95% bootstrap interval over ``items`` items."""
+
+    key: str
+    metric: str
+    setting: str = "full"
+    field: str | None = None
+    value: float
+    interval: tuple[float, float] | None = None
+    items: int
+
+
+class CoverageRecord(Record):
+    documents_needed: int
+    documents_found: int
+    queries_needed: int = 0
+    queries_found: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return (
+            self.documents_found == self.documents_needed
+            and self.queries_found == self.queries_needed
+        )
+
+    def __str__(self) -> str:
+        """``90 of 100 documents``, with the queries where some are missing."""
+        text = f"{self.documents_found} of {self.documents_needed} documents"
+        if self.queries_found < self.queries_needed:
+            text += f" and {self.queries_found} of {self.queries_needed} queries"
+        return text
+
+
+class DataRecord(Record):
+    source: str
+    documents: str
+    labels: str
+    revision: str | None
+    fingerprint: str
+    synthetic: bool
+
+
+class ModelRecord(Record):
+    """Which model made the vectors: for each role used, the printable details of its identity."""
+
+    name: str
+    title: str
+    kind: str
+    roles: dict[str, dict[str, str]]
+
+
+class TaskRecord(Record):
+    """The score file of one task."""
+
+    schema_version: int = SCHEMA_VERSION
+    suite: str
+    task: str
+    title: str
+    version: int
+    definition_hash: str
+    format: Format
+    evaluation: Evaluation
+    group: str | None
+    status: Status
+    error: str | None = None
+    data: DataRecord | None = None
+    model: ModelRecord
+    settings: dict[str, Any]
+    """Seed, limit, probe, precision, vector width: what the user chose that may move a score."""
+    coverage: CoverageRecord | None = None
+    item_kind: str | None = None
+    scores: tuple[ScoreRecord, ...] = ()
+    notes: dict[str, Any] = {}
+    warnings: tuple[str, ...] = ()
+    signature: str
+
+
+class TaskRun(Record):
+    """What a run says of one task beside its scores: phases in seconds and the traceback."""
+
+    suite: str
+    task: str
+    status: Status
+    seconds: dict[str, float]
+    traceback: str | None = None
+
+
+class RunRecord(Record):
+    """The run file: one model, one or more suites."""
+
+    schema_version: int = SCHEMA_VERSION
+    harness_version: str
+    model: ModelRecord
+    suites: tuple[str, ...]
+    status: Status
+    created_at: str
+    arguments: dict[str, Any]
+    tasks: tuple[TaskRun, ...]
+    documents_encoded: int
+    documents_cached: int
+    seconds: dict[str, float]
+    packages: dict[str, str]
+    hardware: dict[str, str]
+    git_commit: str | None
+    git_dirty: bool | None
+    signature: str
+
+
+Parts = Mapping[str, str]
+
+
+def digest(value: object) -> str:
+    """The first 8 hex digits of the SHA-256 of a JSON-ready value."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def task_signature(
+    *,
+    task: str,
+    version: int,
+    definition: str,
+    rows: str,
+    settings: Mapping[str, object],
+    model: ModelRecord,
+    harness: str,
+) -> str:
+    """The signature of one task's scores."""
+    detail = next(iter(model.roles.values()), {})
+    parts = {
+        "task": task,
+        "v": str(version),
+        "def": definition,
+        "rows": rows[:12],
+        "model": model.name,
+        "vec": digest(model.roles),
+        "dtype": detail.get("dtype", "none"),
+        "len": detail.get("max_length", "none"),
+        **{name: str(value) for name, value in sorted(settings.items())},
+        "harness": harness,
+    }
+    return "|".join(f"{name}:{_plain(value)}" for name, value in parts.items())
+
+
+def run_signature(tasks: Iterable[TaskRecord], harness: str) -> str:
+    """The signature of a whole run: how many tasks, and one digest over theirs."""
+    lines = sorted(task.signature for task in tasks)
+    return f"tasks:{len(lines)}|all:{digest(lines)}|harness:{harness}"
+
+
+def _plain(value: str) -> str:
+    return "".join("_" if char in "|\n\r" or not char.isprintable() else char for char in value)

@@ -1,1 +1,0 @@
-"""What is evaluated and with what: tasks, suites and models as validated data."""

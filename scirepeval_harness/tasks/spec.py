@@ -1,0 +1,272 @@
+"""The schema of a task file: one evaluation task as data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+
+from scirepeval_harness.roles import Format, Role
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
+RANKING_METRIC = r"^(map|ndcg|ndcg_cut_[1-9]\d*|recip_rank|recall_[1-9]\d*|P_[1-9]\d*)$"
+CLASSIFICATION_METRICS = ("f1", "f1_macro", "accuracy")
+REGRESSION_METRICS = ("kendalltau",)
+PROBE_METRICS = {*CLASSIFICATION_METRICS, *REGRESSION_METRICS}
+S2AND_METRIC = "b3_f1"
+"""B-cubed F1 as S2AND's own experiment prints it."""
+LIGHT_METRIC = "light_b3_f1"
+"""B-cubed F1 of clusters made from vectors alone."""
+AUTHOR_METRICS = (S2AND_METRIC, LIGHT_METRIC)
+
+
+class Strict(BaseModel):
+    """Base of every schema: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Evaluation(StrEnum):
+    """Which evaluator scores a task."""
+
+    PROBE = "probe"
+    RANKING = "ranking"
+    REVIEWER_MATCHING = "reviewer_matching"
+    CITATION_POOLS = "citation_pools"
+    AUTHOR_DISAMBIGUATION = "author_disambiguation"
+
+
+RANKED = (Evaluation.RANKING, Evaluation.CITATION_POOLS, Evaluation.REVIEWER_MATCHING)
+"""Evaluations that score rankings, with trec_eval's measures."""
+POOLED = (
+    Evaluation.CITATION_POOLS,
+    Evaluation.REVIEWER_MATCHING,
+    Evaluation.AUTHOR_DISAMBIGUATION,
+)
+"""Evaluations that the protocol has for proximity alone."""
+
+
+class HubTable(Strict):
+    """One table of a dataset repository on the hub: a config, and a split where it has several.
+
+    A ``revision`` of None means the one that the suite pins for the repository.
+    """
+
+    repo: str
+    config: str
+    split: str | None = None
+    revision: str | None = None
+
+
+class HubData(Strict):
+    """Where a task's data lies on the hub: one table each.
+
+    ``labels`` has no split where all of the config's splits are used: train and test of supervised
+    tasks, test_hard and test_soft of reviewer matching.
+    """
+
+    documents: HubTable | None = None
+    labels: HubTable | None = None
+    reviewers: HubTable | None = None
+
+
+class LocalData(Strict):
+    """Where a task's data lies below ``--data DIR``, as relative paths.
+
+    ``documents`` is a JSON-lines file; ``labels`` a folder with train.csv and test.csv,
+    test_qrel.jsonl, or test_hard_qrel.jsonl and test_soft_qrel.jsonl; ``reviewers`` the folder of
+    reviewer_metadata.jsonl; ``pools`` an MDCR file of candidate lists; ``blocks`` a folder in
+    S2AND's layout.
+    """
+
+    documents: str | None = None
+    labels: str | None = None
+    reviewers: str | None = None
+    pools: str | None = None
+    blocks: str | None = None
+
+
+class FewShot(Strict):
+    """One few-shot setting: rows (or positives a class) drawn, and how many times."""
+
+    sample_size: int = Field(ge=1)
+    iterations: int = Field(ge=1)
+
+    @property
+    def setting(self) -> str:
+        return f"{self.sample_size}-shot"
+
+
+class TaskSpec(Strict):
+    """One task. ``version`` rises when a change of the file may change a score."""
+
+    name: Slug
+    title: str
+    version: int = Field(default=1, ge=1)
+    format: Format
+    evaluation: Evaluation
+    multi_label: bool = False
+    metrics: tuple[str, ...] = Field(min_length=1)
+    fields: tuple[str, ...] = Field(default=("title", "abstract"), min_length=1)
+    query_fields: tuple[str, ...] = Field(default=("title", "abstract"), min_length=1)
+    few_shot: tuple[FewShot, ...] = ()
+    hub: HubData | None = None
+    local: LocalData = LocalData()
+    expected_fields: tuple[str, ...] = ()
+    synthetic: bool = False
+    notes: str = ""
+
+    @model_validator(mode="after")
+    def check_consistency(self) -> Self:
+        probe = self.evaluation is Evaluation.PROBE
+        if probe != (self.format in (Format.CLASSIFICATION, Format.REGRESSION)):
+            raise ValueError(f"evaluation {self.evaluation} does not fit format {self.format}")
+        if self.multi_label and self.format is not Format.CLASSIFICATION:
+            raise ValueError("multi_label needs format classification")
+        if self.few_shot and self.format is not Format.CLASSIFICATION:
+            raise ValueError("few_shot needs format classification")
+        if len(self.metrics) > 1 and self.evaluation is Evaluation.AUTHOR_DISAMBIGUATION:
+            raise ValueError("metrics: author disambiguation takes one")
+        if self.evaluation in POOLED and self.format is not Format.PROXIMITY:
+            raise ValueError(f"evaluation {self.evaluation} needs format proximity")
+        if self.expected_fields and self.evaluation is not Evaluation.CITATION_POOLS:
+            raise ValueError("expected_fields needs evaluation citation_pools")
+        for name in ("metrics", "fields", "query_fields", "few_shot", "expected_fields"):
+            given = getattr(self, name)
+            if len(set(given)) < len(given):
+                raise ValueError(f"{name}: an entry is repeated")
+        return self
+
+    @model_validator(mode="after")
+    def check_metrics(self) -> Self:
+        for metric in self.metrics:
+            if self.evaluation in RANKED:
+                allowed = "map, ndcg, ndcg_cut_K, recip_rank, recall_K, P_K"
+                fits = re.match(RANKING_METRIC, metric) is not None
+            else:
+                names = self._probe_or_author_metrics()
+                allowed, fits = ", ".join(names), metric in names
+            if not fits:
+                raise ValueError(
+                    f"metrics: {metric!r} does not fit format {self.format} with evaluation "
+                    f"{self.evaluation}, which takes {allowed}"
+                )
+        return self
+
+    def _probe_or_author_metrics(self) -> tuple[str, ...]:
+        if self.evaluation is Evaluation.AUTHOR_DISAMBIGUATION:
+            return AUTHOR_METRICS
+        if self.format is Format.REGRESSION:
+            return REGRESSION_METRICS
+        # F1 of "the positive class" has no meaning for several labels a row.
+        return tuple(m for m in CLASSIFICATION_METRICS if m != "f1" or not self.multi_label)
+
+    def roles(self) -> tuple[tuple[str, Role], ...]:
+        """Who is encoded in which role, in the order of encoding: queries before candidates."""
+        if self.evaluation in RANKED and self.evaluation is not Evaluation.REVIEWER_MATCHING:
+            return (
+                ("queries", self.format.query_role()),
+                ("candidates", self.format.document_role()),
+            )
+        return (("documents", self.format.document_role()),)
+
+    def definition_hash(self) -> str:
+        """First 12 hex digits of the SHA-256 of all that may move the task's score."""
+        cosmetic = {"title", "notes", "synthetic"}
+        text = json.dumps(self.model_dump(mode="json", exclude=cosmetic), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+FewShotReading = Literal["mean_of_settings", "full_and_mean_of_few_shot"]
+ReviewerReading = Literal["mean_of_metrics", "hard_only", "soft_only"]
+AuthorReading = Literal["measured", "constant", "excluded"]
+
+
+class Readings(Strict):
+    """Which reading of the protocol's open points the averages use (docs/protocol.md)."""
+
+    few_shot: FewShotReading = "mean_of_settings"
+    reviewer_matching: ReviewerReading = "mean_of_metrics"
+    author_disambiguation: AuthorReading = "measured"
+    author_disambiguation_constant: float = 96.5
+
+
+class Column(Strict):
+    """One column of the leaderboard.
+
+    Either a mean over the numbers of ``tasks`` (of one ``metric`` only, when given), or the mean
+    over all numbers of the columns named in ``pools``.
+    """
+
+    name: str
+    tasks: tuple[Slug, ...] = ()
+    pools: tuple[str, ...] = ()
+    metric: str | None = None
+
+    @model_validator(mode="after")
+    def check_kind(self) -> Self:
+        if bool(self.tasks) == bool(self.pools):
+            raise ValueError("a column has either tasks or pools")
+        return self
+
+
+class SuiteSpec(Strict):
+    """A named list of tasks and how their scores become a leaderboard row.
+
+    ``revisions`` pins each dataset repository that the tasks use.
+    """
+
+    name: Slug
+    title: str
+    task_set: str
+    version: int = Field(default=1, ge=1)
+    synthetic: bool = False
+    notes: str = ""
+    revisions: dict[str, str] = Field(default={})
+    readings: Readings = Readings()
+    columns: tuple[Column, ...] = ()
+    unlisted: tuple[Slug, ...] = ()
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def check_columns(self) -> Self:
+        names = [column.name for column in self.columns]
+        for number, column in enumerate(self.columns):
+            if column.name in names[:number]:
+                raise ValueError(f"columns.{number}.name: {column.name!r} is used twice")
+            for name in column.pools:
+                if not any(other.tasks for other in self.columns if other.name == name):
+                    raise ValueError(f"columns.{number}.pools: {name!r} is no column with tasks")
+            twice = [name for name in column.tasks if column.tasks.count(name) > 1]
+            if twice:
+                raise ValueError(f"columns.{number}.tasks: {twice[0]!r} is listed twice")
+        return self
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of the suite's file, where packaged data lies; None for one made in memory."""
+        return self._folder
+
+    def at(self, folder: Path) -> Self:
+        """The same suite, knowing that its file lies in ``folder``."""
+        placed = self.model_copy()
+        placed._folder = folder
+        return placed
+
+    def revision_of(self, table: HubTable) -> str | None:
+        """The revision of a table: its own, else the one that the suite pins for its repository."""
+        return table.revision or self.revisions.get(table.repo)
+
+    def task_names(self) -> tuple[str, ...]:
+        """Every task of the suite, in the order of its columns, each once."""
+        listed = [task for column in self.columns for task in column.tasks]
+        return tuple(dict.fromkeys([*listed, *self.unlisted]))
+
+    def group_of(self, task: str) -> str | None:
+        """Name of the first column that lists the task (``In-Train``, ``Out-of-Train``, ...)."""
+        return next((column.name for column in self.columns if task in column.tasks), None)

@@ -1,0 +1,105 @@
+"""What workers do, called here as a cluster would: the batches and vectors of one machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from scirepeval_harness.cluster.workers import (
+    Assignment,
+    ChunkEncoder,
+    Encoded,
+    Window,
+    settle,
+    tokenise_windows,
+)
+from scirepeval_harness.errors import ModelError
+from scirepeval_harness.models.base import EncodeOptions
+from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.transformer import TransformerEncoder
+from scirepeval_harness.roles import Role
+from scirepeval_harness.tasks.dataset import Document
+from tests.support.tiny_models import build_hub_models
+
+DOCUMENTS = [Document(str(n), (f"coral reef {n}", "ocean " * (n % 23 + 1))) for n in range(90)]
+ROLES = (Role.PROXIMITY, Role.CLASSIFICATION)
+OPTIONS = EncodeOptions(device="cpu", dtype="float32", batch_tokens=96)
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
+    folders = build_hub_models(tmp_path_factory.mktemp("hub"))
+    return ModelSpec.model_validate(
+        {
+            "name": "tiny",
+            "title": "Tiny",
+            "kind": "transformer",
+            "base": {"path": str(folders["allenai/specter2_base"])},
+            "adapters": {
+                "proximity": {"path": str(folders["allenai/specter2"])},
+                "classification": {"path": str(folders["allenai/specter2_classification"])},
+            },
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def assignment(spec: ModelSpec) -> Assignment:
+    here = TransformerEncoder(spec, OPTIONS)
+    return Assignment(spec, OPTIONS, {role: dict(here.identity(role).details) for role in ROLES})
+
+
+def windows(encoder: TransformerEncoder) -> pa.Table:
+    """Two orders, one a role, the second in two windows."""
+    texts = {role: [encoder.text(item, role) for item in DOCUMENTS] for role in ROLES}
+    parts = [(0, ROLES[0], 0, 90), (1, ROLES[1], 0, 50), (1, ROLES[1], 50, 90)]
+    return pa.concat_tables(
+        [Window(n, role, a, tuple(texts[role][a:b])).table() for n, role, a, b in parts]
+    )
+
+
+def test_vectors_are_those_of_one_machine_to_the_last_bit(
+    spec: ModelSpec, assignment: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = TransformerEncoder(spec, OPTIONS)
+    chunks = list(tokenise_windows(windows(here), assignment))
+    assert len(chunks) > 10
+    assert all(chunk.num_rows == 1 for chunk in chunks)
+    # Two workers, every other chunk each: roles and windows come mixed.
+    workers = [ChunkEncoder(assignment), ChunkEncoder(assignment)]
+    vectors = np.full((2, 90, here.dimensions), np.nan, np.float32)
+    documents = 0
+    for number, chunk in enumerate(chunks):
+        for table in workers[number % 2](chunk):
+            for done in Encoded.rows(table):
+                assert np.isnan(vectors[done.order, done.places]).all(), "encoded twice"
+                vectors[done.order, done.places] = done.vectors
+                documents += done.stats.documents
+    assert documents == 180
+    expected = here.encode(DOCUMENTS, ROLES[0], lambda count: None)
+    assert vectors[0].tobytes() == expected.tobytes()
+    monkeypatch.setattr("scirepeval_harness.models.transformer.WINDOW", 50)
+    expected = here.encode(DOCUMENTS, ROLES[1], lambda count: None)
+    assert vectors[1].tobytes() == expected.tobytes()
+    assert abs(vectors[0] - vectors[1]).max() > 1e-3, "the two roles have an adapter each"
+
+
+def test_other_files_or_another_version_are_refused(assignment: Assignment) -> None:
+    encoder = TransformerEncoder(assignment.spec, OPTIONS)
+    chunk = next(tokenise_windows(windows(encoder), assignment))
+    other = {role: {**details, "base_weights": "0"} for role, details in assignment.details.items()}
+    with pytest.raises(ModelError, match=r"not those of the machine.*\(base_weights\)"):
+        list(ChunkEncoder(replace(assignment, details=other))(chunk))
+    with pytest.raises(ModelError, match=r"9\.9 here\. Install the same version"):
+        list(ChunkEncoder(replace(assignment, version="9.9"))(chunk))
+
+
+def test_settled_options_leave_nothing_to_a_worker() -> None:
+    settled = settle(EncodeOptions(device="cpu"))
+    assert settled.dtype == "float32"
+    assert settled.batch_tokens == 8_192
+    assert settle(settled) == settled
+    assert settle(OPTIONS) == OPTIONS
