@@ -1,0 +1,168 @@
+"""What a metric, a kind of evaluation or a kind of model is found by: its name, wherever it lives.
+
+A name is built in, added by a script (the decorator :func:`~.evaluations.metrics.metric`, or
+:meth:`Named.add`), or announced by another installed package as an entry point. The table of what
+is built in holds places, not objects: listing names imports nothing, and a command that needs one
+kind loads the module of that kind alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from scirepeval_harness.errors import SpecError
+from scirepeval_harness.schema import unknown
+
+if TYPE_CHECKING:
+    from scirepeval_harness.evaluations.base import Evaluation
+    from scirepeval_harness.evaluations.metrics import Metric
+    from scirepeval_harness.models.base import ModelKind
+
+T = TypeVar("T")
+PREFIX = "scirepeval_harness"
+BUILT_IN = "built in"
+
+
+@dataclass(frozen=True)
+class Added(Generic[T]):
+    """Something that was added while the process runs, and the module that did so."""
+
+    value: T
+    origin: str
+
+
+class Named(Generic[T]):
+    """Things of one sort by name. ``group`` is the entry-point group of other packages' things."""
+
+    def __init__(self, sort: str, group: str, built_in: Mapping[str, str]) -> None:
+        self.sort, self.group = sort, group
+        self._built_in = dict(built_in)
+        self._added: dict[str, Added[T]] = {}
+
+    def add(self, name: str, value: T, origin: str) -> None:
+        """Make ``value`` known under ``name`` in this process; the same name again replaces it.
+
+        Raises:
+            SpecError: a name that is built in, or that an installed package has taken.
+        """
+        if name in self._built_in or name in self._announced():
+            raise SpecError(
+                f"{self.sort} {name!r} exists already ({self.origin(name)})",
+                where=origin,
+                fix="Give yours another name",
+            )
+        self._added[name] = Added(value, origin)
+
+    def get(self, name: str, where: str | None = None) -> T:
+        """The thing of a name, loaded when first asked for.
+
+        Raises:
+            UnknownNameError: no such name; the nearest are named.
+            SpecError: another package announces it and it cannot be imported.
+        """
+        if name in self._built_in:
+            module, _, attribute = self._built_in[name].partition(":")
+            return cast(T, getattr(importlib.import_module(module), attribute))
+        if name in self._added:
+            return self._added[name].value
+        announced = self._announced()
+        if name not in announced:
+            raise unknown(self.sort, name, self.names(), where)
+        return cast(T, _load(announced[name]))
+
+    def names(self) -> tuple[str, ...]:
+        """Every known name: built in, then added, then announced. Imports none of them."""
+        return tuple(dict.fromkeys([*self._built_in, *self._added, *self._announced()]))
+
+    def origin(self, name: str) -> str:
+        """Where a name comes from: ``built in``, ``module M``, or ``package P VERSION``."""
+        if name in self._built_in:
+            return BUILT_IN
+        if name in self._added:
+            return self._added[name].origin
+        return _package_of(self._announced()[name])
+
+    def _announced(self) -> dict[str, EntryPoint]:
+        # A built-in name is never another package's to give.
+        found = entry_points(group=self.group)
+        return {entry.name: entry for entry in found if entry.name not in self._built_in}
+
+
+EVALUATIONS: Named[Evaluation] = Named(
+    "evaluation",
+    f"{PREFIX}.evaluations",
+    {
+        name: f"{PREFIX}.evaluations.{name}:EVALUATION"
+        for name in (
+            "probe",
+            "ranking",
+            "reviewer_matching",
+            "citation_pools",
+            "author_disambiguation",
+        )
+    },
+)
+METRICS: Named[Metric] = Named(
+    "metric",
+    f"{PREFIX}.metrics",
+    {
+        name: f"{PREFIX}.evaluations.metrics:{name.upper()}"
+        for name in ("f1", "f1_macro", "accuracy", "kendalltau")
+    },
+)
+MODEL_KINDS: Named[ModelKind] = Named(
+    "kind of model",
+    f"{PREFIX}.model_kinds",
+    {
+        "transformer": f"{PREFIX}.models.transformer:KIND",
+        "tfidf": f"{PREFIX}.models.lexical:TFIDF",
+        "bm25": f"{PREFIX}.models.lexical:BM25",
+        "precomputed": f"{PREFIX}.models.precomputed:KIND",
+    },
+)
+
+
+def folders(sort: str) -> Iterator[tuple[Path, str]]:
+    """Folders of TOML files that other packages bring, with the package that brings each.
+
+    ``sort`` is ``tasks`` or ``models``; the entry point names a package, or a package and the
+    folder in it, as ``their_package:folder``.
+
+    Raises:
+        SpecError: the entry point names nothing that is there.
+    """
+    for entry in entry_points(group=f"{PREFIX}.{sort}"):
+        module, _, inside = entry.value.partition(":")
+        try:
+            spec = importlib.util.find_spec(module)
+        except ImportError:
+            spec = None
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        folder = Path(places[0], *inside.split("/")) if places else None
+        if folder is None or not folder.is_dir():
+            raise SpecError(
+                f"entry point {entry.name!r} of {_package_of(entry)} names no folder: {entry.value}",
+                fix="Write it as package:folder",
+            )
+        yield folder, _package_of(entry)
+
+
+def _load(entry: EntryPoint) -> object:
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        raise SpecError(
+            f"entry point {entry.name!r} ({entry.value}) cannot be imported: {error}",
+            where=_package_of(entry),
+            fix="Mend or uninstall the package",
+        ) from error
+
+
+def _package_of(entry: EntryPoint) -> str:
+    return f"package {entry.dist.name} {entry.dist.version}" if entry.dist else "an entry point"
