@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from scirepeval_harness.errors import SpecError
 from scirepeval_harness.schema import unknown
@@ -51,7 +51,11 @@ class Named(Generic[T]):
         Raises:
             SpecError: a name that is built in, or that an installed package has taken.
         """
-        if name in self._built_in or name in self._announced():
+        announced = self._announced().get(name)
+        if announced is not None and origin == f"module {announced.module}":
+            # The decorator of the very thing that is announced, run by its import.
+            return
+        if name in self._built_in or announced is not None:
             raise SpecError(
                 f"{self.sort} {name!r} exists already ({self.origin(name)})",
                 where=origin,
@@ -94,7 +98,7 @@ class Named(Generic[T]):
         return {entry.name: entry for entry in found if entry.name not in self._built_in}
 
 
-EVALUATIONS: Named[Evaluation] = Named(
+EVALUATIONS: Named[Evaluation[Any]] = Named(
     "evaluation",
     f"{PREFIX}.evaluations",
     {
@@ -147,7 +151,7 @@ def folders(sort: str) -> Iterator[tuple[Path, str]]:
         folder = Path(places[0], *inside.split("/")) if places else None
         if folder is None or not folder.is_dir():
             raise SpecError(
-                f"entry point {entry.name!r} of {_package_of(entry)} names no folder: {entry.value}",
+                f"entry point {entry.name!r} of {_package_of(entry)} is no folder: {entry.value}",
                 fix="Write it as package:folder",
             )
         yield folder, _package_of(entry)

@@ -14,11 +14,11 @@ from scirepeval_harness.errors import UsageError
 from scirepeval_harness.models.spec import Pooling
 from scirepeval_harness.options import Width
 from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import Evaluation, TaskSpec
+from scirepeval_harness.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from scirepeval_harness.evaluations.base import Outcome
-    from scirepeval_harness.tasks.dataset import CitationPools
+    from scirepeval_harness.evaluations.citation_pools import CitationPools
 
 
 app = typer.Typer(
@@ -52,11 +52,12 @@ def write_scores_command(
 
     Higher is better: minus the Euclidean distance of the vectors, or the score of a lexical model.
     """
-    from scirepeval_harness.evaluations.exchange import score_pairs, write_scores
+    from scirepeval_harness.evaluations.exchange import write_scores
     from scirepeval_harness.files import cache_dir
     from scirepeval_harness.models.build import EncodeOptions, build_model
     from scirepeval_harness.models.registry import load_models, resolve_model
     from scirepeval_harness.progress import progress_bar
+    from scirepeval_harness.run.task import score_pairs
     from scirepeval_harness.vectors.store import EmbeddingStore
 
     own, pools = _load(task, tasks_dir, data, offline)
@@ -99,12 +100,12 @@ def _load(
     name: str, tasks_dir: list[Path] | None, data: Path | None, offline: bool
 ) -> tuple[TaskSpec, CitationPools]:
     """A task of candidate pools with its data; raises UsageError for a task of another kind."""
-    from scirepeval_harness.tasks.dataset import CitationPools
+    from scirepeval_harness.evaluations.citation_pools import CitationPools
     from scirepeval_harness.tasks.load import DataOptions, load_task
 
     registry = load_registry(tasks_dir or ())
     task = registry.task(name)
-    if task.evaluation is not Evaluation.CITATION_POOLS:
+    if task.evaluation != "citation_pools":
         raise UsageError(
             f"the task has no candidate pools, it is scored by {task.evaluation}",
             where=f"task {name}",

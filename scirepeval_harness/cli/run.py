@@ -14,7 +14,7 @@ from scirepeval_harness.errors import UsageError
 from scirepeval_harness.models.spec import Pooling
 from scirepeval_harness.options import Engine, Probe, RunOptions, Width
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.spec import S2AND_METRIC, TaskSpec
+from scirepeval_harness.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
     from scirepeval_harness.run.resources import Selection
@@ -196,6 +196,7 @@ def _split_author_tasks(
     the same name would enter the published average. Its data is on no hub, so a run that reads the
     other tasks from there does not fail for it unless it is ``named``.
     """
+    from scirepeval_harness.evaluations.author_disambiguation import S2AND_METRIC
     from scirepeval_harness.evaluations.s2and.environment import is_ready
     from scirepeval_harness.files import s2and_dir
 

@@ -40,6 +40,7 @@ def embed_papers(
     offline: Offline = False,
 ) -> None:
     """Write a model's vectors as S2AND's files, for `s2and run` or to use them elsewhere."""
+    from scirepeval_harness.evaluations.author_disambiguation import AuthorBlocks
     from scirepeval_harness.evaluations.s2and.files import write_embeddings
     from scirepeval_harness.files import cache_dir
     from scirepeval_harness.models.base import Encoder
@@ -47,7 +48,6 @@ def embed_papers(
     from scirepeval_harness.models.registry import load_models, resolve_model
     from scirepeval_harness.progress import progress_bar
     from scirepeval_harness.run.task import encode_task
-    from scirepeval_harness.tasks.dataset import AuthorBlocks
     from scirepeval_harness.tasks.load import DataOptions, load_task
     from scirepeval_harness.tasks.registry import load_registry
     from scirepeval_harness.vectors.store import EmbeddingStore

@@ -90,7 +90,7 @@ def summary(suite: SuiteSpec, task: TaskSpec) -> dict[str, object]:
         "name": task.name,
         "title": task.title,
         "format": task.format.value + (" (multi-label)" if task.multi_label else ""),
-        "evaluation": task.evaluation.value,
+        "evaluation": task.evaluation,
         "group": suite.group_of(task.name),
         "metrics": list(task.metrics),
         "few-shot": [f"{shots.sample_size} x {shots.iterations}" for shots in task.few_shot],
@@ -107,7 +107,7 @@ def details(registry: Registry, task: TaskSpec, model: ModelSpec | None) -> list
         ("version", f"{task.version}, definition {task.definition_hash()}"),
         ("defined in", registry.origins[task.name]),
         ("format", task.format.value + (" (multi-label)" if task.multi_label else "")),
-        ("evaluation", task.evaluation.value),
+        ("evaluation", task.evaluation),
         ("metrics", ", ".join(task.metrics)),
         *(
             (f"few-shot {shots.setting}", f"{shots.sample_size} rows, {shots.iterations} times")
@@ -193,7 +193,7 @@ def check_task(
     loaded = load_task(
         task, suite, DataOptions(directory=data, offline=offline, allow_missing=True)
     )
-    found = audit(loaded)
+    found = audit(task, loaded)
     if as_json:
         record = {"task": name, "fingerprint": loaded.provenance.fingerprint, **asdict(found)}
         typer.echo(json.dumps(record, indent=2, ensure_ascii=False))

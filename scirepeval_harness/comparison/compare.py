@@ -12,6 +12,7 @@ from scirepeval_harness.comparison.pairs import Pair, make_pair, paired_draws, p
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary, Verdict
 from scirepeval_harness.comparison.systems import Subject, by_reason, mismatches
 from scirepeval_harness.errors import NotComparableError
+from scirepeval_harness.evaluations.base import NOT_RESAMPLED
 from scirepeval_harness.results.leaderboard import row, row_draws
 from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.statistics.bootstrap import interval
@@ -125,7 +126,7 @@ def _compare_task(
     seed: int,
     allow_mismatch: bool,
 ) -> None:
-    pair = make_pair(base, other, task.name)
+    pair = make_pair(base, other, task)
     if isinstance(pair, str) and not (base.published or other.published):
         found.mismatches.append(Mismatch(task.name, pair))
         if not allow_mismatch:
@@ -138,8 +139,17 @@ def _compare_task(
             if key not in others
         ]
     draws = None if isinstance(pair, str) else paired_draws(pair, base, other, seed)
-    if draws is not None:
+    # A score held fixed would make the interval of a mean too narrow: all of the task, or nothing.
+    if draws is not None and all(key in side for side in draws for key in a if key in b):
         found.draws[task.name] = draws
+    for record in (base.records.get(task.name), other.records.get(task.name)):
+        untested = record.notes.get(NOT_RESAMPLED, {}) if record is not None else {}
+        found.mismatches += [
+            Mismatch(task.name, f"{key} has no interval and no test: {reason}", missing=True)
+            for key, reason in untested.items()
+            if Mismatch(task.name, f"{key} has no interval and no test: {reason}", missing=True)
+            not in found.mismatches
+        ]
     record = other.records.get(task.name) or base.records.get(task.name)
     for key in (key for key in a if key in b):
         found.differences.append(
@@ -168,7 +178,7 @@ def _interval(draws: tuple[Draws, Draws] | None, key: str) -> tuple[float, float
     return interval(difference_draws(draws[0][key], draws[1][key]))
 
 
-def _p_value(pair: Pair, key: str, seed: int) -> float:
+def _p_value(pair: Pair, key: str, seed: int) -> float | None:
     score = next(score for score in pair.record.scores if score.key == key)
     return paired_p(pair, score, seed)
 

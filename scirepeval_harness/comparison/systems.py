@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from scirepeval_harness.comparison.records import Mismatch
 from scirepeval_harness.errors import NotComparableError, UsageError
+from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.models.registry import load_models
 from scirepeval_harness.results.folder import RUN_FILE, Result, load_results
 from scirepeval_harness.results.published import PublishedScore, task_scores
 from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.schema import did_you_mean
-from scirepeval_harness.tasks.spec import Evaluation, SuiteSpec
+from scirepeval_harness.tasks.spec import SuiteSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -234,8 +235,7 @@ def _differences(a: TaskRecord, b: TaskRecord) -> Iterator[str]:
             yield f"data revision {a.data.revision} against {b.data.revision}"
         else:
             yield f"other rows: data {a.data.fingerprint[:12]} against {b.data.fingerprint[:12]}"
-    probed = (*SETTINGS, "probe") if a.evaluation is Evaluation.PROBE else SETTINGS
-    for name in probed:
+    for name in (*SETTINGS, *EVALUATIONS.get(a.evaluation).settings):
         first, second = a.settings.get(name), b.settings.get(name)
         if first != second:
             yield f"{name} {_shown(first)} against {_shown(second)}"

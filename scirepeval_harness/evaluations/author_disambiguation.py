@@ -1,164 +1,117 @@
-"""S2AND's light form: clusters of signatures from embeddings alone (docs/protocol.md).
+"""Author disambiguation: signatures clustered within name blocks (docs/protocol.md).
 
-This is not the protocol's S2AND number, which comes from a pairwise model over names, affiliations
-and more besides the embedding: its metric has another name and no published average takes it.
+The protocol's S2AND number comes from S2AND's own experiment, a pairwise model over names,
+affiliations and more besides the embedding. The light form clusters by vectors alone: its metric
+has another name and no published average takes it.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from scirepeval_harness.errors import DataError
-from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
-from scirepeval_harness.evaluations.clustering import Tree, b_cubed, best_cut, cut, f1, merge_tree
-from scirepeval_harness.tasks.dataset import AuthorBlocks, Coverage
-from scirepeval_harness.tasks.spec import LIGHT_METRIC, TaskSpec
+from scirepeval_harness.evaluations import base
+from scirepeval_harness.evaluations.metrics import unfit
+from scirepeval_harness.files import s2and_dir
+from scirepeval_harness.roles import Format
+from scirepeval_harness.tasks.audit import Finding, Share, finding
+from scirepeval_harness.tasks.dataset import Coverage, Document
 from scirepeval_harness.tasks.tables import Collected, check_coverage, parts_of, read_json_object
 
-PRECISION, RECALL = "b3_precision", "b3_recall"
+if TYPE_CHECKING:
+    from scirepeval_harness.tasks.load import DataOptions
+    from scirepeval_harness.tasks.sources import Source
+    from scirepeval_harness.tasks.spec import Readings, TaskSpec
+
+S2AND_METRIC = "b3_f1"
+"""B-cubed F1 as S2AND's own experiment prints it."""
+LIGHT_METRIC = "light_b3_f1"
+"""B-cubed F1 of clusters made from vectors alone."""
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Name blocks of one side of the split: names, merge trees and true clusters."""
+class AuthorBlocks:
+    """Author disambiguation: signatures of papers, grouped in name blocks, with true clusters.
 
-    names: tuple[str, ...]
-    trees: tuple[Tree, ...]
-    truths: tuple[tuple[str, ...], ...]
-
-
-def evaluate_author_disambiguation(
-    task: TaskSpec, data: AuthorBlocks, vectors: VectorTable
-) -> Outcome:
-    """``light_b3_f1``, x 100: the unweighted mean over data sets, and one score a data set.
-
-    Each block is clustered by average linkage on the cosine distance of its papers' vectors. The
-    data set's threshold is the one with the highest B-cubed F1 on its training blocks; precision
-    and recall are means over all signatures of its test blocks. A true cluster that reaches into
-    several test blocks counts as a whole, as in S2AND.
-
-    An item is a test block: ``value`` is its mean over signatures, ``weight`` their number, so that
-    F1 follows from the weighted means of both metrics over any sample of blocks.
-
-    Raises:
-        DataError: no data sets, fewer than two blocks in one, an empty block, or a signature
-            without paper or true cluster.
-        CoverageError: a paper without a vector.
-        ModelError: a vector that is not finite.
+    Keys of the maps: ``blocks`` data set -> block name -> signature ids; ``paper_of`` and
+    ``cluster_of`` signature id -> paper id, cluster id. Signature ids are unique across data sets.
     """
-    if not data.blocks:
-        raise DataError(
-            "there are no name blocks", where=f"task {task.name}", fix="Check the S2AND folder"
+
+    documents: Mapping[str, Document]
+    blocks: Mapping[str, Mapping[str, tuple[str, ...]]]
+    paper_of: Mapping[str, str]
+    cluster_of: Mapping[str, str]
+    folder: Path | None = None
+    """Where whole data sets lie, for S2AND's own experiment; None for a part of them."""
+
+
+class AuthorDisambiguation(base.Evaluation[AuthorBlocks]):
+    """Clusters of S2AND's own experiment, or of vectors alone: the metric says which."""
+
+    name = "author_disambiguation"
+    formats = (Format.PROXIMITY,)
+
+    def check(self, task: TaskSpec) -> None:
+        super().check(task)
+        if len(task.metrics) > 1:
+            raise ValueError("metrics: author disambiguation takes one")
+        if task.metrics[0] not in (S2AND_METRIC, LIGHT_METRIC):
+            raise unfit(task, task.metrics[0], (S2AND_METRIC, LIGHT_METRIC))
+
+    def read(
+        self, task: TaskSpec, source: Source, options: DataOptions
+    ) -> tuple[AuthorBlocks, Coverage]:
+        return read_blocks(
+            task.name,
+            source.files().path("blocks"),
+            task.fields,
+            limit=options.limit,
+            allow_missing=options.allow_missing,
         )
-    scores, rows, notes = [], [], {}
-    for name, blocks in data.blocks.items():
-        train_names, test_names = split_blocks(name, tuple(blocks))
-        train = _part(data, name, train_names, vectors)
-        test = _part(data, name, test_names, vectors)
-        chosen = best_cut(train.trees, train.truths)
-        items = _block_items(name, test, chosen.threshold)
-        scores.append(Score(LIGHT_METRIC, 100 * _f1_of(items), field=name))
-        rows.extend(items)
-        notes[name] = {
-            "threshold": chosen.threshold,
-            "train_f1": 100 * chosen.f1,
-            "train_blocks": len(train.names),
-            "test_blocks": len(test.names),
-            "test_signatures": sum(map(len, test.truths)),
-        }
-    mean = Score(LIGHT_METRIC, sum(score.value for score in scores) / len(scores))
-    frame = pd.DataFrame(rows, columns=["field", "item", "metric", "value", "weight"])
-    types = {"field": object, "item": object, "metric": object}
-    return Outcome(
-        scores=(mean, *scores),
-        kind="blocks",
-        items=frame.astype({**types, "value": np.float64, "weight": np.int64}),
-        notes={"clustering": "average linkage, cosine distance", "data_sets": notes},
-    )
+
+    def documents(self, data: AuthorBlocks) -> Mapping[str, Document]:
+        return data.documents
+
+    def score(
+        self,
+        task: TaskSpec,
+        data: AuthorBlocks,
+        vectors: base.VectorTable,
+        options: base.ScoreOptions,
+    ) -> base.Outcome:
+        if S2AND_METRIC in task.metrics:
+            from scirepeval_harness.evaluations.s2and.evaluate import evaluate_s2and
+            from scirepeval_harness.progress import say
+
+            return evaluate_s2and(data, vectors, s2and_dir(), say=say)
+        from scirepeval_harness.evaluations.clustering import evaluate_author_disambiguation
+
+        return evaluate_author_disambiguation(task, data, vectors)
+
+    def fingerprint(self, data: AuthorBlocks) -> Iterator[tuple[object, ...]]:
+        yield from base.document_rows(data.documents)
+        yield (sorted((name, sorted(blocks.items())) for name, blocks in data.blocks.items()),)
+        yield sorted(data.paper_of.items()), sorted(data.cluster_of.items())
+
+    def audit(self, data: AuthorBlocks) -> tuple[Iterable[Finding], Iterable[Share]]:
+        return _odd_blocks(data), _block_sizes(data)
+
+    def numbers(
+        self, task: TaskSpec, scores: Mapping[str, base.Number], readings: Readings
+    ) -> dict[str, base.Number | None]:
+        """Measured, or what published averages put in its place (docs/protocol.md)."""
+        if readings.author_disambiguation == "excluded":
+            return {}
+        if readings.author_disambiguation == "constant":
+            return {"constant": readings.author_disambiguation_constant}
+        return super().numbers(task, scores, readings)
 
 
-def split_blocks(data_set: str, blocks: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Training and test blocks: the blocks by the SHA-256 of their name, cut in the middle.
-
-    The data has no official split. The hash makes the halves the same on every machine and for any
-    order of the blocks; with an odd number the test half is the larger.
-    """
-    if len(blocks) < 2:
-        raise DataError(
-            "a threshold can only be chosen with two name blocks or more",
-            where=f"data set {data_set}",
-            fix="Add blocks, or leave the data set out",
-        )
-    ordered = sorted(
-        blocks, key=lambda block: hashlib.sha256(f"{data_set}\0{block}".encode()).hexdigest()
-    )
-    middle = len(ordered) // 2
-    return tuple(ordered[:middle]), tuple(ordered[middle:])
-
-
-def _part(data: AuthorBlocks, data_set: str, names: Sequence[str], vectors: VectorTable) -> _Part:
-    trees, truths = [], []
-    for name in names:
-        signatures = data.blocks[data_set][name]
-        where = f"data set {data_set}, block {name}"
-        if not signatures:
-            raise DataError("the block is empty", where=where, fix="Remove it")
-        truths.append(_looked_up(data.cluster_of, signatures, "true cluster", where))
-        papers = _looked_up(data.paper_of, signatures, "paper", where)
-        trees.append(merge_tree(vectors.take(papers)))
-    return _Part(tuple(names), tuple(trees), tuple(truths))
-
-
-def _looked_up(
-    table: Mapping[str, str], signatures: Sequence[str], kind: str, where: str
-) -> tuple[str, ...]:
-    missing = [signature for signature in signatures if signature not in table]
-    if missing:
-        raise DataError(
-            f"{len(missing)} signatures have no {kind}, the first is {missing[0]}",
-            where=where,
-            fix="Check that signatures, papers and clusters are of the same data set",
-        )
-    return tuple(table[signature] for signature in signatures)
-
-
-Item = tuple[str, str, str, float, int]
-
-
-def _block_items(data_set: str, part: _Part, threshold: float) -> list[Item]:
-    truth = [name for block in part.truths for name in block]
-    predicted: list[int] = []
-    for tree in part.trees:
-        # Clusters of different blocks are different clusters.
-        first = len(predicted)
-        predicted.extend((cut(tree, threshold) + first).tolist())
-    values = dict(zip((PRECISION, RECALL), b_cubed(truth, predicted), strict=True))
-    sizes = [len(block) for block in part.truths]
-    ends = np.cumsum(sizes)[:-1]
-    return [
-        (data_set, name, metric, float(np.mean(own)), size)
-        for metric in (PRECISION, RECALL)
-        for name, own, size in zip(part.names, np.split(values[metric], ends), sizes, strict=True)
-    ]
-
-
-def _f1_of(items: Sequence[Item]) -> float:
-    means = {
-        metric: float(
-            np.average(
-                [value for _, _, name, value, _ in items if name == metric],
-                weights=[weight for _, _, name, _, weight in items if name == metric],
-            )
-        )
-        for metric in (PRECISION, RECALL)
-    }
-    return f1(means[PRECISION], means[RECALL])
+EVALUATION = AuthorDisambiguation()
 
 
 def read_blocks(
@@ -219,3 +172,33 @@ def read_blocks(
     coverage = check_coverage(task, found.documents, found.empty, paper_of.values(), allow_missing)
     whole = folder if limit is None and coverage.complete else None
     return AuthorBlocks(found.documents, blocks, paper_of, cluster_of, whole), coverage
+
+
+def _odd_blocks(data: AuthorBlocks) -> Iterator[Finding]:
+    blocks = {
+        f"{field}: {name}": signatures
+        for field, own in data.blocks.items()
+        for name, signatures in own.items()
+    }
+    single = [name for name, signatures in blocks.items() if len(signatures) == 1]
+    yield finding("blocks of one signature", single, len(blocks))
+    one = [n for n, s in blocks.items() if len({data.cluster_of[key] for key in s}) == 1]
+    yield finding("blocks of one author", one, len(blocks))
+    papers = Counter(data.paper_of[key] for own in blocks.values() for key in own)
+    shared = [paper for paper, count in papers.items() if count > 1]
+    yield finding("papers with several signatures", shared, len(papers))
+
+
+def _block_sizes(data: AuthorBlocks) -> Iterator[Share]:
+    signatures = {
+        field: [key for own in blocks.values() for key in own]
+        for field, blocks in data.blocks.items()
+    }
+    yield Share("blocks", {field: len(blocks) for field, blocks in data.blocks.items()})
+    yield Share("signatures", {field: len(keys) for field, keys in signatures.items()})
+    yield Share("authors", {f: _distinct(data.cluster_of, keys) for f, keys in signatures.items()})
+    yield Share("papers", {f: _distinct(data.paper_of, keys) for f, keys in signatures.items()})
+
+
+def _distinct(of: Mapping[str, str], keys: Sequence[str]) -> int:
+    return len({of[key] for key in keys})

@@ -2,24 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scirepeval_harness.errors import CoverageError, DataError
-from scirepeval_harness.evaluations.base import (
-    Outcome,
-    PairScorer,
-    Score,
-    mean_over_queries,
-    query_items,
-)
-from scirepeval_harness.evaluations.ranking import pool_notes, restrict
-from scirepeval_harness.evaluations.scorers import make_run, settings_of
-from scirepeval_harness.evaluations.trec import Measured, measure
-from scirepeval_harness.tasks.dataset import CitationPools, Coverage
-from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.evaluations import base, ranking
+from scirepeval_harness.evaluations.base import Outcome, PairScorer, Score, not_resampled
+from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resampled
+from scirepeval_harness.evaluations.ranking import pool_notes
+from scirepeval_harness.roles import Format, Role
+from scirepeval_harness.tasks.audit import Finding, Share
+from scirepeval_harness.tasks.dataset import Coverage, Document, Qrels
 from scirepeval_harness.tasks.tables import Table, check_coverage, read_flat, read_json_object
+
+if TYPE_CHECKING:
+    from scirepeval_harness.evaluations.trec import Measured
+    from scirepeval_harness.models.base import Ranker
+    from scirepeval_harness.tasks.load import DataOptions
+    from scirepeval_harness.tasks.sources import Source
+    from scirepeval_harness.tasks.spec import TaskSpec
+
+
+@dataclass(frozen=True)
+class CitationPools:
+    """MDCR: one set of qrels a field of study over common documents."""
+
+    documents: Mapping[str, Document]
+    fields: Mapping[str, Qrels]
+
+
+class PoolEvaluation(base.Evaluation[CitationPools]):
+    """Candidates ranked within the pools of each field of study."""
+
+    name = "citation_pools"
+    formats = (Format.PROXIMITY,)
+    takes_rankers = True
+    takes_fields = True
+
+    def check(self, task: TaskSpec) -> None:
+        super().check(task)
+        check_metrics(task, "ranking")
+
+    def roles(self, task: TaskSpec) -> tuple[tuple[str, Role], ...]:
+        return ranking.two_sides(task)
+
+    def read(
+        self, task: TaskSpec, source: Source, options: DataOptions
+    ) -> tuple[CitationPools, Coverage]:
+        files = source.files()
+        return read_pools(
+            task,
+            files.documents(),
+            files.path("pools"),
+            limit=options.limit,
+            allow_missing=options.allow_missing,
+        )
+
+    def documents(self, data: CitationPools) -> Mapping[str, Document]:
+        return data.documents
+
+    def score(
+        self,
+        task: TaskSpec,
+        data: CitationPools,
+        vectors: base.VectorTable,
+        options: base.ScoreOptions,
+    ) -> Outcome:
+        from scirepeval_harness.evaluations.scorers import euclidean_scorer
+
+        return evaluate_citation_pools(task, data, euclidean_scorer(vectors, width=options.width))
+
+    def score_pairs(self, task: TaskSpec, data: CitationPools, ranker: Ranker) -> Outcome:
+        from scirepeval_harness.evaluations.scorers import ranker_scorer
+
+        ranker.prepare(list(data.documents.values()))
+        scorer = ranker_scorer(ranker, data.documents, data.documents)
+        return evaluate_citation_pools(task, data, scorer)
+
+    def fingerprint(self, data: CitationPools) -> Iterator[tuple[object, ...]]:
+        yield from base.document_rows(data.documents)
+        for name in sorted(data.fields):
+            yield (name,)
+            yield from base.qrels_rows(data.fields[name])
+
+    def audit(self, data: CitationPools) -> tuple[Iterable[Finding], Iterable[Share]]:
+        merged = {
+            f"{field}: {query}": grades
+            for field, qrels in data.fields.items()
+            for query, grades in qrels.items()
+        }
+        return ranking.odd_queries(merged, data.documents), ranking.grade_shares(data.fields)
+
+
+EVALUATION = PoolEvaluation()
+
 
 DECIMALS = 4
 """The benchmark's own script rounds a field's mean, x 100, to four decimals."""
@@ -36,6 +114,10 @@ def evaluate_citation_pools(task: TaskSpec, data: CitationPools, scorer: PairSco
         CoverageError: a query or candidate that cannot be scored.
         ModelError: a score that is not finite.
     """
+    from scirepeval_harness.evaluations import trec
+    from scirepeval_harness.evaluations.items import query_items
+    from scirepeval_harness.evaluations.scorers import make_run, settings_of
+
     if not data.fields:
         raise DataError(
             "the pools hold no fields", where=f"task {task.name}", fix="Check the file of pools"
@@ -48,14 +130,15 @@ def evaluate_citation_pools(task: TaskSpec, data: CitationPools, scorer: PairSco
                 where=f"task {task.name}, field {field}",
                 fix="Remove the field from the file of pools, or add its queries",
             )
-        measured[field] = measure(qrels, make_run(scorer, qrels), task.metrics)
+        measured[field] = trec.measure(qrels, make_run(scorer, qrels), task.metrics)
     scores = {metric: _field_scores(metric, measured) for metric in task.metrics}
     means = [
         Score(metric, sum(score.value for score in fields) / len(fields))
         for metric, fields in scores.items()
     ]
+    everything = (*means, *(score for fields in scores.values() for score in fields))
     return Outcome(
-        scores=(*means, *(score for fields in scores.values() for score in fields)),
+        scores=everything,
         kind="queries",
         items=query_items(
             [(field, "", values) for field, values in measured.items()], task.metrics
@@ -63,11 +146,14 @@ def evaluate_citation_pools(task: TaskSpec, data: CitationPools, scorer: PairSco
         notes={
             "scorer": settings_of(scorer),
             "fields": {field: pool_notes(qrels) for field, qrels in data.fields.items()},
+            **not_resampled(everything, why_not_resampled),
         },
     )
 
 
 def _field_scores(metric: str, measured: dict[str, Measured]) -> list[Score]:
+    from scirepeval_harness.evaluations.items import mean_over_queries
+
     return [
         Score(metric, round(mean_over_queries(values, metric), DECIMALS), field=field)
         for field, values in measured.items()
@@ -108,7 +194,8 @@ def read_pools(
     found = read_flat(documents, task.fields, frozenset(needed))
     coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
     kept = {
-        name: restrict(qrels, found.documents, found.documents) for name, qrels in fields.items()
+        name: ranking.restrict(qrels, found.documents, found.documents)
+        for name, qrels in fields.items()
     }
     kept = {name: qrels for name, qrels in kept.items() if qrels}
     coverage = replace(

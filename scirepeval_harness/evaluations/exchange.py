@@ -12,21 +12,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.evaluations.base import PairScorer
-from scirepeval_harness.evaluations.scorers import Pools, Run, make_run
+from scirepeval_harness.evaluations.citation_pools import CitationPools
+from scirepeval_harness.evaluations.scorers import Pools, Run
 from scirepeval_harness.files import write_with
-from scirepeval_harness.models.base import Encoder, Model
-from scirepeval_harness.options import Width
-from scirepeval_harness.run.task import Progress, encode_task
-from scirepeval_harness.tasks.dataset import CitationPools
-from scirepeval_harness.tasks.spec import TaskSpec
-from scirepeval_harness.vectors.store import EmbeddingStore
 
 
 def pairs_of(data: CitationPools) -> dict[str, tuple[str, ...]]:
@@ -193,30 +187,3 @@ def _finite(value: float, where: str) -> float:
             fix="Check the vectors of both for NaN, infinity and overflow",
         )
     return float(value)
-
-
-def score_pairs(
-    task: TaskSpec,
-    data: CitationPools,
-    model: Model,
-    store: EmbeddingStore | None,
-    *,
-    width: Width,
-    progress: Progress,
-) -> Run:
-    """The score of each query with each candidate of its pools, as ``run`` ranks them.
-
-    Raises:
-        HarnessError: what encoding or the model raises.
-    """
-    from scirepeval_harness.evaluations.scorers import euclidean_scorer, ranker_scorer
-
-    scorer: PairScorer
-    if hasattr(model, "encode"):
-        encoded = encode_task(task, data, cast(Encoder, model), store, progress)
-        scorer = euclidean_scorer(encoded.table, width=width)
-    else:
-        model.prepare(list(data.documents.values()))
-        scorer = ranker_scorer(model, data.documents, data.documents)
-    pools = {query: dict.fromkeys(candidates, 0) for query, candidates in pairs_of(data).items()}
-    return make_run(scorer, pools)

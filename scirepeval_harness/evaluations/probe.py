@@ -1,238 +1,128 @@
-"""Scores of supervised tasks: a linear probe on the vectors, with few-shot settings."""
+"""Classification and regression: labels by train and test split, learned by a linear probe."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from scirepeval_harness.errors import DataError, ModelError, ProbeError
-from scirepeval_harness.evaluations.base import ItemKind, Outcome, Score, VectorTable
-from scirepeval_harness.evaluations.metrics import METRICS
-from scirepeval_harness.options import Probe
-from scirepeval_harness.probes.fit import FitSamples, fit_samples
-from scirepeval_harness.probes.problem import (
-    FOLDS,
-    Kind,
-    ProbeFit,
-    grid_of,
-    multilabel_samples,
-    single_label_samples,
-)
+from scirepeval_harness.errors import DataError
+from scirepeval_harness.evaluations import base
+from scirepeval_harness.evaluations.metrics import check_metrics
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.dataset import Coverage, LabelledSet
-from scirepeval_harness.tasks.spec import FewShot, TaskSpec
-from scirepeval_harness.tasks.tables import Table, check_coverage, read_flat, sample_rows
+from scirepeval_harness.tasks.audit import Finding, Share, finding, same_text
+from scirepeval_harness.tasks.dataset import Coverage, Document
+from scirepeval_harness.tasks.tables import (
+    Table,
+    check_coverage,
+    is_list,
+    read_flat,
+    sample_rows,
+)
 
-ROUNDING = "each iteration's score x 100 rounded to 2 decimals, then their mean"
-Labels = NDArray[np.generic]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from scirepeval_harness.tasks.load import DataOptions
+    from scirepeval_harness.tasks.sources import Source
+    from scirepeval_harness.tasks.spec import Readings, TaskSpec
+
+    Labels = NDArray[np.generic]
 
 
-def evaluate_probe(
-    task: TaskSpec,
-    data: LabelledSet,
-    vectors: VectorTable,
-    *,
-    probe: Probe,
-    seed: int,
-    device: str | None = None,
-    fit: FitSamples = fit_samples,
-) -> Outcome:
-    """Fits the protocol's probe on the train rows and scores the test rows.
+@dataclass(frozen=True)
+class LabelledSet:
+    """A supervised task.
 
-    The ``full`` setting searches C by cross validation and is scored at full precision. A few-shot
-    setting is the mean over its iterations of scores rounded to two decimals, as published.
-
-    Args:
-        probe: ``reference``: scikit-learn's estimators; ``fast``: the same problems, in torch.
-        seed: of the estimators and the few-shot draws; the protocol's is 42.
-        device: where the fast probe computes; None for the processor.
-        fit: who fits: this process, or a cluster.
-
-    Raises:
-        ProbeError: labels on which the probe cannot be fitted or scored; names the task.
-        ModelError: a vector that is not finite.
-        CoverageError: a document without a vector.
+    Labels are an integer array of class indices (n,), a 0/1 matrix (n, classes) for multi-label
+    tasks, or a float array (n,) for regression. ``classes`` holds the original label of each index.
     """
-    kind: Kind = (
-        "regression"
-        if task.format is Format.REGRESSION
-        else "multi"
-        if task.multi_label
-        else "single"
-    )
-    x_train, x_test = _matrix(vectors, data.train_ids), _matrix(vectors, data.test_ids)
-    scores: list[Score] = []
-    tables: list[pd.DataFrame] = []
-    settings: dict[str, object] = {}
-    patterns = _Patterns()
-    try:
-        for shot in (None, *task.few_shot):
-            name = shot.setting if shot else "full"
-            samples = _samples(kind, data.train_labels, shot, seed)
-            grid = shot is None or kind == "multi"
-            fits = fit(
-                kind,
-                x_train,
-                data.train_labels,
-                samples,
-                x_test,
-                grid=grid,
-                seed=seed,
-                probe=probe,
-                device=device,
-            )
-            values: dict[str, list[float]] = {metric: [] for metric in task.metrics}
-            tally = _Tally()
-            for iteration, fitted in enumerate(fits):
-                tally.add(fitted)
-                for metric in task.metrics:
-                    value = 100.0 * METRICS[metric](data.test_labels, fitted.predictions)
-                    values[metric].append(round(value, 2) if shot else value)
-                tables.append(_items(data, fitted.predictions, kind, name, iteration, patterns))
-            scores += [Score(m, float(np.mean(v)), name) for m, v in values.items()]
-            settings[name] = {
-                **tally.notes(grid),
-                "iterations": len(samples),
-                "train_rows": _range([len(rows) for rows in samples]),
-                **({"iteration_scores": values} if shot else {}),
-            }
-    except ProbeError as error:
-        raise ProbeError(error.what, where=task.name, fix=error.fix) from error
-    notes = {
-        "probe": probe,
-        "seed": seed,
-        "grid": list(grid_of(kind)),
-        "folds": FOLDS,
-        "settings": settings,
-        **({"few_shot_rounding": ROUNDING} if task.few_shot else {}),
-        **_label_notes(kind, data),
-    }
-    kind_of_items: ItemKind = "values" if kind == "regression" else "classes"
-    items = pd.concat(tables, ignore_index=True)
-    return Outcome(tuple(scores), kind_of_items, items, notes)
+
+    documents: Mapping[str, Document]
+    train_ids: tuple[str, ...]
+    train_labels: Labels
+    test_ids: tuple[str, ...]
+    test_labels: Labels
+    classes: tuple[str, ...] = ()
 
 
-class _Tally:
-    """Counts over the fits of one setting."""
+class ProbeEvaluation(base.Evaluation[LabelledSet]):
+    """A probe fitted on the train rows and scored on the test rows (protocol section 3)."""
 
-    def __init__(self) -> None:
-        self.fits = self.unconverged = self.given_back = 0
-        self.chosen: list[Any] = []
+    name = "probe"
+    formats = (Format.CLASSIFICATION, Format.REGRESSION)
+    settings = ("probe",)
 
-    def add(self, fitted: ProbeFit) -> None:
-        self.fits += fitted.fits
-        self.unconverged += fitted.unconverged
-        self.given_back += fitted.given_back
-        self.chosen.append(fitted.chosen_c)
+    def check(self, task: TaskSpec) -> None:
+        super().check(task)
+        check_metrics(task, "numbers" if task.format is Format.REGRESSION else "labels")
 
-    def notes(self, grid: bool) -> dict[str, object]:
-        """JSON-ready: the choice itself for one fit, how often each C won for many."""
-        counts = {"fits": self.fits, "unconverged": self.unconverged}
-        if self.given_back:
-            counts["given_back_to_reference"] = self.given_back
-        if not grid:
-            return {**counts, "chosen_c": None}
-        if len(self.chosen) == 1:
-            only = self.chosen[0]
-            return {**counts, "chosen_c": list(only) if isinstance(only, tuple) else only}
-        flat = Counter(
-            f"{value:g}"
-            for choice in self.chosen
-            for value in (choice if isinstance(choice, tuple) else (choice,))
-            if value is not None
+    def read(
+        self, task: TaskSpec, source: Source, options: DataOptions
+    ) -> tuple[LabelledSet, Coverage]:
+        return read_labelled(
+            task,
+            source.documents(),
+            source.labels("train"),
+            source.labels("test"),
+            limit=options.limit,
+            seed=options.seed,
+            allow_missing=options.allow_missing,
         )
-        return {**counts, "chosen_c_counts": dict(sorted(flat.items(), key=lambda p: float(p[0])))}
 
+    def documents(self, data: LabelledSet) -> Mapping[str, Document]:
+        return data.documents
 
-class _Patterns:
-    """Sets of labels as lists, each made once: few-shot settings repeat them millions of times."""
+    def score(
+        self,
+        task: TaskSpec,
+        data: LabelledSet,
+        vectors: base.VectorTable,
+        options: base.ScoreOptions,
+    ) -> base.Outcome:
+        from scirepeval_harness.evaluations.probe_scores import evaluate_probe
+        from scirepeval_harness.models.devices import choose_devices
+        from scirepeval_harness.probes.fit import fit_samples
 
-    def __init__(self) -> None:
-        self._lists: dict[bytes, list[int]] = {}
-
-    def of(self, labels: Labels) -> list[list[int]]:
-        if labels.ndim == 1:
-            known = {int(value): [int(value)] for value in np.unique(labels)}
-            return [known[int(value)] for value in labels]
-        packed = np.packbits(labels != 0, axis=1)
-        out: list[list[int]] = []
-        for row, bits in zip(labels, packed, strict=True):
-            key = bits.tobytes()
-            if key not in self._lists:
-                self._lists[key] = np.flatnonzero(row).tolist()
-            out.append(self._lists[key])
-        return out
-
-
-def _samples(
-    kind: Kind, labels: Labels, shot: FewShot | None, seed: int
-) -> Sequence[NDArray[np.int64]]:
-    if shot is None:
-        return [np.arange(len(labels))]
-    if kind == "multi":
-        return multilabel_samples(labels, shot, seed)
-    return single_label_samples(labels, shot)
-
-
-def _matrix(vectors: VectorTable, ids: Sequence[str]) -> NDArray[np.float32]:
-    rows = vectors.take(ids)
-    bad = ~np.isfinite(rows).all(axis=1)
-    if bad.any():
-        first = ids[int(np.argmax(bad))]
-        raise ModelError(
-            f"{int(bad.sum())} vectors hold NaN or infinity",
-            where=f"document {first}",
-            fix="Encode them again, in float32 if the model overflows at a lower precision",
+        # A cluster chooses its devices itself; this machine may have none of them.
+        own = options.probe == "fast" and options.fit is None
+        return evaluate_probe(
+            task,
+            data,
+            vectors,
+            probe=options.probe,
+            seed=options.seed,
+            device=choose_devices(options.device)[0] if own else None,
+            fit=options.fit or fit_samples,
         )
-    return rows
+
+    def fingerprint(self, data: LabelledSet) -> Iterator[tuple[object, ...]]:
+        yield from base.document_rows(data.documents)
+        yield data.classes, data.train_ids, data.test_ids
+        yield data.train_labels.tolist(), data.test_labels.tolist()
+
+    def audit(self, data: LabelledSet) -> tuple[Iterable[Finding], Iterable[Share]]:
+        return _leaks(data), _label_shares(data)
+
+    def numbers(
+        self, task: TaskSpec, scores: Mapping[str, base.Number], readings: Readings
+    ) -> dict[str, base.Number | None]:
+        """One number a metric, over its full and few-shot scores (docs/protocol.md)."""
+        found: dict[str, base.Number | None] = {}
+        for metric in task.metrics:
+            full = scores.get(metric)
+            shots = [scores.get(f"{metric}@{shot.setting}") for shot in task.few_shot]
+            if readings.few_shot == "full_and_mean_of_few_shot" and shots:
+                shots = [base.mean_or_none(shots)]
+            found[metric] = base.mean_or_none([full, *shots])
+        return found
 
 
-def _items(
-    data: LabelledSet,
-    predictions: Labels,
-    kind: Kind,
-    setting: str,
-    iteration: int,
-    patterns: _Patterns,
-) -> pd.DataFrame:
-    truth: object = data.test_labels.astype(np.float64)
-    predicted: object = predictions.astype(np.float64)
-    if kind != "regression":
-        truth, predicted = patterns.of(data.test_labels), patterns.of(predictions)
-    return pd.DataFrame(
-        {
-            "setting": setting,
-            "iteration": iteration,
-            "item": list(data.test_ids),
-            "truth": truth,
-            "prediction": predicted,
-        }
-    )
-
-
-def _label_notes(kind: Kind, data: LabelledSet) -> dict[str, object]:
-    """How many classes there are, and how many have fewer training rows than the grid has folds."""
-    if kind == "regression":
-        return {}
-    labels = data.train_labels
-    count = labels.shape[1] if kind == "multi" else len(data.classes) or np.unique(labels).size
-    per_class = (
-        (labels != 0).sum(axis=0)
-        if kind == "multi"
-        else np.bincount(labels.astype(np.int64), minlength=int(count))
-    )
-    return {"classes": int(count), "rare_classes": int((per_class < FOLDS).sum())}
-
-
-def _range(sizes: Sequence[int]) -> list[int]:
-    return [min(sizes), max(sizes)]
+EVALUATION = ProbeEvaluation()
 
 
 def read_labelled(
@@ -292,9 +182,7 @@ def _label(task: TaskSpec, value: Any, where: str) -> Any:
         return number
     if task.multi_label:
         listed = _parse_list(value)
-        if not isinstance(listed, (list, tuple, np.ndarray)) or not all(
-            v in (0, 1) for v in listed
-        ):
+        if not is_list(listed) or not all(v in (0, 1) for v in listed):
             raise DataError(
                 f"label is {str(value)[:40]!r}", where=where, fix="Give a list of 0 and 1"
             )
@@ -319,6 +207,8 @@ def _parse_list(value: Any) -> Any:
 def _encode(
     task: TaskSpec, splits: Sequence[Sequence[Any]]
 ) -> tuple[list[Labels], tuple[str, ...]]:
+    import numpy as np
+
     if task.format is Format.REGRESSION:
         return [np.array(labels, dtype=np.float64) for labels in splits], ()
     if task.multi_label:
@@ -350,3 +240,49 @@ def _class_order(name: str) -> tuple[int, float, str]:
         return (0, float(name), name)
     except ValueError:
         return (1, 0.0, name)
+
+
+def _leaks(data: LabelledSet) -> Iterator[Finding]:
+    train, test = data.train_ids, data.test_ids
+    known = set(train)
+    yield finding(
+        "test documents that are also in train", (k for k in test if k in known), len(test)
+    )
+    for name, ids in (("train", train), ("test", test)):
+        copies = [key for key, count in Counter(ids).items() if count > 1]
+        yield finding(f"documents labelled twice in {name}", copies, len(ids))
+    seen = {same_text(data.documents[key]) for key in train}
+    leaked = [k for k in test if k not in known and same_text(data.documents[k]) in seen]
+    yield finding("test texts that are also in train", leaked, len(test))
+    if data.classes:
+        for name, labels in (("train", data.train_labels), ("test", data.test_labels)):
+            present = _class_counts(labels, len(data.classes)) > 0
+            absent = [c for c, there in zip(data.classes, present, strict=True) if not there]
+            yield finding(f"classes without a row in {name}", absent, len(data.classes))
+
+
+def _label_shares(data: LabelledSet) -> Iterator[Share]:
+    import numpy as np
+
+    splits = {"train": data.train_labels, "test": data.test_labels}
+    if data.classes:
+        counts = {name: _class_counts(labels, len(data.classes)) for name, labels in splits.items()}
+        for number, name in enumerate(data.classes):
+            yield Share(name, {split: int(values[number]) for split, values in counts.items()})
+        return
+    for share in (0, 25, 50, 75, 100):
+        yield Share(
+            f"{share}th percentile",
+            {
+                name: float(np.percentile(labels.astype(np.float64), share))
+                for name, labels in splits.items()
+            },
+        )
+
+
+def _class_counts(labels: Labels, classes: int) -> NDArray[np.int64]:
+    import numpy as np
+
+    if labels.ndim == 2:
+        return np.asarray(labels.astype(np.int64).sum(axis=0))
+    return np.bincount(labels.astype(np.int64), minlength=classes)

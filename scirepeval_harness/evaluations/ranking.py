@@ -1,23 +1,29 @@
-"""Proximity and ad-hoc search: candidates ranked for a query (protocol section 4)."""
+"""Proximity and ad-hoc search: candidates ranked for each query (protocol section 4)."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import replace
-from typing import Any
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.evaluations.base import (
+    Evaluation,
     Outcome,
     PairScorer,
     Score,
-    mean_over_queries,
-    query_items,
+    ScoreOptions,
+    VectorTable,
+    document_rows,
+    not_resampled,
+    qrels_rows,
 )
-from scirepeval_harness.evaluations.scorers import make_run, settings_of
-from scirepeval_harness.evaluations.trec import measure
-from scirepeval_harness.tasks.dataset import Coverage, Qrels, RankingSet, ReviewerSet
-from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resampled
+from scirepeval_harness.roles import Format, Role
+from scirepeval_harness.tasks.audit import Finding, Share, finding, same_text
+from scirepeval_harness.tasks.dataset import Coverage, Document, EncodeRequest, Qrels
 from scirepeval_harness.tasks.tables import (
     SHOWN,
     Collected,
@@ -28,6 +34,90 @@ from scirepeval_harness.tasks.tables import (
     parts_of,
 )
 
+if TYPE_CHECKING:
+    from scirepeval_harness.models.base import Ranker
+    from scirepeval_harness.tasks.load import DataOptions
+    from scirepeval_harness.tasks.sources import Source
+    from scirepeval_harness.tasks.spec import TaskSpec
+
+
+@dataclass(frozen=True)
+class RankingSet:
+    """A ranking task. An id in both maps is encoded once, on the query side (docs/protocol.md)."""
+
+    queries: Mapping[str, Document]
+    candidates: Mapping[str, Document]
+    qrels: Qrels
+
+
+class RankingEvaluation(Evaluation[RankingSet]):
+    """Candidates ranked by the distance of their vectors from the query's, or by a ranker."""
+
+    name = "ranking"
+    formats = (Format.PROXIMITY, Format.ADHOC_SEARCH)
+    takes_rankers = True
+
+    def check(self, task: TaskSpec) -> None:
+        super().check(task)
+        check_metrics(task, "ranking")
+
+    def roles(self, task: TaskSpec) -> tuple[tuple[str, Role], ...]:
+        return two_sides(task)
+
+    def read(
+        self, task: TaskSpec, source: Source, options: DataOptions
+    ) -> tuple[RankingSet, Coverage]:
+        return read_ranking(
+            task,
+            source.documents(),
+            source.qrels("test"),
+            limit=options.limit,
+            allow_missing=options.allow_missing,
+        )
+
+    def documents(self, data: RankingSet) -> Mapping[str, Document]:
+        return {**data.candidates, **data.queries}
+
+    def requests(self, task: TaskSpec, data: RankingSet) -> tuple[EncodeRequest, ...]:
+        only_candidates = (d for key, d in data.candidates.items() if key not in data.queries)
+        return (
+            EncodeRequest(task.format.query_role(), tuple(data.queries.values())),
+            EncodeRequest(task.format.document_role(), tuple(only_candidates)),
+        )
+
+    def score(
+        self, task: TaskSpec, data: RankingSet, vectors: VectorTable, options: ScoreOptions
+    ) -> Outcome:
+        from scirepeval_harness.evaluations.scorers import euclidean_scorer
+
+        return evaluate_ranking(task, data, euclidean_scorer(vectors, width=options.width))
+
+    def score_pairs(self, task: TaskSpec, data: RankingSet, ranker: Ranker) -> Outcome:
+        from scirepeval_harness.evaluations.scorers import ranker_scorer
+
+        # Term statistics are the candidates' alone, as in a search engine.
+        ranker.prepare(list(data.candidates.values()))
+        return evaluate_ranking(task, data, ranker_scorer(ranker, data.queries, data.candidates))
+
+    def fingerprint(self, data: RankingSet) -> Iterator[tuple[object, ...]]:
+        yield from document_rows(data.queries)
+        yield from document_rows(data.candidates)
+        yield from qrels_rows(data.qrels)
+
+    def audit(self, data: RankingSet) -> tuple[Iterable[Finding], Iterable[Share]]:
+        return odd_queries(data.qrels, self.documents(data)), grade_shares({"all": data.qrels})
+
+
+EVALUATION = RankingEvaluation()
+
+
+def two_sides(task: TaskSpec) -> tuple[tuple[str, Role], ...]:
+    """The roles of tasks that rank candidates."""
+    return (
+        ("queries", task.format.query_role()),
+        ("candidates", task.format.document_role()),
+    )
+
 
 def evaluate_ranking(task: TaskSpec, data: RankingSet, scorer: PairScorer) -> Outcome:
     """Mean of each of the task's metrics over all queries of the labels, x 100.
@@ -37,16 +127,25 @@ def evaluate_ranking(task: TaskSpec, data: RankingSet, scorer: PairScorer) -> Ou
         CoverageError: a query or candidate that cannot be scored.
         ModelError: a score that is not finite.
     """
+    from scirepeval_harness.evaluations import trec
+    from scirepeval_harness.evaluations.items import mean_over_queries, query_items
+    from scirepeval_harness.evaluations.scorers import make_run, settings_of
+
     if not data.qrels:
         raise DataError(
             "the labels hold no queries", where=f"task {task.name}", fix="Check the label file"
         )
-    measured = measure(data.qrels, make_run(scorer, data.qrels), task.metrics)
+    measured = trec.measure(data.qrels, make_run(scorer, data.qrels), task.metrics)
+    scores = tuple(Score(metric, mean_over_queries(measured, metric)) for metric in task.metrics)
     return Outcome(
-        scores=tuple(Score(metric, mean_over_queries(measured, metric)) for metric in task.metrics),
+        scores=scores,
         kind="queries",
         items=query_items([("", "", measured)], task.metrics),
-        notes={"scorer": settings_of(scorer), **pool_notes(data.qrels)},
+        notes={
+            "scorer": settings_of(scorer),
+            **pool_notes(data.qrels),
+            **not_resampled(scores, why_not_resampled),
+        },
     )
 
 
@@ -92,7 +191,7 @@ def read_ranking(
         task.name, found, {**candidates.empty, **queries.empty}, sorted(needed), allow_missing
     )
     kept = restrict(qrels, queries.documents, {**candidates.documents, **queries.documents})
-    coverage = _with_queries(coverage, qrels, kept)
+    coverage = with_queries(coverage, qrels, kept)
     absent = [key for key in qrels if key not in queries.documents]
     if absent and not allow_missing:
         raise CoverageError(
@@ -108,55 +207,6 @@ def read_ranking(
         for key in grades
     }
     return RankingSet({key: queries.documents[key] for key in kept}, pool, kept), coverage
-
-
-def read_reviewers(
-    task: TaskSpec,
-    documents: Table,
-    reviewers: Table,
-    hard: Table,
-    soft: Table,
-    *,
-    limit: int | None,
-    allow_missing: bool,
-) -> tuple[ReviewerSet, Coverage]:
-    """Paper-reviewer matching: papers, reviewers with their papers, hard and soft labels.
-
-    Raises:
-        DataError, CoverageError: as for rankings; a reviewer of the labels without papers.
-    """
-    hard_qrels, soft_qrels = read_qrels(hard, limit), read_qrels(soft)
-    soft_qrels = {key: value for key, value in soft_qrels.items() if key in hard_qrels}
-    names = {name for grades in hard_qrels.values() for name in grades}
-    own: dict[str, tuple[str, ...]] = {}
-    for number, row in reviewers.rows():
-        name = reviewers.id(number, row, "r_id")
-        papers = reviewers.ids(number, row, "papers")
-        if name in names and name not in own:
-            own[name] = tuple(dict.fromkeys(papers))
-    unknown = sorted(names - own.keys())
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} reviewers of the labels are not listed, the first is {unknown[0]}",
-            where=reviewers.name,
-            fix="Complete the list of reviewers",
-        )
-    needed = [*hard_qrels, *(paper for papers in own.values() for paper in papers)]
-    found = Collected()
-    wanted = frozenset(needed)
-    for number, row in documents.rows():
-        key = documents.id(number, row, "doc_id", "paper_id")
-        if key in wanted:
-            found.add(key, parts_of(row, task.fields), documents.where(number))
-    coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
-    kept = {key: grades for key, grades in hard_qrels.items() if key in found.documents}
-    coverage = _with_queries(coverage, hard_qrels, kept)
-    papers_of = {
-        name: tuple(paper for paper in papers if paper in found.documents)
-        for name, papers in own.items()
-    }
-    soft_kept = {key: grades for key, grades in soft_qrels.items() if key in kept}
-    return ReviewerSet(found.documents, papers_of, kept, soft_kept), coverage
 
 
 def _query_parts(task: TaskSpec, row: Row, where: str) -> tuple[str, ...]:
@@ -192,7 +242,7 @@ def _add_candidates(
             into.add(key, parts_of(candidate, task.fields), table.where(number))
 
 
-def _with_queries(coverage: Coverage, wanted: Qrels, kept: Qrels) -> Coverage:
+def with_queries(coverage: Coverage, wanted: Qrels, kept: Qrels) -> Coverage:
     return replace(coverage, queries_needed=len(wanted), queries_found=len(kept))
 
 
@@ -237,3 +287,42 @@ def _grade(value: Any, where: str) -> int:
     if isinstance(value, bool) or number < 0 or not number.is_integer():
         raise DataError(f"score is {value!r}", where=where, fix="Give a whole number from 0 up")
     return int(number)
+
+
+def odd_queries(qrels: Qrels, documents: Mapping[str, Document]) -> Iterator[Finding]:
+    """Queries of which a score says little; a name may have its field of study in front."""
+    total = len(qrels)
+    plain = {query: query.split(": ", 1)[-1] for query in qrels}
+    without = [query for query, grades in qrels.items() if not any(grades.values())]
+    yield finding("queries without a relevant candidate", without, total)
+    alike = [query for query, grades in qrels.items() if len(grades) > 1 and all(grades.values())]
+    yield finding("queries with relevant candidates alone", alike, total)
+    single = [query for query, grades in qrels.items() if len(grades) == 1]
+    yield finding("queries with one candidate", single, total)
+    itself = [query for query, grades in qrels.items() if plain[query] in grades]
+    yield finding("queries that are their own candidate", itself, total)
+    keys = {key: same_text(document) for key, document in documents.items()}
+    copies = [
+        query
+        for query, grades in qrels.items()
+        if any(keys[key] == keys[plain[query]] for key in grades if key != plain[query])
+    ]
+    yield finding("queries with a copy of their text among the candidates", copies, total)
+
+
+def grade_shares(sets: Mapping[str, Qrels]) -> Iterator[Share]:
+    """How often each grade occurs in each set of labels, and how large the pools are."""
+    counts = {
+        name: Counter(grade for grades in qrels.values() for grade in grades.values())
+        for name, qrels in sets.items()
+    }
+    for grade in sorted({grade for counter in counts.values() for grade in counter}):
+        yield Share(f"grade {grade}", {name: counter[grade] for name, counter in counts.items()})
+    yield Share("queries", {name: len(qrels) for name, qrels in sets.items()})
+    yield Share(
+        "candidates a query (median)",
+        {
+            name: float(median(len(g) for g in qrels.values())) if qrels else 0.0
+            for name, qrels in sets.items()
+        },
+    )

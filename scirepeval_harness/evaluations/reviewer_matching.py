@@ -2,24 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from scirepeval_harness.errors import DataError, ModelError
-from scirepeval_harness.evaluations.base import (
-    Outcome,
-    Score,
-    VectorTable,
-    mean_over_queries,
-    query_items,
+from scirepeval_harness.errors import DataError
+from scirepeval_harness.evaluations import base
+from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable, not_resampled
+from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resampled
+from scirepeval_harness.evaluations.ranking import (
+    grade_shares,
+    pool_notes,
+    read_qrels,
+    with_queries,
 )
-from scirepeval_harness.evaluations.ranking import pool_notes
-from scirepeval_harness.evaluations.scorers import Run
-from scirepeval_harness.evaluations.trec import measure
-from scirepeval_harness.tasks.dataset import Qrels, ReviewerSet
-from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.roles import Format
+from scirepeval_harness.tasks.audit import Finding, Share, finding
+from scirepeval_harness.tasks.dataset import Coverage, Document, Qrels
+from scirepeval_harness.tasks.tables import Collected, Table, check_coverage, parts_of
+
+if TYPE_CHECKING:
+    from scirepeval_harness.tasks.load import DataOptions
+    from scirepeval_harness.tasks.sources import Source
+    from scirepeval_harness.tasks.spec import Readings, TaskSpec
+
+
+@dataclass(frozen=True)
+class ReviewerSet:
+    """Paper-reviewer matching: papers of both sides, reviewers' papers, hard and soft qrels."""
+
+    papers: Mapping[str, Document]
+    reviewers: Mapping[str, tuple[str, ...]]
+    hard: Qrels
+    soft: Qrels
+
+
+class ReviewerMatching(base.Evaluation[ReviewerSet]):
+    """Reviewers ranked for each paper by their own papers' similarity to it."""
+
+    name = "reviewer_matching"
+    formats = (Format.PROXIMITY,)
+
+    def check(self, task: TaskSpec) -> None:
+        super().check(task)
+        check_metrics(task, "ranking")
+
+    def read(
+        self, task: TaskSpec, source: Source, options: DataOptions
+    ) -> tuple[ReviewerSet, Coverage]:
+        return read_reviewers(
+            task,
+            source.documents(),
+            source.reviewers(),
+            source.qrels("test_hard"),
+            source.qrels("test_soft"),
+            limit=options.limit,
+            allow_missing=options.allow_missing,
+        )
+
+    def documents(self, data: ReviewerSet) -> Mapping[str, Document]:
+        return data.papers
+
+    def score(
+        self, task: TaskSpec, data: ReviewerSet, vectors: VectorTable, options: base.ScoreOptions
+    ) -> Outcome:
+        return evaluate_reviewer_matching(task, data, vectors)
+
+    def fingerprint(self, data: ReviewerSet) -> Iterator[tuple[object, ...]]:
+        yield from base.document_rows(data.papers)
+        yield (sorted(data.reviewers.items()),)
+        yield from base.qrels_rows(data.hard)
+        yield from base.qrels_rows(data.soft)
+
+    def audit(self, data: ReviewerSet) -> tuple[Iterable[Finding], Iterable[Share]]:
+        return _odd_reviewers(data), grade_shares({"hard": data.hard, "soft": data.soft})
+
+    def numbers(
+        self, task: TaskSpec, scores: Mapping[str, base.Number], readings: Readings
+    ) -> dict[str, base.Number | None]:
+        """One number, the mean over both kinds of labels and all metrics (docs/protocol.md)."""
+        kinds = {"hard_only": ("hard",), "soft_only": ("soft",)}
+        wanted = kinds.get(readings.reviewer_matching, ("hard", "soft"))
+        keys = [f"{kind}_{metric}" for kind in wanted for metric in task.metrics]
+        return {"mean": base.mean_or_none([scores.get(key) for key in keys])}
+
+
+EVALUATION = ReviewerMatching()
 
 
 def evaluate_reviewer_matching(task: TaskSpec, data: ReviewerSet, vectors: VectorTable) -> Outcome:
@@ -36,6 +104,10 @@ def evaluate_reviewer_matching(task: TaskSpec, data: ReviewerSet, vectors: Vecto
             papers.
         CoverageError: a paper without a vector.
     """
+    from scirepeval_harness.evaluations import trec
+    from scirepeval_harness.evaluations.items import mean_over_queries, query_items
+    from scirepeval_harness.evaluations.scorers import TOP, reviewer_run
+
     soft: Qrels = {query: labels for query, labels in data.soft.items() if query in data.hard}
     if not data.hard or not soft:
         raise DataError(
@@ -44,15 +116,16 @@ def evaluate_reviewer_matching(task: TaskSpec, data: ReviewerSet, vectors: Vecto
             fix="Check that both label files are of the same data set",
         )
     run = reviewer_run(data.hard, data.reviewers, vectors)
-    hard_measured = measure(data.hard, run, task.metrics)
-    soft_measured = measure(soft, run, task.metrics, same_candidates=False)
+    hard_measured = trec.measure(data.hard, run, task.metrics)
+    soft_measured = trec.measure(soft, run, task.metrics, same_candidates=False)
     parts = (("hard_", hard_measured), ("soft_", soft_measured))
+    scores = tuple(
+        Score(prefix + metric, mean_over_queries(measured, metric))
+        for prefix, measured in parts
+        for metric in task.metrics
+    )
     return Outcome(
-        scores=tuple(
-            Score(prefix + metric, mean_over_queries(measured, metric))
-            for prefix, measured in parts
-            for metric in task.metrics
-        ),
+        scores=scores,
         kind="queries",
         items=query_items([("", prefix, measured) for prefix, measured in parts], task.metrics),
         notes={
@@ -60,6 +133,7 @@ def evaluate_reviewer_matching(task: TaskSpec, data: ReviewerSet, vectors: Vecto
             "hard": pool_notes(data.hard),
             "soft": pool_notes(soft),
             **_differences(data),
+            **not_resampled(scores, lambda name: why_not_resampled(name.split("_", 1)[1])),
         },
     )
 
@@ -74,105 +148,66 @@ def _differences(data: ReviewerSet) -> dict[str, object]:
     }
 
 
-TOP = 3
-CHUNK_VALUES = 1 << 21
-"""Similarities held at once, laid out reviewer by reviewer."""
-
-
-def reviewer_run(
-    qrels: Qrels,
-    reviewers: Mapping[str, Sequence[str]],
-    vectors: VectorTable,
+def read_reviewers(
+    task: TaskSpec,
+    documents: Table,
+    reviewers: Table,
+    hard: Table,
+    soft: Table,
     *,
-    top: int = TOP,
-) -> Run:
-    """Score the reviewers that ``qrels`` names for each paper.
-
-    A score is the mean of the ``top`` highest cosine similarities, in float64, between the paper
-    and the reviewer's own papers; of all of them where a reviewer has fewer. A vector of zeros has
-    similarity 0 with everything. A paper listed twice counts twice, as in the reference. Papers
-    with equal vectors get equal similarities, so that reviewers with the same best papers are tied.
+    limit: int | None,
+    allow_missing: bool,
+) -> tuple[ReviewerSet, Coverage]:
+    """Paper-reviewer matching: papers, reviewers with their papers, hard and soft labels.
 
     Raises:
-        DataError: a paper without reviewers, or a reviewer without papers.
-        ModelError: a vector that is not finite.
+        DataError, CoverageError: as for rankings; a reviewer of the labels without papers.
     """
-    for query, labels in qrels.items():
-        if not labels:
-            raise DataError(
-                "the paper has no reviewers to rank",
-                where=f"query {query}",
-                fix="Remove it from the labels, or add the rows that are missing",
-            )
-    names = list(dict.fromkeys(name for labels in qrels.values() for name in labels))
-    for name in names:
-        if not reviewers.get(name):
-            raise DataError(
-                "the labels name a reviewer without papers",
-                where=f"reviewer {name}",
-                fix="Add the reviewer's papers to the reviewer metadata",
-            )
-    papers = list(dict.fromkeys(paper for name in names for paper in reviewers[name]))
-    units, column = _distinct(_unit_rows(vectors.take(papers), papers))
-    column_of = dict(zip(papers, column.tolist(), strict=True))
-    layout = _layout([[column_of[paper] for paper in reviewers[name]] for name in names])
-    counts = np.array([min(top, len(reviewers[name])) for name in names])
-    position = {name: row for row, name in enumerate(names)}
-
-    queries = list(qrels)
-    run: Run = {}
-    step = max(1, CHUNK_VALUES // max(1, layout.size))
-    for start in range(0, len(queries), step):
-        chunk = queries[start : start + step]
-        similarity = _unit_rows(vectors.take(chunk), chunk) @ units.T
-        means = _top_means(similarity, layout, counts, top)
-        for query, row in zip(chunk, means.tolist(), strict=True):
-            run[query] = {name: row[position[name]] for name in qrels[query]}
-    return run
-
-
-def _unit_rows(rows: NDArray[np.float32], ids: Sequence[str]) -> NDArray[np.float64]:
-    """Rows scaled to length 1; a row of zeros stays as it is."""
-    wide = rows.astype(np.float64)
-    norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    finite = np.isfinite(norms)
-    if not finite.all():
-        raise ModelError(
-            "the vector holds a value that is not finite",
-            where=f"document {ids[int(np.flatnonzero(~finite)[0])]}",
-            fix="Encode it again",
+    hard_qrels, soft_qrels = read_qrels(hard, limit), read_qrels(soft)
+    soft_qrels = {key: value for key, value in soft_qrels.items() if key in hard_qrels}
+    names = {name for grades in hard_qrels.values() for name in grades}
+    own: dict[str, tuple[str, ...]] = {}
+    for number, row in reviewers.rows():
+        name = reviewers.id(number, row, "r_id")
+        papers = reviewers.ids(number, row, "papers")
+        if name in names and name not in own:
+            own[name] = tuple(dict.fromkeys(papers))
+    unknown = sorted(names - own.keys())
+    if unknown:
+        raise DataError(
+            f"{len(unknown)} reviewers of the labels are not listed, the first is {unknown[0]}",
+            where=reviewers.name,
+            fix="Complete the list of reviewers",
         )
-    return wide / np.where(norms > 0, norms, 1.0)[:, None]
+    needed = [*hard_qrels, *(paper for papers in own.values() for paper in papers)]
+    found = Collected()
+    wanted = frozenset(needed)
+    for number, row in documents.rows():
+        key = documents.id(number, row, "doc_id", "paper_id")
+        if key in wanted:
+            found.add(key, parts_of(row, task.fields), documents.where(number))
+    coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
+    kept = {key: grades for key, grades in hard_qrels.items() if key in found.documents}
+    coverage = with_queries(coverage, hard_qrels, kept)
+    papers_of = {
+        name: tuple(paper for paper in papers if paper in found.documents)
+        for name, papers in own.items()
+    }
+    soft_kept = {key: grades for key, grades in soft_qrels.items() if key in kept}
+    return ReviewerSet(found.documents, papers_of, kept, soft_kept), coverage
 
 
-def _distinct(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """The distinct rows, and for each row the place of its equal among them.
+def _odd_reviewers(data: ReviewerSet) -> Iterator[Finding]:
+    from scirepeval_harness.evaluations.scorers import TOP
 
-    A matrix product may round equal columns differently, depending on where they stand in a block;
-    computing each distinct vector once keeps ties exact.
-    """
-    places: dict[bytes, int] = {}
-    index = np.array([places.setdefault(row.tobytes(), len(places)) for row in rows], dtype=np.intp)
-    first = np.unique(index, return_index=True)[1]
-    return rows[first], index
-
-
-def _layout(columns: Sequence[Sequence[int]]) -> NDArray[np.intp]:
-    """Columns (reviewers, most papers of a reviewer), filled up with -1."""
-    layout = np.full((len(columns), max(map(len, columns))), -1, dtype=np.intp)
-    for row, places in enumerate(columns):
-        layout[row, : len(places)] = places
-    return layout
-
-
-def _top_means(
-    similarity: NDArray[np.float64], layout: NDArray[np.intp], counts: NDArray[np.intp], top: int
-) -> NDArray[np.float64]:
-    """Mean of each reviewer's highest similarities: (queries, columns) to (queries, reviewers)."""
-    own = np.where(layout >= 0, similarity[:, layout], -np.inf)
-    kept = min(top, own.shape[2])
-    highest = np.partition(own, own.shape[2] - kept, axis=2)[:, :, own.shape[2] - kept :]
-    # Sorted, so that equal sets of similarities add up in the same order and stay tied.
-    highest = np.sort(highest, axis=2)
-    sums: NDArray[np.float64] = np.where(np.isfinite(highest), highest, 0.0).sum(axis=2)
-    return sums / counts
+    for name, qrels in (("hard", data.hard), ("soft", data.soft)):
+        without = [query for query, grades in qrels.items() if not any(grades.values())]
+        yield finding(f"papers without a relevant reviewer ({name})", without, len(qrels))
+    few = [name for name, papers in data.reviewers.items() if len(papers) < TOP]
+    yield finding(f"reviewers with fewer than {TOP} papers", few, len(data.reviewers))
+    own = [
+        query
+        for query, grades in data.hard.items()
+        if any(query in data.reviewers[name] for name in grades)
+    ]
+    yield finding("papers that are also a candidate reviewer's own", own, len(data.hard))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import CoverageError, DataError, ModelError
 from scirepeval_harness.evaluations.base import PairScorer, VectorTable
 from scirepeval_harness.models.base import Ranker
+from scirepeval_harness.options import Width
 from scirepeval_harness.tasks.dataset import Document, Qrels
 
 CHUNK_BYTES = 1 << 20
@@ -203,12 +204,11 @@ def _as_row(query: str, candidates: Sequence[str], scores: NDArray[np.float64]) 
     return dict(zip(candidates, scores.tolist(), strict=True))
 
 
-Width = Literal["float32", "float16"]
-
-
 def read_as(vectors: VectorTable, width: Width) -> VectorTable:
     """The same vectors, rounded to ``width``; they come back as float32 in either case."""
-    return HalfTable(vectors) if width == "float16" else vectors
+    return (
+        HalfTable(vectors) if width == "float16" and not isinstance(vectors, HalfTable) else vectors
+    )
 
 
 @dataclass(frozen=True)
@@ -234,3 +234,107 @@ class HalfTable:
                 fix="Read the vectors as float32",
             )
         return rounded
+
+
+TOP = 3
+CHUNK_VALUES = 1 << 21
+"""Similarities held at once, laid out reviewer by reviewer."""
+
+
+def reviewer_run(
+    qrels: Qrels,
+    reviewers: Mapping[str, Sequence[str]],
+    vectors: VectorTable,
+    *,
+    top: int = TOP,
+) -> Run:
+    """Score the reviewers that ``qrels`` names for each paper.
+
+    A score is the mean of the ``top`` highest cosine similarities, in float64, between the paper
+    and the reviewer's own papers; of all of them where a reviewer has fewer. A vector of zeros has
+    similarity 0 with everything. A paper listed twice counts twice, as in the reference. Papers
+    with equal vectors get equal similarities, so that reviewers with the same best papers are tied.
+
+    Raises:
+        DataError: a paper without reviewers, or a reviewer without papers.
+        ModelError: a vector that is not finite.
+    """
+    for query, labels in qrels.items():
+        if not labels:
+            raise DataError(
+                "the paper has no reviewers to rank",
+                where=f"query {query}",
+                fix="Remove it from the labels, or add the rows that are missing",
+            )
+    names = list(dict.fromkeys(name for labels in qrels.values() for name in labels))
+    for name in names:
+        if not reviewers.get(name):
+            raise DataError(
+                "the labels name a reviewer without papers",
+                where=f"reviewer {name}",
+                fix="Add the reviewer's papers to the reviewer metadata",
+            )
+    papers = list(dict.fromkeys(paper for name in names for paper in reviewers[name]))
+    units, column = _distinct(_unit_rows(vectors.take(papers), papers))
+    column_of = dict(zip(papers, column.tolist(), strict=True))
+    layout = _layout([[column_of[paper] for paper in reviewers[name]] for name in names])
+    counts = np.array([min(top, len(reviewers[name])) for name in names])
+    position = {name: row for row, name in enumerate(names)}
+
+    queries = list(qrels)
+    run: Run = {}
+    step = max(1, CHUNK_VALUES // max(1, layout.size))
+    for start in range(0, len(queries), step):
+        chunk = queries[start : start + step]
+        similarity = _unit_rows(vectors.take(chunk), chunk) @ units.T
+        means = _top_means(similarity, layout, counts, top)
+        for query, row in zip(chunk, means.tolist(), strict=True):
+            run[query] = {name: row[position[name]] for name in qrels[query]}
+    return run
+
+
+def _unit_rows(rows: NDArray[np.float32], ids: Sequence[str]) -> NDArray[np.float64]:
+    """Rows scaled to length 1; a row of zeros stays as it is."""
+    wide = rows.astype(np.float64)
+    norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    finite = np.isfinite(norms)
+    if not finite.all():
+        raise ModelError(
+            "the vector holds a value that is not finite",
+            where=f"document {ids[int(np.flatnonzero(~finite)[0])]}",
+            fix="Encode it again",
+        )
+    return wide / np.where(norms > 0, norms, 1.0)[:, None]
+
+
+def _distinct(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The distinct rows, and for each row the place of its equal among them.
+
+    A matrix product may round equal columns differently, depending on where they stand in a block;
+    computing each distinct vector once keeps ties exact.
+    """
+    places: dict[bytes, int] = {}
+    index = np.array([places.setdefault(row.tobytes(), len(places)) for row in rows], dtype=np.intp)
+    first = np.unique(index, return_index=True)[1]
+    return rows[first], index
+
+
+def _layout(columns: Sequence[Sequence[int]]) -> NDArray[np.intp]:
+    """Columns (reviewers, most papers of a reviewer), filled up with -1."""
+    layout = np.full((len(columns), max(map(len, columns))), -1, dtype=np.intp)
+    for row, places in enumerate(columns):
+        layout[row, : len(places)] = places
+    return layout
+
+
+def _top_means(
+    similarity: NDArray[np.float64], layout: NDArray[np.intp], counts: NDArray[np.intp], top: int
+) -> NDArray[np.float64]:
+    """Mean of each reviewer's highest similarities: (queries, columns) to (queries, reviewers)."""
+    own = np.where(layout >= 0, similarity[:, layout], -np.inf)
+    kept = min(top, own.shape[2])
+    highest = np.partition(own, own.shape[2] - kept, axis=2)[:, :, own.shape[2] - kept :]
+    # Sorted, so that equal sets of similarities add up in the same order and stay tied.
+    highest = np.sort(highest, axis=2)
+    sums: NDArray[np.float64] = np.where(np.isfinite(highest), highest, 0.0).sum(axis=2)
+    return sums / counts

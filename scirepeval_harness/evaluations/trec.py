@@ -22,11 +22,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytrec_eval
+from numpy.typing import NDArray
 
-from scirepeval_harness.errors import CoverageError, DataError, SpecError
+from scirepeval_harness.errors import CoverageError, DataError, ProbeError, SpecError
+from scirepeval_harness.evaluations.metrics import RANKING_METRIC, Metric
+from scirepeval_harness.extensions import METRICS
 from scirepeval_harness.tasks.dataset import Qrels
-from scirepeval_harness.tasks.spec import RANKING_METRIC
 
 MAX_GRADE = 1000
 """trec_eval allocates a counter for every grade up to the highest: a wild one takes all memory."""
@@ -47,7 +50,8 @@ def measure(
     Args:
         qrels: grades, 0 for not relevant.
         run: scores, higher is better. Queries that ``qrels`` lacks are left out.
-        metrics: map, ndcg, ndcg_cut_k, recip_rank, recall_k, P_k.
+        metrics: map, ndcg, ndcg_cut_k, recip_rank, recall_k, P_k, or functions of rankings that
+            were added (:func:`~.metrics.metric`), which get the ranking that trec_eval sees.
         same_candidates: require that exactly the labelled candidates are scored. Otherwise an
             unlabelled candidate counts as not relevant and an unscored one as not retrieved.
 
@@ -73,15 +77,37 @@ def measure(
         scores[query] = {
             candidate: _score(query, candidate, value) for candidate, value in run[query].items()
         }
-    measured: Measured = pytrec_eval.RelevanceEvaluator(grades, set(metrics)).evaluate(scores)
+    measures = {metric for metric in metrics if re.fullmatch(RANKING_METRIC, metric)}
+    measured: Measured = {query: {} for query in grades}
+    if measures:
+        measured = pytrec_eval.RelevanceEvaluator(grades, measures).evaluate(scores)
+    functions = {metric: METRICS.get(metric) for metric in metrics if metric not in measures}
+    if functions:
+        for query, labels in grades.items():
+            ranked = np.array([labels.get(item, 0) for item in in_order(scores[query])])
+            for name, function in functions.items():
+                measured[query][name] = _value(function, ranked, query)
     return {
         query: {metric: float(measured[query][metric]) for metric in metrics} for query in grades
     }
 
 
+def in_order(scores: Mapping[str, float]) -> list[str]:
+    """The candidates of one query, best first, in the order that trec_eval gives them."""
+    by_id = sorted(scores, key=str.encode, reverse=True)
+    return sorted(by_id, key=lambda item: np.float32(scores[item]), reverse=True)
+
+
+def _value(metric: Metric, ranked: NDArray[np.int64], query: str) -> float:
+    try:
+        return metric.value(ranked)
+    except ProbeError as error:
+        raise ProbeError(error.what, where=f"query {query}", fix=error.fix) from error
+
+
 def _check_metric(metric: str) -> None:
-    cut = metric.rpartition("_")[2]
-    if not re.fullmatch(RANKING_METRIC, metric) or (cut.isdigit() and int(cut) < 1):
+    own = metric in METRICS.names() and METRICS.get(metric).of == "ranking"
+    if not re.fullmatch(RANKING_METRIC, metric) and not own:
         raise SpecError(
             "the metric is not one of the ranking metrics",
             where=f"metric {metric!r}",

@@ -7,8 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.spec import Evaluation, Strict, TaskSpec
+from scirepeval_harness.tasks.spec import Strict, TaskSpec
 
 Pooling = Literal["cls", "second", "mean"]
 
@@ -81,8 +82,7 @@ class ModelSpec(Strict):
         """Whether the model applies to a task. A lexical ranker scores pairs and has no vectors, so
         that it can rank candidates but feed neither a probe nor reviewer matching nor clustering.
         """
-        pairs = task.evaluation in (Evaluation.RANKING, Evaluation.CITATION_POOLS)
-        return pairs or self.kind is not ModelKind.BM25
+        return EVALUATIONS.get(task.evaluation).takes_rankers or self.kind is not ModelKind.BM25
 
     def use_of(self, role: Role) -> str:
         """What the model does for a role, in words: the adapter, the code, or the base alone."""

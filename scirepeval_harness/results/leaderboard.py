@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from scirepeval_harness.evaluations.base import Number
+from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.statistics.bootstrap import interval
-from scirepeval_harness.tasks.spec import Column, Evaluation, Readings, SuiteSpec, TaskSpec
+from scirepeval_harness.tasks.spec import Column, Readings, SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-Number: TypeAlias = "float | NDArray[np.float64]"
-"""A score, or its draws."""
 TaskScores = Mapping[str, Mapping[str, float]]
 """Task name -> score key -> score x 100."""
 TaskDraws = Mapping[str, Mapping[str, "NDArray[np.float64]"]]
@@ -100,41 +100,7 @@ def task_numbers(
     Rankings count once a metric; a supervised task once, over its full and few-shot scores;
     reviewer matching once, over its four (docs/protocol.md).
     """
-    match task.evaluation:
-        case Evaluation.RANKING | Evaluation.CITATION_POOLS:
-            return {metric: scores.get(metric) for metric in task.metrics}
-        case Evaluation.REVIEWER_MATCHING:
-            kinds = {"hard_only": ("hard",), "soft_only": ("soft",)}
-            wanted = kinds.get(readings.reviewer_matching, ("hard", "soft"))
-            keys = [f"{kind}_{metric}" for kind in wanted for metric in task.metrics]
-            return {"mean": _mean([scores.get(key) for key in keys])}
-        case Evaluation.AUTHOR_DISAMBIGUATION:
-            if readings.author_disambiguation == "excluded":
-                return {}
-            if readings.author_disambiguation == "constant":
-                return {"constant": readings.author_disambiguation_constant}
-            return {metric: scores.get(metric) for metric in task.metrics}
-        case Evaluation.PROBE:
-            return {
-                metric: _probe_number(task, metric, scores, readings) for metric in task.metrics
-            }
-
-
-def _probe_number(
-    task: TaskSpec, metric: str, scores: Mapping[str, Number], readings: Readings
-) -> Number | None:
-    full = scores.get(metric)
-    shots = [scores.get(f"{metric}@{shot.setting}") for shot in task.few_shot]
-    if not shots:
-        return full
-    if readings.few_shot == "full_and_mean_of_few_shot":
-        return _mean([full, _mean(shots)])
-    return _mean([full, *shots])
-
-
-def _mean(values: Sequence[Number | None]) -> Number | None:
-    """The mean, or None when a value is missing."""
-    return None if any(value is None for value in values) else _mean_of_present(values)
+    return EVALUATIONS.get(task.evaluation).numbers(task, scores, readings)
 
 
 def _mean_of_present(values: Sequence[Number | None]) -> Number | None:

@@ -11,10 +11,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.spec import Evaluation
 
 SCHEMA_VERSION = 1
 Status = Literal["ok", "failed", "interrupted"]
@@ -85,7 +84,7 @@ class TaskRecord(Record):
     version: int
     definition_hash: str
     format: Format
-    evaluation: Evaluation
+    evaluation: str
     group: str | None
     status: Status
     error: str | None = None
@@ -99,6 +98,16 @@ class TaskRecord(Record):
     notes: dict[str, Any] = {}
     warnings: tuple[str, ...] = ()
     signature: str
+    origins: dict[str, str] = {}
+    """Which packages brought the task, its evaluation or a metric; not in the file where none."""
+
+    @model_serializer(mode="wrap")
+    def without_empty_origins(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Files of what is built in stay as they were, to the byte.
+        found: dict[str, Any] = dump(self)
+        if not found.get("origins"):
+            found.pop("origins", None)
+        return found
 
 
 class TaskRun(Record):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from scirepeval_harness.errors import HarnessError
+from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.models.base import Model, OrderEncoder
 from scirepeval_harness.progress import progress_bar, say
-from scirepeval_harness.run.requests import Request, requests_of
 from scirepeval_harness.run.resources import Selection, TaskLoader
-from scirepeval_harness.tasks.dataset import LoadedTask
+from scirepeval_harness.tasks.dataset import EncodeRequest, LoadedTask
 from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import encode_orders, orders_of
 from scirepeval_harness.vectors.store import EmbeddingStore
@@ -49,9 +49,9 @@ def encode_ahead(
 
 def _groups(
     selection: Selection, loader: TaskLoader, finished: Finished
-) -> Iterator[list[Request]]:
+) -> Iterator[list[EncodeRequest]]:
     """Requests of tasks in their order, cut where they get too many documents to hold."""
-    group: list[Request] = []
+    group: list[EncodeRequest] = []
     for suite, task in selection:
         try:
             loaded = loader.get(task, suite)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import HarnessError
+from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.models.base import BatchEncoder, Encoder, Model
 from scirepeval_harness.models.spec import ModelKind, ModelSpec
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.roles import Role
-from scirepeval_harness.run.requests import Request, requests_of
 from scirepeval_harness.run.resources import (
     LocalEngine,
     Selection,
@@ -22,7 +22,7 @@ from scirepeval_harness.run.resources import (
     build_models,
     task_loader,
 )
-from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.tasks.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import related_rate
 from scirepeval_harness.vectors.keys import Ledger, key_array, text_key
 from scirepeval_harness.vectors.store import EmbeddingStore, space_key
@@ -92,7 +92,9 @@ def dry_run(
     )
 
 
-def _add(state: _Model, request: Request, ledger: Ledger, store: EmbeddingStore | None) -> None:
+def _add(
+    state: _Model, request: EncodeRequest, ledger: Ledger, store: EmbeddingStore | None
+) -> None:
     """Count one request of one task for a model whose vectors are kept."""
     encoder, documents = cast(Encoder, state.model), request.documents
     identity = encoder.identity(request.role)

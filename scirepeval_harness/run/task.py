@@ -6,16 +6,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from functools import reduce
+from typing import TYPE_CHECKING, Any, cast
 
 import scirepeval_harness
-from scirepeval_harness.errors import UsageError
-from scirepeval_harness.evaluations.base import Outcome, PairScorer, VectorTable
-from scirepeval_harness.models.base import Advance, Encoder, Model, Ranker
+from scirepeval_harness.evaluations.base import (
+    Outcome,
+    PairScorer,
+    ScoreOptions,
+    VectorTable,
+    evaluation_of,
+    requests_of,
+)
+from scirepeval_harness.models.base import Advance, Encoder, Model
 from scirepeval_harness.models.spec import ModelSpec
-from scirepeval_harness.options import RunOptions
+from scirepeval_harness.options import RunOptions, Width
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
-from scirepeval_harness.progress import say
 from scirepeval_harness.results.record import (
     CoverageRecord,
     DataRecord,
@@ -24,18 +30,10 @@ from scirepeval_harness.results.record import (
     TaskRecord,
     task_signature,
 )
-from scirepeval_harness.run.requests import requests_of
-from scirepeval_harness.statistics.bootstrap import bootstrap, interval
-from scirepeval_harness.tasks.dataset import (
-    AuthorBlocks,
-    CitationPools,
-    LabelledSet,
-    LoadedTask,
-    RankingSet,
-    ReviewerSet,
-    TaskData,
-)
-from scirepeval_harness.tasks.spec import S2AND_METRIC, SuiteSpec, TaskSpec
+from scirepeval_harness.statistics.bootstrap import interval
+from scirepeval_harness.tasks.dataset import LoadedTask
+from scirepeval_harness.tasks.registry import origins_of
+from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import combine, embed
 from scirepeval_harness.vectors.store import EmbeddingStore
 
@@ -44,7 +42,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from scirepeval_harness.vectors.store import EmbeddingStore
+    from scirepeval_harness.evaluations.citation_pools import CitationPools
+    from scirepeval_harness.evaluations.scorers import Run
 
 
 @dataclass
@@ -98,6 +97,7 @@ def outline(
         model=model,
         settings=options.scoring(),
         signature="none",
+        origins=origins_of(suite, task),
     )
 
 
@@ -163,9 +163,9 @@ def score_task(
             outcome = score_vectors(task, loaded.data, vectors.table, options, fit)
     else:
         with phases.time("score"):
-            outcome = score_ranker(task, loaded.data, model)
+            outcome = evaluation_of(task).score_pairs(task, loaded.data, model)
     with phases.time("intervals"):
-        draws = bootstrap(outcome, seed=options.seed, stream=task.name)
+        draws = evaluation_of(task).draws(task, outcome, options.seed)
     record = draft.model_copy(
         update={
             "status": "ok",
@@ -189,7 +189,7 @@ def _score_records(
             setting=score.setting,
             field=score.field,
             value=score.value,
-            interval=interval(draws[score.key]),
+            interval=interval(draws[score.key]) if score.key in draws else None,
             items=_count(rows),
         )
 
@@ -215,7 +215,7 @@ class Encoded:
 
 def encode_task(
     task: TaskSpec,
-    data: TaskData,
+    data: Any,
     encoder: Encoder,
     store: EmbeddingStore | None,
     progress: Progress,
@@ -231,13 +231,13 @@ def encode_task(
     for request in requests:
         with progress(f"{task.name} · {request.role}", len(request.documents)) as advance:
             parts.append(embed(encoder, request.documents, request.role, store, advance))
-    table: VectorTable = parts[0] if len(parts) == 1 else combine(parts[0], parts[1])
+    table: VectorTable = reduce(combine, parts)
     return Encoded(table, sum(p.encoded for p in parts), sum(p.cached for p in parts))
 
 
 def score_vectors(
     task: TaskSpec,
-    data: TaskData,
+    data: Any,
     vectors: VectorTable,
     options: RunOptions,
     fit: FitSamples = fit_samples,
@@ -247,68 +247,41 @@ def score_vectors(
     Raises:
         HarnessError: what the task's evaluator raises.
     """
-    from scirepeval_harness.evaluations.scorers import euclidean_scorer, read_as
+    from scirepeval_harness.evaluations.scorers import read_as
 
-    match data:
-        case LabelledSet():
-            from scirepeval_harness.evaluations.probe import evaluate_probe
-            from scirepeval_harness.models.devices import choose_devices
-
-            table = read_as(vectors, options.width)
-            # A cluster chooses its devices itself; this machine may have none of them.
-            own = options.probe == "fast" and options.engine == "local"
-            device = choose_devices(options.device)[0] if own else None
-            return evaluate_probe(
-                task, data, table, probe=options.probe, seed=options.seed, device=device, fit=fit
-            )
-        case ReviewerSet():
-            from scirepeval_harness.evaluations.reviewer_matching import evaluate_reviewer_matching
-
-            return evaluate_reviewer_matching(task, data, read_as(vectors, options.width))
-        case AuthorBlocks() if S2AND_METRIC in task.metrics:
-            from scirepeval_harness.evaluations.s2and.evaluate import evaluate_s2and
-            from scirepeval_harness.files import s2and_dir
-
-            table = read_as(vectors, options.width)
-            return evaluate_s2and(data, table, s2and_dir(), say=say)
-        case AuthorBlocks():
-            from scirepeval_harness.evaluations.author_disambiguation import (
-                evaluate_author_disambiguation,
-            )
-
-            return evaluate_author_disambiguation(task, data, read_as(vectors, options.width))
-        case RankingSet() | CitationPools():
-            return _score_pairs(task, data, euclidean_scorer(vectors, width=options.width))
+    told = ScoreOptions(
+        seed=options.seed,
+        probe=options.probe,
+        width=options.width,
+        device=options.device,
+        fit=None if fit is fit_samples else fit,
+    )
+    return evaluation_of(task).score(task, data, read_as(vectors, options.width), told)
 
 
-def score_ranker(task: TaskSpec, data: TaskData, ranker: Ranker) -> Outcome:
-    """The task's scores from a model that scores pairs; term statistics are the candidates'.
+def score_pairs(
+    task: TaskSpec,
+    data: CitationPools,
+    model: Model,
+    store: EmbeddingStore | None,
+    *,
+    width: Width,
+    progress: Progress,
+) -> Run:
+    """The score of each query with each candidate of its pools, as ``run`` ranks them.
 
     Raises:
-        UsageError: the task needs vectors.
+        HarnessError: what encoding or the model raises.
     """
-    from scirepeval_harness.evaluations.scorers import ranker_scorer
+    from scirepeval_harness.evaluations.exchange import pairs_of
+    from scirepeval_harness.evaluations.scorers import euclidean_scorer, make_run, ranker_scorer
 
-    match data:
-        case RankingSet():
-            ranker.prepare(list(data.candidates.values()))
-            scorer = ranker_scorer(ranker, data.queries, data.candidates)
-        case CitationPools():
-            ranker.prepare(list(data.documents.values()))
-            scorer = ranker_scorer(ranker, data.documents, data.documents)
-        case _:
-            raise UsageError(
-                "the task needs vectors, which this model does not have",
-                where=f"task {task.name}, model {ranker.name}",
-                fix="Choose ranking tasks with --task or --format",
-            )
-    return _score_pairs(task, data, scorer)
-
-
-def _score_pairs(task: TaskSpec, data: RankingSet | CitationPools, scorer: PairScorer) -> Outcome:
-    from scirepeval_harness.evaluations.citation_pools import evaluate_citation_pools
-    from scirepeval_harness.evaluations.ranking import evaluate_ranking
-
-    if isinstance(data, RankingSet):
-        return evaluate_ranking(task, data, scorer)
-    return evaluate_citation_pools(task, data, scorer)
+    scorer: PairScorer
+    if hasattr(model, "encode"):
+        encoded = encode_task(task, data, cast(Encoder, model), store, progress)
+        scorer = euclidean_scorer(encoded.table, width=width)
+    else:
+        model.prepare(list(data.documents.values()))
+        scorer = ranker_scorer(model, data.documents, data.documents)
+    pools = {query: dict.fromkeys(candidates, 0) for query, candidates in pairs_of(data).items()}
+    return make_run(scorer, pools)

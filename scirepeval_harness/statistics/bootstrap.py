@@ -1,44 +1,31 @@
-"""Bootstrap intervals: items drawn with replacement, each score computed again on every draw."""
+"""Bootstrap draws: items drawn with replacement, a number computed again on every draw.
+
+Which items a draw takes depends on the seed and the number of items alone: two models scored on
+the same items are resampled alike. Percentile bootstrap: Efron and Tibshirani (1993), chapter 13.
+"""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from scirepeval_harness.evaluations.base import Outcome
-from scirepeval_harness.statistics.measures import accuracy_of_counts, f1_of_counts, kendall_tau
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+from scirepeval_harness.statistics.measures import accuracy_of_counts, f1_of_counts
 
 Draws = NDArray[np.float64]
 Seed = tuple[int, ...]
 """Numbers that together seed a generator."""
+Value = Callable[[NDArray[np.generic], NDArray[np.generic]], float]
+"""A number from the truth and the predictions of some rows."""
 CHUNK = 20_000_000
 """Weights held at a time: draws x items."""
+BUDGET = 50_000_000
+"""Rows that one score's draws may evaluate where few-shot iterations multiply the work."""
+FEWEST = 200
 
 
-def bootstrap(
-    outcome: Outcome, *, seed: int, stream: str = "", draws: int = 1000
-) -> Mapping[str, Draws]:
-    """For each score key, ``draws`` values x 100 under resampling of queries, rows or blocks.
-
-    Which items a draw takes depends on the seed, the stream and the number of items alone: two
-    models scored on the same items of one task are resampled alike, and two tasks, whose names are
-    their streams, independently. Percentile bootstrap: Efron and Tibshirani (1993), chapter 13.
-    """
-    make = {"queries": _queries, "classes": _rows, "values": _rows, "blocks": _blocks}
-    return make[outcome.kind](outcome, (seed, zlib.crc32(stream.encode())), draws)
-
-
-def weights(items: int, draws: int, seed: Seed) -> Iterator[NDArray[np.float64]]:
+def weights(items: int, draws: int, seed: Seed) -> Iterator[Draws]:
     """How often each draw takes each item, in chunks (draws, items); rows sum to items."""
     random = np.random.default_rng([*seed, items])
     step = max(1, CHUNK // max(items, 1))
@@ -47,112 +34,68 @@ def weights(items: int, draws: int, seed: Seed) -> Iterator[NDArray[np.float64]]
         yield random.multinomial(items, shares, size=min(step, draws - start)).astype(np.float64)
 
 
-def _queries(outcome: Outcome, seed: Seed, draws: int) -> dict[str, Draws]:
-    """Means over queries; over several fields of study, the mean of the fields' means."""
-    out: dict[str, Draws] = {}
-    by_field: dict[str, dict[str, Draws]] = {}
-    for (field, metric), rows in outcome.items.groupby(["field", "metric"], sort=True):
-        values = rows["value"].to_numpy(np.float64)
-        parts = [part @ values / len(values) for part in weights(len(values), draws, seed)]
-        by_field.setdefault(str(metric), {})[str(field)] = 100.0 * np.concatenate(parts)
-    for score in outcome.scores:
-        fields = by_field[score.metric]
-        chosen = [fields[score.field]] if score.field else list(fields.values())
-        out[score.key] = np.mean(chosen, axis=0)
-    return out
+def mean_draws(values: Draws, draws: int, seed: Seed) -> Draws:
+    """Means (draws,) of resampled values (items,)."""
+    return np.concatenate(
+        [part @ values / len(values) for part in weights(len(values), draws, seed)]
+    )
 
 
-def _blocks(outcome: Outcome, seed: Seed, draws: int) -> dict[str, Draws]:
-    """B-cubed F1 of weighted mean precision and recall, a data set at a time, then their mean."""
-    by_field: dict[str, Draws] = {}
-    for field, rows in outcome.items.groupby("field", sort=True):
-        wide = rows.pivot(index="item", columns="metric", values="value").sort_index()
-        weight = rows.drop_duplicates("item").set_index("item")["weight"].reindex(wide.index)
-        size = weight.to_numpy(np.float64)
-        precision = wide["b3_precision"].to_numpy(np.float64)
-        recall = wide["b3_recall"].to_numpy(np.float64)
-        parts = []
-        for part in weights(len(wide), draws, seed):
-            total = part @ size
-            p, r = part @ (size * precision) / total, part @ (size * recall) / total
-            parts.append(np.divide(2 * p * r, p + r, out=np.zeros_like(p), where=(p + r) > 0))
-        by_field[str(field)] = 100.0 * np.concatenate(parts)
-    return {
-        score.key: by_field[score.field]
-        if score.field
-        else np.mean(list(by_field.values()), axis=0)
-        for score in outcome.scores
-    }
+def b_cubed_draws(size: Draws, precision: Draws, recall: Draws, draws: int, seed: Seed) -> Draws:
+    """B-cubed F1 (draws,) of resampled blocks: their signatures, mean precision and recall."""
+    parts = []
+    for part in weights(len(size), draws, seed):
+        total = part @ size
+        p, r = part @ (size * precision) / total, part @ (size * recall) / total
+        parts.append(np.divide(2 * p * r, p + r, out=np.zeros_like(p), where=(p + r) > 0))
+    return np.concatenate(parts)
 
 
-def _rows(outcome: Outcome, seed: Seed, draws: int) -> dict[str, Draws]:
-    """Metrics of test rows; a few-shot setting is the mean over its iterations on the same rows."""
-    groups = {
-        str(setting): [part for _, part in rows.groupby("iteration", sort=True)]
-        for setting, rows in outcome.items.groupby("setting", sort=True)
-    }
-    out: dict[str, Draws] = {}
-    for score in outcome.scores:
-        measure = _measure(score.metric, outcome)
-        parts = [measure(rows, seed, draws) for rows in groups[score.setting]]
-        out[score.key] = 100.0 * np.mean(parts, axis=0)
-    return out
+def count_draws(truth: Draws, predicted: Draws, metric: str, draws: int, seed: Seed) -> Draws:
+    """``f1``, ``f1_macro`` or ``accuracy`` (draws,) of resampled rows of 0/1 labels.
+
+    These are functions of counts, so that a product of matrices gives all draws at once.
+    """
+    single = bool((truth.sum(axis=1) == 1).all() and (predicted.sum(axis=1) == 1).all())
+    parts = []
+    for part in weights(len(truth), draws, seed):
+        hits, said, real = part @ (truth * predicted), part @ predicted, part @ truth
+        if metric == "accuracy":
+            parts.append(accuracy_of_counts(part, truth, predicted))
+        else:
+            parts.append(f1_of_counts(hits, said, real, metric, present_only=single))
+    return np.concatenate(parts)
 
 
-Measure = Callable[[pd.DataFrame, Seed, int], Draws]
-
-
-def _measure(metric: str, outcome: Outcome) -> Measure:
-    if metric == "kendalltau":
-        return _tau_draws
-    classes = outcome.notes.get("classes")
-    count = classes if isinstance(classes, int) else 0
-
-    def class_draws(rows: pd.DataFrame, seed: Seed, draws: int) -> Draws:
-        truth, predicted = (_one_hot(rows[name], count) for name in ("truth", "prediction"))
-        width = max(truth.shape[1], predicted.shape[1])
-        truth, predicted = _widened(truth, width), _widened(predicted, width)
-        single = bool((truth.sum(axis=1) == 1).all() and (predicted.sum(axis=1) == 1).all())
-        parts = []
-        for part in weights(len(rows), draws, seed):
-            hits, said, real = part @ (truth * predicted), part @ predicted, part @ truth
-            if metric == "accuracy":
-                parts.append(accuracy_of_counts(part, truth, predicted))
-            else:
-                parts.append(f1_of_counts(hits, said, real, metric, present_only=single))
-        return np.concatenate(parts)
-
-    return class_draws
-
-
-def _tau_draws(rows: pd.DataFrame, seed: Seed, draws: int) -> Draws:
-    truth = rows["truth"].to_numpy(np.float64)
-    predicted = rows["prediction"].to_numpy(np.float64)
+def value_draws(
+    value: Value,
+    truth: NDArray[np.generic],
+    predicted: NDArray[np.generic],
+    draws: int,
+    seed: Seed,
+) -> Draws:
+    """Any function of truth and predictions, computed anew (draws,) on each draw's rows."""
     values = []
-    for part in weights(len(rows), draws, seed):
+    for part in weights(len(truth), draws, seed):
         for counts in part.astype(np.int64):
-            taken = np.repeat(np.arange(len(rows)), counts)
-            values.append(kendall_tau(truth[taken], predicted[taken]))
+            taken = np.repeat(np.arange(len(truth)), counts)
+            values.append(value(truth[taken], predicted[taken]))
     return np.array(values)
 
 
-def _one_hot(lists: pd.Series, classes: int) -> NDArray[np.float64]:
-    indices = [np.asarray(value, dtype=np.int64) for value in lists]
-    width = max([classes, *(int(value.max()) + 1 for value in indices if len(value))])
-    out = np.zeros((len(indices), width))
-    for row, value in enumerate(indices):
-        out[row, value] = 1.0
-    return out
+def draws_for(rows: int, iterations: int, draws: int) -> int:
+    """How many draws `value_draws` makes for the mean over so many iterations.
+
+    All of them for one iteration. Of 10,000 rows and 50 iterations every draw would evaluate half
+    a million rows, so that fewer are made, of which an interval is still read well.
+    """
+    if iterations == 1:
+        return draws
+    return min(draws, max(FEWEST, BUDGET // max(rows * iterations, 1)))
 
 
-def _widened(matrix: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    return np.pad(matrix, ((0, 0), (0, width - matrix.shape[1])))
-
-
-def interval(draws: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
     """The percentile interval of ``level`` around the draws' median."""
-    import numpy as np
-
     tail = 50.0 * (1.0 - level)
     low, high = np.percentile(draws, [tail, 100.0 - tail])
     return float(low), float(high)

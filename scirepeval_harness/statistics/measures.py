@@ -1,11 +1,29 @@
-"""Metrics from counts, for many resamples at once."""
+"""Labels as matrices, and metrics from counts, for many resamples at once."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+LabelLists = Sequence[Sequence[int]]
+"""The class indices of each row."""
+
+
+def width_of(sides: Iterable[LabelLists], least: int) -> int:
+    """How many classes the rows of all sides name, at least ``least``."""
+    highest = (int(np.max(labels, initial=-1)) for side in sides for labels in side)
+    return max(least, 1 + max(highest, default=-1))
+
+
+def one_hot(lists: LabelLists, width: int) -> Array:
+    """The rows' labels as a 0/1 matrix (rows, width)."""
+    out = np.zeros((len(lists), width))
+    for row, labels in enumerate(lists):
+        out[row, np.asarray(labels, dtype=np.int64)] = 1.0
+    return out
 
 
 def f1_of_counts(
@@ -30,11 +48,3 @@ def accuracy_of_counts(weights: Array, truth: Array, predicted: Array) -> Array:
     """Share of rows (draws,) whose label sets agree."""
     right = (truth == predicted).all(axis=1).astype(np.float64)
     return np.asarray(weights @ right / weights.sum(axis=1))
-
-
-def kendall_tau(truth: Array, predicted: Array) -> float:
-    """Kendall's tau-b; 0 for a resample in which either side is constant, which has no order."""
-    from scipy.stats import kendalltau
-
-    value = float(kendalltau(truth, predicted).statistic)
-    return value if np.isfinite(value) else 0.0

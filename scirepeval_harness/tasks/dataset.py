@@ -1,13 +1,12 @@
-"""The plain records that readers produce and evaluators consume. Ids are always strings."""
+"""What every task's data is made of, whatever its kind of evaluation. Ids are always strings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from scirepeval_harness.roles import Role
 
 Qrels = Mapping[str, Mapping[str, int]]
 """Relevance grades: query id -> candidate id -> grade (0 is not relevant)."""
@@ -53,73 +52,22 @@ class Provenance:
     fingerprint: str
 
 
-@dataclass(frozen=True)
-class LabelledSet:
-    """A supervised task.
+@dataclass(frozen=True, slots=True)
+class EncodeRequest:
+    """Documents to encode in one role."""
 
-    Labels are an integer array of class indices (n,), a 0/1 matrix (n, classes) for multi-label
-    tasks, or a float array (n,) for regression. ``classes`` holds the original label of each index.
-    """
-
-    documents: Mapping[str, Document]
-    train_ids: tuple[str, ...]
-    train_labels: NDArray[np.generic]
-    test_ids: tuple[str, ...]
-    test_labels: NDArray[np.generic]
-    classes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RankingSet:
-    """A ranking task. An id in both maps is encoded once, on the query side (docs/protocol.md)."""
-
-    queries: Mapping[str, Document]
-    candidates: Mapping[str, Document]
-    qrels: Qrels
-
-
-@dataclass(frozen=True)
-class ReviewerSet:
-    """Paper-reviewer matching: papers of both sides, reviewers' papers, hard and soft qrels."""
-
-    papers: Mapping[str, Document]
-    reviewers: Mapping[str, tuple[str, ...]]
-    hard: Qrels
-    soft: Qrels
-
-
-@dataclass(frozen=True)
-class CitationPools:
-    """MDCR: one set of qrels a field of study over common documents."""
-
-    documents: Mapping[str, Document]
-    fields: Mapping[str, Qrels]
-
-
-@dataclass(frozen=True)
-class AuthorBlocks:
-    """Author disambiguation: signatures of papers, grouped in name blocks, with true clusters.
-
-    Keys of the maps: ``blocks`` data set -> block name -> signature ids; ``paper_of`` and
-    ``cluster_of`` signature id -> paper id, cluster id. Signature ids are unique across data sets.
-    """
-
-    documents: Mapping[str, Document]
-    blocks: Mapping[str, Mapping[str, tuple[str, ...]]]
-    paper_of: Mapping[str, str]
-    cluster_of: Mapping[str, str]
-    folder: Path | None = None
-    """Where whole data sets lie, for S2AND's own experiment; None for a part of them."""
-
-
-TaskData = LabelledSet | RankingSet | ReviewerSet | CitationPools | AuthorBlocks
+    role: Role
+    documents: tuple[Document, ...]
 
 
 @dataclass(frozen=True)
 class LoadedTask:
-    """A task's data with where it came from and how complete it is."""
+    """A task's data with where it came from and how complete it is.
 
-    data: TaskData
+    What ``data`` is depends on the kind of evaluation, which alone reads it.
+    """
+
+    data: Any
     provenance: Provenance
     coverage: Coverage
     warnings: tuple[str, ...] = field(default=())

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scirepeval_harness.errors import DataError
-from scirepeval_harness.evaluations.author_disambiguation import read_blocks
-from scirepeval_harness.evaluations.citation_pools import read_pools
-from scirepeval_harness.evaluations.probe import read_labelled
-from scirepeval_harness.evaluations.ranking import read_ranking, read_reviewers
-from scirepeval_harness.tasks.dataset import (
-    AuthorBlocks,
-    CitationPools,
-    Coverage,
-    Document,
-    LabelledSet,
-    LoadedTask,
-    Provenance,
-    RankingSet,
-    ReviewerSet,
-    TaskData,
-)
-from scirepeval_harness.tasks.sources import HubSource, LocalSource, Source, choose_source
-from scirepeval_harness.tasks.spec import Evaluation, SuiteSpec, TaskSpec
+from scirepeval_harness.extensions import EVALUATIONS
+from scirepeval_harness.tasks.dataset import Coverage, LoadedTask, Provenance
+from scirepeval_harness.tasks.sources import HubSource, choose_source
+from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +32,13 @@ def load_task(task: TaskSpec, suite: SuiteSpec, options: DataOptions) -> LoadedT
         OfflineError: the hub is needed and cannot be reached.
     """
     source = choose_source(task, suite, options.directory, offline=options.offline)
-    data, coverage = _read(task, source, options)
+    data, coverage = EVALUATIONS.get(task.evaluation).read(task, source, options)
     provenance = Provenance(
         source=source.kind,
         documents=source.described("documents"),
         labels=source.described("labels"),
         revision=source.revision(),
-        fingerprint=fingerprint(data),
+        fingerprint=fingerprint(task, data),
     )
     return LoadedTask(data, provenance, coverage, _warnings(coverage))
 
@@ -72,54 +56,6 @@ def fetch_task(task: TaskSpec, suite: SuiteSpec) -> str | None:
     return source.revision()
 
 
-def _read(task: TaskSpec, source: Source, options: DataOptions) -> tuple[TaskData, Coverage]:
-    limit, missing = options.limit, options.allow_missing
-    match task.evaluation:
-        case Evaluation.PROBE:
-            return read_labelled(
-                task,
-                source.documents(),
-                source.labels("train"),
-                source.labels("test"),
-                limit=limit,
-                seed=options.seed,
-                allow_missing=missing,
-            )
-        case Evaluation.RANKING:
-            labels = source.labels("test")
-            return read_ranking(
-                task, source.documents(), labels, limit=limit, allow_missing=missing
-            )
-        case Evaluation.REVIEWER_MATCHING:
-            return read_reviewers(
-                task,
-                source.documents(),
-                source.reviewers(),
-                source.labels("test_hard"),
-                source.labels("test_soft"),
-                limit=limit,
-                allow_missing=missing,
-            )
-        case Evaluation.CITATION_POOLS:
-            files = _files(task, source)
-            return read_pools(
-                task, files.documents(), files.path("pools"), limit=limit, allow_missing=missing
-            )
-        case Evaluation.AUTHOR_DISAMBIGUATION:
-            blocks = _files(task, source).path("blocks")
-            return read_blocks(task.name, blocks, task.fields, limit=limit, allow_missing=missing)
-
-
-def _files(task: TaskSpec, source: Source) -> LocalSource:
-    if isinstance(source, LocalSource):
-        return source
-    raise DataError(
-        "the data of this task is not on the hub",
-        where=f"task {task.name}",
-        fix="Download it (see `tasks show`) and pass its folder with --data",
-    )
-
-
 def _warnings(coverage: Coverage) -> tuple[str, ...]:
     if coverage.complete:
         return ()
@@ -129,45 +65,12 @@ def _warnings(coverage: Coverage) -> tuple[str, ...]:
     )
 
 
-def fingerprint(data: TaskData) -> str:
+def fingerprint(task: TaskSpec, data: Any) -> str:
     """SHA-256, in hex, over documents (by id) and labels.
 
     Training rows count in their order, since it decides the folds; documents do not.
     """
     digest = hashlib.sha256()
-
-    def put(*values: Any) -> None:
+    for values in EVALUATIONS.get(task.evaluation).fingerprint(data):
         digest.update(repr(values).encode())
-
-    def put_documents(documents: Mapping[str, Document]) -> None:
-        for key in sorted(documents):
-            put(key, documents[key].parts)
-
-    def put_qrels(qrels: Mapping[str, Mapping[str, int]]) -> None:
-        for query in sorted(qrels):
-            put(query, sorted(qrels[query].items()))
-
-    match data:
-        case LabelledSet():
-            put_documents(data.documents)
-            put(data.classes, data.train_ids, data.test_ids)
-            put(data.train_labels.tolist(), data.test_labels.tolist())
-        case RankingSet():
-            put_documents(data.queries)
-            put_documents(data.candidates)
-            put_qrels(data.qrels)
-        case ReviewerSet():
-            put_documents(data.papers)
-            put(sorted(data.reviewers.items()))
-            put_qrels(data.hard)
-            put_qrels(data.soft)
-        case CitationPools():
-            put_documents(data.documents)
-            for name in sorted(data.fields):
-                put(name)
-                put_qrels(data.fields[name])
-        case AuthorBlocks():
-            put_documents(data.documents)
-            put(sorted((name, sorted(blocks.items())) for name, blocks in data.blocks.items()))
-            put(sorted(data.paper_of.items()), sorted(data.cluster_of.items()))
     return digest.hexdigest()

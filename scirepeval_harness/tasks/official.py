@@ -13,9 +13,10 @@ from pydantic import Field
 from scirepeval_harness.errors import SpecError
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import read_text, validate
-from scirepeval_harness.tasks.spec import Evaluation, Strict, TaskSpec
+from scirepeval_harness.tasks.spec import Strict, TaskSpec
 
 DEFAULT_FIELDS = ("title", "abstract")
+RANKING, POOLS = "ranking", "citation_pools"
 
 
 class OfficialTable(Strict):
@@ -89,7 +90,7 @@ def read_official(path: Path) -> Iterator[tuple[TaskSpec, str]]:
 
 def _task(line: OfficialTask, where: str) -> TaskSpec:
     evaluation = _evaluation(line)
-    two_sided = line.type is Format.PROXIMITY and evaluation is Evaluation.RANKING
+    two_sided = line.type is Format.PROXIMITY and evaluation is RANKING
     raw: dict[str, object] = {
         "name": slug_of(line.name),
         "title": line.name,
@@ -109,20 +110,20 @@ def _task(line: OfficialTask, where: str) -> TaskSpec:
     return validate(TaskSpec, raw, where)
 
 
-def _evaluation(line: OfficialTask) -> Evaluation:
+def _evaluation(line: OfficialTask) -> str:
     if line.type in (Format.CLASSIFICATION, Format.REGRESSION):
-        return Evaluation.PROBE
+        return "probe"
     if line.data.reviewers is not None:
-        return Evaluation.REVIEWER_MATCHING
+        return "reviewer_matching"
     if isinstance(line.data.test, str) and line.data.test.endswith(".json"):
-        return Evaluation.CITATION_POOLS
-    return Evaluation.RANKING
+        return POOLS
+    return RANKING
 
 
-def _hub(data: OfficialData, evaluation: Evaluation) -> dict[str, object]:
+def _hub(data: OfficialData, evaluation: str) -> dict[str, object]:
     splits = {
         "documents": "evaluation",
-        "labels": "test" if evaluation is Evaluation.RANKING else None,
+        "labels": "test" if evaluation is RANKING else None,
         "reviewers": "metadata",
     }
     parts = {"documents": data.meta, "labels": data.test, "reviewers": data.reviewers}
@@ -133,9 +134,9 @@ def _hub(data: OfficialData, evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def _local(data: OfficialData, evaluation: Evaluation) -> dict[str, str]:
+def _local(data: OfficialData, evaluation: str) -> dict[str, str]:
     """Paths as given; a hub config lies in a directory of its name in the published local form."""
-    labels = "pools" if evaluation is Evaluation.CITATION_POOLS else "labels"
+    labels = "pools" if evaluation is POOLS else "labels"
     parts = {"documents": data.meta, labels: data.test, "reviewers": data.reviewers}
     paths: dict[str, str] = {}
     for part, place in parts.items():

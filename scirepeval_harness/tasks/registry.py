@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scirepeval_harness.errors import SpecError, UsageError
+from scirepeval_harness.extensions import BUILT_IN, EVALUATIONS, METRICS, folders
 from scirepeval_harness.files import bundled
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import did_you_mean, read_spec, unknown
@@ -94,7 +95,7 @@ class _Found:
 
 
 def load_registry(extra: Sequence[Path] = ()) -> Registry:
-    """Read the bundled suites and those of the user's folders.
+    """Read the bundled suites, those of installed packages, and those of the user's folders.
 
     A folder of suites has a subfolder a suite, each with ``suite.toml`` and a file a task. A
     user's folder may also hold task files itself, or a task list in SciRepEval's own form
@@ -107,14 +108,28 @@ def load_registry(extra: Sequence[Path] = ()) -> Registry:
             repository without a revision, or a user's folder without tasks.
     """
     found = _Found()
-    for folder in dict.fromkeys([bundled("tasks"), *(path.expanduser() for path in extra)]):
-        _read_folder(folder, found)
+    brought = {folder: origin for folder, origin in folders("tasks")}
+    places = [bundled("tasks"), *brought, *(path.expanduser() for path in extra)]
+    for folder in dict.fromkeys(places):
+        _read_folder(folder, brought.get(folder), found)
     for suite in found.suites.values():
         _check_suite(suite, found)
     return Registry(found.tasks, found.suites, found.origins, found.homes)
 
 
-def _read_folder(folder: Path, found: _Found) -> None:
+def origins_of(suite: SuiteSpec, task: TaskSpec) -> dict[str, str]:
+    """Where a task and what it names come from, without what is built in or a user's own file.
+
+    Keys are ``task``, ``evaluation`` and ``metric NAME``; values as in ``Named.origin``.
+    """
+    found = {"task": suite.origin or BUILT_IN, "evaluation": EVALUATIONS.origin(task.evaluation)}
+    for name in task.metrics:
+        if name in METRICS.names():
+            found[f"metric {name}"] = METRICS.origin(name)
+    return {part: origin for part, origin in found.items() if origin != BUILT_IN}
+
+
+def _read_folder(folder: Path, origin: str | None, found: _Found) -> None:
     if not folder.is_dir():
         raise SpecError(
             "no such folder of tasks", where=str(folder), fix="Give a folder with task files"
@@ -122,7 +137,7 @@ def _read_folder(folder: Path, found: _Found) -> None:
     inner = sorted(path.parent for path in folder.glob(f"*/{SUITE_FILE}"))
     own = _task_files(folder)
     if own or (folder / SUITE_FILE).is_file():
-        _read_suite(folder, own, found)
+        _read_suite(folder, own, origin, found)
     elif not inner:
         raise SpecError(
             "no task files (*.toml) and no suites",
@@ -130,7 +145,7 @@ def _read_folder(folder: Path, found: _Found) -> None:
             fix=f"Put a task file, a list ({OFFICIAL_FILES}) or a folder with {SUITE_FILE} there",
         )
     for path in inner:
-        _read_suite(path, _task_files(path), found)
+        _read_suite(path, _task_files(path), origin, found)
 
 
 def _task_files(folder: Path) -> list[Path]:
@@ -138,7 +153,7 @@ def _task_files(folder: Path) -> list[Path]:
     return sorted([*files, *folder.glob(OFFICIAL_FILES)])
 
 
-def _read_suite(folder: Path, files: Iterable[Path], found: _Found) -> None:
+def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found: _Found) -> None:
     path = folder / SUITE_FILE
     explicit = path.is_file()
     suite = read_spec(SuiteSpec, path) if explicit else _implicit_suite(folder, found)
@@ -164,7 +179,7 @@ def _read_suite(folder: Path, files: Iterable[Path], found: _Found) -> None:
     adopted = [name for name in names if name not in suite.task_names()]
     if adopted:
         suite = suite.model_copy(update={"unlisted": (*suite.unlisted, *adopted)})
-    found.suites[suite.name] = suite.at(folder)
+    found.suites[suite.name] = suite.at(folder, package)
     found.suite_files[suite.name] = where
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from scirepeval_harness.errors import DataError, OfflineError
-from scirepeval_harness.tasks.spec import Evaluation, HubTable, SuiteSpec, TaskSpec
+from scirepeval_harness.tasks.spec import HubTable, SuiteSpec, TaskSpec
 from scirepeval_harness.tasks.tables import Row, Table, csv_table, json_lines
 
 Split = Literal["train", "test", "test_hard", "test_soft"]
@@ -24,9 +24,19 @@ class Source(Protocol):
 
     def documents(self) -> Table: ...
 
-    def labels(self, split: Split) -> Table: ...
+    def labels(self, split: Split) -> Table:
+        """A label for each document: ``paper_id``, ``label``."""
+        ...
+
+    def qrels(self, split: Split) -> Table:
+        """Graded pairs: ``query_id``, ``cand_id``, ``score``."""
+        ...
 
     def reviewers(self) -> Table: ...
+
+    def files(self) -> LocalSource:
+        """The folder itself, for data in a form of its own; DataError where there is none."""
+        ...
 
     def revision(self) -> str | None:
         """The commit of the documents' repository, where there is one."""
@@ -52,12 +62,16 @@ def choose_source(
     if suite.folder is not None and (suite.folder / PACKAGED).is_dir():
         return LocalSource(task, suite.folder / PACKAGED, "packaged")
     if task.hub is None:
-        raise DataError(
-            "the data of this task is not on the hub",
-            where=f"task {task.name}",
-            fix="Download it (see `tasks show`) and pass its folder with --data",
-        )
+        raise _not_on_the_hub(task)
     return HubSource(task, suite, offline=offline)
+
+
+def _not_on_the_hub(task: TaskSpec) -> DataError:
+    return DataError(
+        "the data of this task is not on the hub",
+        where=f"task {task.name}",
+        fix="Download it (see `tasks show`) and pass its folder with --data",
+    )
 
 
 class LocalSource:
@@ -65,7 +79,7 @@ class LocalSource:
 
     def __init__(self, task: TaskSpec, folder: Path, kind: str) -> None:
         self.kind = kind
-        self._task, self._folder = task, folder
+        self._task, self.folder = task, folder
 
     def path(self, part: Literal["documents", "labels", "reviewers", "pools", "blocks"]) -> Path:
         """The path of a part; raises DataError where the task file names none."""
@@ -76,16 +90,19 @@ class LocalSource:
                 where=f"task {self._task.name}",
                 fix=f"Add {part} under [local]",
             )
-        return self._folder / str(relative)
+        return self.folder / str(relative)
 
     def documents(self) -> Table:
         return json_lines(self.path("documents"))
 
     def labels(self, split: Split) -> Table:
-        folder = self.path("labels")
-        if self._task.evaluation is Evaluation.PROBE:
-            return csv_table(folder / f"{split}.csv")
-        return json_lines(folder / f"{split}_qrel.jsonl")
+        return csv_table(self.path("labels") / f"{split}.csv")
+
+    def qrels(self, split: Split) -> Table:
+        return json_lines(self.path("labels") / f"{split}_qrel.jsonl")
+
+    def files(self) -> LocalSource:
+        return self
 
     def reviewers(self) -> Table:
         name = "reviewer_metadata.jsonl"
@@ -102,7 +119,8 @@ class LocalSource:
             "documents": local.documents or local.blocks,
             "labels": local.labels or local.pools or local.blocks,
         }
-        return str(names[part])
+        # A kind of another package may name its files elsewhere.
+        return str(names[part] or "")
 
 
 class HubSource:
@@ -127,6 +145,12 @@ class HubSource:
     def labels(self, split: Split) -> Table:
         table, config = self._config("labels")
         return config.table(table.split or split)
+
+    def qrels(self, split: Split) -> Table:
+        return self.labels(split)
+
+    def files(self) -> LocalSource:
+        raise _not_on_the_hub(self._task)
 
     def reviewers(self) -> Table:
         table, config = self._config("reviewers")

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.roles import Format, Role
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
-RANKING_METRIC = r"^(map|ndcg|ndcg_cut_[1-9]\d*|recip_rank|recall_[1-9]\d*|P_[1-9]\d*)$"
-CLASSIFICATION_METRICS = ("f1", "f1_macro", "accuracy")
-REGRESSION_METRICS = ("kendalltau",)
-PROBE_METRICS = {*CLASSIFICATION_METRICS, *REGRESSION_METRICS}
-S2AND_METRIC = "b3_f1"
-"""B-cubed F1 as S2AND's own experiment prints it."""
-LIGHT_METRIC = "light_b3_f1"
-"""B-cubed F1 of clusters made from vectors alone."""
-AUTHOR_METRICS = (S2AND_METRIC, LIGHT_METRIC)
 
 
 class Strict(BaseModel):
@@ -31,24 +32,12 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Evaluation(StrEnum):
-    """Which evaluator scores a task."""
-
-    PROBE = "probe"
-    RANKING = "ranking"
-    REVIEWER_MATCHING = "reviewer_matching"
-    CITATION_POOLS = "citation_pools"
-    AUTHOR_DISAMBIGUATION = "author_disambiguation"
-
-
-RANKED = (Evaluation.RANKING, Evaluation.CITATION_POOLS, Evaluation.REVIEWER_MATCHING)
-"""Evaluations that score rankings, with trec_eval's measures."""
-POOLED = (
-    Evaluation.CITATION_POOLS,
-    Evaluation.REVIEWER_MATCHING,
-    Evaluation.AUTHOR_DISAMBIGUATION,
-)
-"""Evaluations that the protocol has for proximity alone."""
+def _known_evaluation(name: str) -> str:
+    if name not in EVALUATIONS.names():
+        # The error of an enumeration, whose members are whatever is installed.
+        expected = ", ".join(repr(known) for known in EVALUATIONS.names())
+        raise PydanticCustomError("enum", "unknown evaluation", {"expected": expected})
+    return name
 
 
 class HubTable(Strict):
@@ -103,13 +92,17 @@ class FewShot(Strict):
 
 
 class TaskSpec(Strict):
-    """One task. ``version`` rises when a change of the file may change a score."""
+    """One task. ``version`` rises when a change of the file may change a score.
+
+    ``evaluation`` names a kind of evaluation (:data:`~.extensions.EVALUATIONS`), which says what
+    else a task must hold; ``options`` is for kinds of other packages.
+    """
 
     name: Slug
     title: str
     version: int = Field(default=1, ge=1)
     format: Format
-    evaluation: Evaluation
+    evaluation: Annotated[str, AfterValidator(_known_evaluation)]
     multi_label: bool = False
     metrics: tuple[str, ...] = Field(min_length=1)
     fields: tuple[str, ...] = Field(default=("title", "abstract"), min_length=1)
@@ -118,62 +111,34 @@ class TaskSpec(Strict):
     hub: HubData | None = None
     local: LocalData = LocalData()
     expected_fields: tuple[str, ...] = ()
+    options: dict[str, str | int | float | bool] = Field(default={})
     synthetic: bool = False
     notes: str = ""
 
     @model_validator(mode="after")
     def check_consistency(self) -> Self:
-        probe = self.evaluation is Evaluation.PROBE
-        if probe != (self.format in (Format.CLASSIFICATION, Format.REGRESSION)):
-            raise ValueError(f"evaluation {self.evaluation} does not fit format {self.format}")
         if self.multi_label and self.format is not Format.CLASSIFICATION:
             raise ValueError("multi_label needs format classification")
         if self.few_shot and self.format is not Format.CLASSIFICATION:
             raise ValueError("few_shot needs format classification")
-        if len(self.metrics) > 1 and self.evaluation is Evaluation.AUTHOR_DISAMBIGUATION:
-            raise ValueError("metrics: author disambiguation takes one")
-        if self.evaluation in POOLED and self.format is not Format.PROXIMITY:
-            raise ValueError(f"evaluation {self.evaluation} needs format proximity")
-        if self.expected_fields and self.evaluation is not Evaluation.CITATION_POOLS:
-            raise ValueError("expected_fields needs evaluation citation_pools")
         for name in ("metrics", "fields", "query_fields", "few_shot", "expected_fields"):
             given = getattr(self, name)
             if len(set(given)) < len(given):
                 raise ValueError(f"{name}: an entry is repeated")
+        EVALUATIONS.get(self.evaluation).check(self)
         return self
 
-    @model_validator(mode="after")
-    def check_metrics(self) -> Self:
-        for metric in self.metrics:
-            if self.evaluation in RANKED:
-                allowed = "map, ndcg, ndcg_cut_K, recip_rank, recall_K, P_K"
-                fits = re.match(RANKING_METRIC, metric) is not None
-            else:
-                names = self._probe_or_author_metrics()
-                allowed, fits = ", ".join(names), metric in names
-            if not fits:
-                raise ValueError(
-                    f"metrics: {metric!r} does not fit format {self.format} with evaluation "
-                    f"{self.evaluation}, which takes {allowed}"
-                )
-        return self
-
-    def _probe_or_author_metrics(self) -> tuple[str, ...]:
-        if self.evaluation is Evaluation.AUTHOR_DISAMBIGUATION:
-            return AUTHOR_METRICS
-        if self.format is Format.REGRESSION:
-            return REGRESSION_METRICS
-        # F1 of "the positive class" has no meaning for several labels a row.
-        return tuple(m for m in CLASSIFICATION_METRICS if m != "f1" or not self.multi_label)
+    @model_serializer(mode="wrap")
+    def without_empty_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A key that all older files lack would change every definition's hash.
+        found: dict[str, Any] = dump(self)
+        if not found.get("options"):
+            found.pop("options", None)
+        return found
 
     def roles(self) -> tuple[tuple[str, Role], ...]:
         """Who is encoded in which role, in the order of encoding: queries before candidates."""
-        if self.evaluation in RANKED and self.evaluation is not Evaluation.REVIEWER_MATCHING:
-            return (
-                ("queries", self.format.query_role()),
-                ("candidates", self.format.document_role()),
-            )
-        return (("documents", self.format.document_role()),)
+        return EVALUATIONS.get(self.evaluation).roles(self)
 
     def definition_hash(self) -> str:
         """First 12 hex digits of the SHA-256 of all that may move the task's score."""
@@ -232,6 +197,7 @@ class SuiteSpec(Strict):
     columns: tuple[Column, ...] = ()
     unlisted: tuple[Slug, ...] = ()
     _folder: Path | None = PrivateAttr(default=None)
+    _origin: str | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def check_columns(self) -> Self:
@@ -252,10 +218,15 @@ class SuiteSpec(Strict):
         """Folder of the suite's file, where packaged data lies; None for one made in memory."""
         return self._folder
 
-    def at(self, folder: Path) -> Self:
-        """The same suite, knowing that its file lies in ``folder``."""
+    @property
+    def origin(self) -> str | None:
+        """The package that brings the suite; None for a bundled one and for a user's own."""
+        return self._origin
+
+    def at(self, folder: Path, origin: str | None = None) -> Self:
+        """The same suite, knowing that its file lies in ``folder``, and which package brings it."""
         placed = self.model_copy()
-        placed._folder = folder
+        placed._folder, placed._origin = folder, origin
         return placed
 
     def revision_of(self, table: HubTable) -> str | None:

@@ -7,13 +7,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.tasks.dataset import Coverage, Document
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Row = Mapping[str, Any]
 ENCODING = "utf-8-sig"
@@ -228,6 +229,9 @@ def sample_rows(
     With ``stratified`` each class (first positive class of a multi-label row) keeps its share, and
     at least one row where the limit allows.
     """
+    # The one place here that counts: readers are loaded to check task files, which is to be fast.
+    import numpy as np
+
     rows = len(labels)
     if limit >= rows:
         return np.arange(rows, dtype=np.int64)

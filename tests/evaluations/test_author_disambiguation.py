@@ -10,19 +10,14 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import CoverageError, DataError
-from scirepeval_harness.evaluations.author_disambiguation import (
-    LIGHT_METRIC,
-    evaluate_author_disambiguation,
-    split_blocks,
-)
+from scirepeval_harness.evaluations.author_disambiguation import LIGHT_METRIC, AuthorBlocks
 from scirepeval_harness.evaluations.base import Outcome
-from scirepeval_harness.tasks.dataset import AuthorBlocks
-from scirepeval_harness.tasks.spec import Evaluation
+from scirepeval_harness.evaluations.clustering import evaluate_author_disambiguation, split_blocks
 from tests.oracle import clusters as oracle
 from tests.support.ranking_tasks import ranking_task
 from tests.support.tables import Table
 
-TASK = ranking_task("b3_f1", evaluation=Evaluation.AUTHOR_DISAMBIGUATION)
+TASK = ranking_task("b3_f1", evaluation="author_disambiguation")
 
 
 def made(seed: int = 0, noise: float = 0.6, sets: tuple[str, ...] = ("kisti", "qian")):  # type: ignore[no-untyped-def]

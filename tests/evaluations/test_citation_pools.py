@@ -5,15 +5,13 @@ from pathlib import Path
 import pytest
 
 from scirepeval_harness.errors import DataError
-from scirepeval_harness.evaluations.citation_pools import evaluate_citation_pools
+from scirepeval_harness.evaluations.citation_pools import CitationPools, evaluate_citation_pools
 from scirepeval_harness.evaluations.exchange import exchange_scorer, pairs_of, write_scores
 from scirepeval_harness.evaluations.scorers import euclidean_scorer
-from scirepeval_harness.tasks.dataset import CitationPools
-from scirepeval_harness.tasks.spec import Evaluation
 from tests.support.ranking_tasks import ranking_task
 from tests.support.tables import Table
 
-TASK = ranking_task("map", "recall_5", evaluation=Evaluation.CITATION_POOLS)
+TASK = ranking_task("map", "recall_5", evaluation="citation_pools")
 TABLE = Table({f"d{k}": [float(k)] for k in range(10)} | {"q": [0.0], "r": [9.0], "s": [0.0]})
 DATA = CitationPools(
     {},

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from scirepeval_harness.errors import CoverageError, DataError, StorageError
+from scirepeval_harness.evaluations.citation_pools import CitationPools
 from scirepeval_harness.evaluations.exchange import (
     exchange_scorer,
     pairs_of,
     read_scores,
     write_scores,
 )
-from scirepeval_harness.tasks.dataset import CitationPools
 
 RUN = {"q_1": {"a": -0.1, "b_c": 1e-30}, "q": {"ü": 3.0, 'x"y': -2.5}}
 POOLS = {query: tuple(row) for query, row in RUN.items()}

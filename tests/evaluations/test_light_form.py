@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scirepeval_harness.cli.main import main
-from scirepeval_harness.evaluations.author_disambiguation import split_blocks
+from scirepeval_harness.evaluations.clustering import split_blocks
 from tests.support.author_sets import write_author_set
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import CoverageError, ModelError, ProbeError
-from scirepeval_harness.evaluations.probe import evaluate_probe
+from scirepeval_harness.evaluations.probe import LabelledSet
+from scirepeval_harness.evaluations.probe_scores import evaluate_probe
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.dataset import Document, LabelledSet
-from scirepeval_harness.tasks.spec import Evaluation, FewShot, TaskSpec
+from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.tasks.spec import FewShot, TaskSpec
 from tests.probes import oracles
 
 
@@ -32,7 +33,7 @@ def make_task(metric: str, *, few_shot: tuple[FewShot, ...] = (), **more: object
         name="toy",
         title="Toy",
         format=Format.REGRESSION if regression else Format.CLASSIFICATION,
-        evaluation=Evaluation.PROBE,
+        evaluation="probe",
         metrics=(metric,),
         few_shot=few_shot,
         **more,

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import CoverageError, DataError, ModelError
-from scirepeval_harness.evaluations.ranking import evaluate_ranking
+from scirepeval_harness.evaluations.ranking import RankingSet, evaluate_ranking
 from scirepeval_harness.evaluations.scorers import euclidean_scorer
-from scirepeval_harness.tasks.dataset import RankingSet
 from tests.support.ranking_tasks import ranking_task
 from tests.support.tables import Table
 

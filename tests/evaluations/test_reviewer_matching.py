@@ -6,13 +6,11 @@ import pytest
 
 from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations.base import Outcome
-from scirepeval_harness.evaluations.reviewer_matching import evaluate_reviewer_matching
-from scirepeval_harness.tasks.dataset import ReviewerSet
-from scirepeval_harness.tasks.spec import Evaluation
+from scirepeval_harness.evaluations.reviewer_matching import ReviewerSet, evaluate_reviewer_matching
 from tests.support.ranking_tasks import ranking_task
 from tests.support.tables import Table
 
-TASK = ranking_task("P_1", "P_2", evaluation=Evaluation.REVIEWER_MATCHING)
+TASK = ranking_task("P_1", "P_2", evaluation="reviewer_matching")
 # Reviewer k has one paper, at k * 10 degrees from paper "x" and (90 - 10 k) from "y".
 REVIEWERS = {f"r{k}": (f"p{k}",) for k in range(4)}
 TABLE = Table(

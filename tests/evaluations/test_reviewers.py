@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import DataError, ModelError
-from scirepeval_harness.evaluations import reviewer_matching as module
-from scirepeval_harness.evaluations.reviewer_matching import reviewer_run
+from scirepeval_harness.evaluations import scorers as module
+from scirepeval_harness.evaluations.scorers import reviewer_run
 from tests.support.tables import Table
 
 # Angles to "q" in degrees.

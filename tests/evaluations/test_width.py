@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scirepeval_harness.evaluations.ranking import evaluate_ranking
+from scirepeval_harness.evaluations.ranking import RankingSet, evaluate_ranking
 from scirepeval_harness.evaluations.scorers import Width, euclidean_scorer
-from scirepeval_harness.tasks.dataset import RankingSet
 from tests.support.ranking_tasks import ranking_task
 from tests.support.tables import Table
 

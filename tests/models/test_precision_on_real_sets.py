@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scirepeval_harness.evaluations.probe import evaluate_probe
-from scirepeval_harness.evaluations.ranking import evaluate_ranking
+from scirepeval_harness.evaluations.probe import LabelledSet
+from scirepeval_harness.evaluations.probe_scores import evaluate_probe
+from scirepeval_harness.evaluations.ranking import RankingSet, evaluate_ranking
 from scirepeval_harness.evaluations.scorers import euclidean_scorer
 from scirepeval_harness.models.base import EncodeOptions
 from scirepeval_harness.models.registry import load_models
 from scirepeval_harness.models.transformer import TransformerEncoder
 from scirepeval_harness.roles import Format, Role
-from scirepeval_harness.tasks.dataset import Document, LabelledSet, LoadedTask, RankingSet
+from scirepeval_harness.tasks.dataset import Document, LoadedTask
 from scirepeval_harness.tasks.load import DataOptions, load_task
 from scirepeval_harness.tasks.registry import load_registry
 from scirepeval_harness.tasks.spec import TaskSpec

@@ -9,12 +9,12 @@ import pytest
 
 from scirepeval_harness.results.leaderboard import row
 from scirepeval_harness.tasks.registry import Registry, load_registry
-from scirepeval_harness.tasks.spec import Evaluation, Readings
+from scirepeval_harness.tasks.spec import Readings
 from tests.oracle import averages as oracle
 
 KINDS = {
-    Evaluation.REVIEWER_MATCHING: "reviewers",
-    Evaluation.AUTHOR_DISAMBIGUATION: "authors",
+    "reviewer_matching": "reviewers",
+    "author_disambiguation": "authors",
 }
 
 

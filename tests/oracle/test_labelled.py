@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scirepeval_harness.evaluations.probe import evaluate_probe
+from scirepeval_harness.evaluations.probe import LabelledSet
+from scirepeval_harness.evaluations.probe_scores import evaluate_probe
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.dataset import LabelledSet
 from scirepeval_harness.tasks.load import DataOptions, load_task
-from scirepeval_harness.tasks.spec import Evaluation, FewShot, LocalData, SuiteSpec, TaskSpec
+from scirepeval_harness.tasks.spec import FewShot, LocalData, SuiteSpec, TaskSpec
 from tests.oracle import labelled as oracle
 from tests.support.tables import Table
 
@@ -94,7 +94,7 @@ def task_of(kind: str, metric: str, shots: list[tuple[int, int]]) -> TaskSpec:
         name="toy",
         title="Toy",
         format=Format.REGRESSION if kind == "regression" else Format.CLASSIFICATION,
-        evaluation=Evaluation.PROBE,
+        evaluation="probe",
         metrics=(metric,),
         multi_label=kind == "multi",
         few_shot=tuple(FewShot(sample_size=size, iterations=count) for size, count in shots),

@@ -10,13 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scirepeval_harness.evaluations.base import Outcome
-from scirepeval_harness.evaluations.citation_pools import evaluate_citation_pools
-from scirepeval_harness.evaluations.ranking import evaluate_ranking
-from scirepeval_harness.evaluations.reviewer_matching import evaluate_reviewer_matching
+from scirepeval_harness.evaluations.citation_pools import CitationPools, evaluate_citation_pools
+from scirepeval_harness.evaluations.ranking import RankingSet, evaluate_ranking
+from scirepeval_harness.evaluations.reviewer_matching import ReviewerSet, evaluate_reviewer_matching
 from scirepeval_harness.evaluations.scorers import euclidean_scorer
 from scirepeval_harness.evaluations.trec import measure
-from scirepeval_harness.tasks.dataset import CitationPools, RankingSet, ReviewerSet
-from scirepeval_harness.tasks.spec import Evaluation
 from tests.oracle import ranking as oracle
 from tests.support.ranking_tasks import ranking_task
 from tests.support.tables import Table
@@ -97,7 +95,7 @@ def test_reviewer_matching(
         for paper, names in hard.items()
     }
     outcome = evaluate_reviewer_matching(
-        ranking_task("P_5", "P_10", "map", evaluation=Evaluation.REVIEWER_MATCHING),
+        ranking_task("P_5", "P_10", "map", evaluation="reviewer_matching"),
         ReviewerSet({}, people, hard, soft),
         Table(rows),
     )
@@ -121,7 +119,7 @@ def test_citation_pools(vectors: dict[str, list[float]], data: st.DataObject) ->
     }
     metrics = ("map", "ndcg", "recall_5")
     outcome = evaluate_citation_pools(
-        ranking_task(*metrics, evaluation=Evaluation.CITATION_POOLS),
+        ranking_task(*metrics, evaluation="citation_pools"),
         CitationPools({}, fields),
         euclidean_scorer(Table(vectors)),
     )

@@ -10,10 +10,10 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from scirepeval_harness.evaluations import metrics
+from scirepeval_harness.evaluations.probe import LabelledSet
 from scirepeval_harness.probes.fit import fit_samples
 from scirepeval_harness.probes.problem import Kind
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.dataset import LabelledSet
 from scirepeval_harness.tasks.load import DataOptions, load_task
 from scirepeval_harness.tasks.official import read_official
 from scirepeval_harness.tasks.registry import load_registry

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from scirepeval_harness.evaluations.base import requests_of
+from scirepeval_harness.evaluations.probe import LabelledSet
+from scirepeval_harness.evaluations.ranking import RankingSet
+from scirepeval_harness.evaluations.reviewer_matching import ReviewerSet
 from scirepeval_harness.roles import Role
-from scirepeval_harness.run.requests import requests_of
-from scirepeval_harness.tasks.dataset import Document, LabelledSet, RankingSet, ReviewerSet
+from scirepeval_harness.tasks.dataset import Document
 from scirepeval_harness.tasks.registry import load_registry
 
 TASKS = load_registry().tasks

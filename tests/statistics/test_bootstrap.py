@@ -7,7 +7,8 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from scirepeval_harness.evaluations.base import Outcome, Score
-from scirepeval_harness.statistics.bootstrap import bootstrap, interval, weights
+from scirepeval_harness.evaluations.items import bootstrap
+from scirepeval_harness.statistics.bootstrap import interval, weights
 
 
 def queries(values: list[float]) -> Outcome:

@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from scirepeval_harness.evaluations.base import Outcome, Score
-from scirepeval_harness.statistics.bootstrap import bootstrap, interval
+from scirepeval_harness.evaluations.items import bootstrap
+from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.statistics.permutation import difference_draws, p_of_draws
 
 

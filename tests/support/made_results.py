@@ -11,6 +11,7 @@ import pandas as pd
 
 from scirepeval_harness.comparison.systems import Subject
 from scirepeval_harness.evaluations.base import Outcome, Score
+from scirepeval_harness.evaluations.items import bootstrap
 from scirepeval_harness.results.folder import slug, write_run, write_task
 from scirepeval_harness.results.record import (
     CoverageRecord,
@@ -21,7 +22,6 @@ from scirepeval_harness.results.record import (
     TaskRecord,
     TaskRun,
 )
-from scirepeval_harness.statistics.bootstrap import bootstrap
 from scirepeval_harness.tasks.spec import Column, SuiteSpec, TaskSpec
 
 SETTINGS = {

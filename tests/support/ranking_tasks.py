@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.spec import Evaluation, TaskSpec
+from scirepeval_harness.tasks.spec import TaskSpec
 
 
-def ranking_task(*metrics: str, evaluation: Evaluation = Evaluation.RANKING) -> TaskSpec:
+def ranking_task(*metrics: str, evaluation: str = "ranking") -> TaskSpec:
     return TaskSpec(
         name="toy", title="Toy", format=Format.PROXIMITY, evaluation=evaluation, metrics=metrics
     )

@@ -15,7 +15,7 @@ import pandas as pd
 
 from scirepeval_harness.roles import Format
 from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import Evaluation, HubTable, SuiteSpec, TaskSpec
+from scirepeval_harness.tasks.spec import HubTable, SuiteSpec, TaskSpec
 
 PAPERS = 160
 WORDS = [
@@ -97,11 +97,11 @@ def _build(
     ]  # fmt: skip
     documents: list[dict[str, Any]] = [paper(number) for number in range(PAPERS)]
     match task.evaluation:
-        case Evaluation.PROBE:
+        case "probe":
             rows = [{"paper_id": n, "label": _label(task, n, dice)} for n in range(PAPERS)]
             put(task.hub.labels, "train", rows[:135])
             put(task.hub.labels, "test", rows[135:])
-        case Evaluation.REVIEWER_MATCHING:
+        case "reviewer_matching":
             assert task.hub.reviewers is not None
             people = [{"r_id": f"r{n}", "papers": [str(50 + n), str(60 + n)]} for n in range(12)]
             put(task.hub.reviewers, "metadata", people)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from scirepeval_harness.evaluations.author_disambiguation import AuthorBlocks
+from scirepeval_harness.evaluations.citation_pools import CitationPools
+from scirepeval_harness.evaluations.probe import LabelledSet
+from scirepeval_harness.evaluations.ranking import RankingSet
+from scirepeval_harness.evaluations.reviewer_matching import ReviewerSet
 from scirepeval_harness.tasks.audit import Audit, audit
-from scirepeval_harness.tasks.dataset import (
-    AuthorBlocks,
-    CitationPools,
-    Coverage,
-    Document,
-    LabelledSet,
-    LoadedTask,
-    Provenance,
-    RankingSet,
-    ReviewerSet,
-    TaskData,
-)
+from scirepeval_harness.tasks.dataset import Coverage, Document, LoadedTask, Provenance
+from tests.support.made_results import query_task
 
+TASKS = {
+    kind: query_task(format=format_, evaluation=evaluation, metrics=(metric,))
+    for kind, format_, evaluation, metric in (
+        (LabelledSet, "classification", "probe", "accuracy"),
+        (RankingSet, "proximity", "ranking", "map"),
+        (CitationPools, "proximity", "citation_pools", "map"),
+        (ReviewerSet, "proximity", "reviewer_matching", "P_5"),
+        (AuthorBlocks, "proximity", "author_disambiguation", "light_b3_f1"),
+    )
+}
 PROVENANCE = Provenance("local", "documents", "labels", None, "0")
 
 
@@ -25,12 +32,12 @@ def documents(**texts: str) -> dict[str, Document]:
     return {key: Document(key, tuple(text.split("|"))) for key, text in texts.items()}
 
 
-def counts(data: TaskData, coverage: Coverage | None = None) -> dict[str, int]:
+def counts(data: Any, coverage: Coverage | None = None) -> dict[str, int]:
     return {finding.name: finding.count for finding in checked(data, coverage).findings}
 
 
-def checked(data: TaskData, coverage: Coverage | None = None) -> Audit:
-    return audit(LoadedTask(data, PROVENANCE, coverage or Coverage(1, 1)))
+def checked(data: Any, coverage: Coverage | None = None) -> Audit:
+    return audit(TASKS[type(data)], LoadedTask(data, PROVENANCE, coverage or Coverage(1, 1)))
 
 
 def test_leaks_between_train_and_test_are_found_by_id_and_by_text() -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from scirepeval_harness.errors import HarnessError
+from scirepeval_harness.evaluations.probe import LabelledSet
+from scirepeval_harness.evaluations.ranking import RankingSet
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.dataset import LabelledSet, RankingSet
 from scirepeval_harness.tasks.load import DataOptions, load_task
 from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import Evaluation, LocalData, SuiteSpec, TaskSpec
+from scirepeval_harness.tasks.spec import LocalData, SuiteSpec, TaskSpec
 
 SUITE = SuiteSpec(name="made", title="Made", task_set="made")
 PAPERS = [{"doc_id": n, "title": f"Paper {n}", "abstract": None if n == 2 else "Text"} for n in
@@ -24,7 +25,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> None:
 
 def probe_task(**changes: object) -> TaskSpec:
     base = {"name": "t", "title": "T", "format": Format.CLASSIFICATION, "metrics": ("f1_macro",),
-            "evaluation": Evaluation.PROBE,
+            "evaluation": "probe",
             "local": LocalData(documents="meta.jsonl", labels="labels")}  # fmt: skip
     return TaskSpec.model_validate(base | changes)
 
@@ -106,7 +107,7 @@ def ranking(folder: Path, qrels: list[dict[str, object]], meta: list[dict[str, o
     return folder
 
 
-RANKING = {"format": Format.PROXIMITY, "evaluation": Evaluation.RANKING, "metrics": ("map",)}
+RANKING = {"format": Format.PROXIMITY, "evaluation": "ranking", "metrics": ("map",)}
 
 
 def test_the_first_of_repeated_pairs_and_the_first_text_count(tmp_path: Path) -> None:

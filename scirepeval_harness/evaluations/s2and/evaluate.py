@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scirepeval_harness.errors import DataError, UsageError
+from scirepeval_harness.evaluations.author_disambiguation import S2AND_METRIC, AuthorBlocks
 from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
 from scirepeval_harness.evaluations.s2and import experiment
 from scirepeval_harness.evaluations.s2and.environment import (
@@ -23,9 +24,7 @@ from scirepeval_harness.evaluations.s2and.environment import (
     run,
 )
 from scirepeval_harness.evaluations.s2and.files import Table, read_table, write_embeddings
-from scirepeval_harness.tasks.dataset import AuthorBlocks
 
-METRIC = "b3_f1"
 PRECISION, RECALL = "b3_precision", "b3_recall"
 
 
@@ -113,7 +112,7 @@ def run_experiment(
 def outcome_of(table: Table, budget: Budget = PUBLISHED) -> Outcome:
     """Scores and items of a B-cubed table."""
     pairs = [
-        Score(METRIC, 100 * entry.f1, field=_field(entry.source, entry.target))
+        Score(S2AND_METRIC, 100 * entry.f1, field=_field(entry.source, entry.target))
         for entry in table.b3
     ]
     rows = [
@@ -123,7 +122,7 @@ def outcome_of(table: Table, budget: Budget = PUBLISHED) -> Outcome:
     ]
     frame = pd.DataFrame(rows, columns=["field", "item", "metric", "value", "weight"])
     return Outcome(
-        scores=(Score(METRIC, 100 * table.mean), *pairs),
+        scores=(Score(S2AND_METRIC, 100 * table.mean), *pairs),
         kind="blocks",
         items=frame.astype({"value": np.float64, "weight": np.int64}),
         notes={

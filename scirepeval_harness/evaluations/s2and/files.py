@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scirepeval_harness.errors import DataError, ExperimentError
+from scirepeval_harness.evaluations.author_disambiguation import AuthorBlocks
 from scirepeval_harness.evaluations.base import VectorTable
 from scirepeval_harness.files import write_bytes
-from scirepeval_harness.tasks.dataset import AuthorBlocks
 
 
 def write_embeddings(data: AuthorBlocks, vectors: VectorTable, folder: Path) -> tuple[Path, ...]:

@@ -14,6 +14,7 @@ import pytest
 
 from scirepeval_harness.cli.main import main
 from scirepeval_harness.errors import ExperimentError, UsageError
+from scirepeval_harness.evaluations.author_disambiguation import AuthorBlocks
 from scirepeval_harness.evaluations.s2and.environment import (
     MARKER,
     REQUIREMENT,
@@ -23,7 +24,6 @@ from scirepeval_harness.evaluations.s2and.environment import (
 )
 from scirepeval_harness.evaluations.s2and.evaluate import Budget, evaluate_s2and
 from scirepeval_harness.evaluations.s2and.files import write_embeddings
-from scirepeval_harness.tasks.dataset import AuthorBlocks
 from scirepeval_harness.tasks.load import DataOptions, load_task
 from scirepeval_harness.tasks.registry import load_registry
 from tests.support.author_sets import write_author_set

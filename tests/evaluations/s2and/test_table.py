@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from scirepeval_harness.errors import ExperimentError
+from scirepeval_harness.evaluations.items import bootstrap
 from scirepeval_harness.evaluations.s2and.evaluate import outcome_of
 from scirepeval_harness.evaluations.s2and.files import read_table
 from scirepeval_harness.results.leaderboard import row
-from scirepeval_harness.statistics.bootstrap import bootstrap
 from scirepeval_harness.tasks.registry import load_registry
 
 

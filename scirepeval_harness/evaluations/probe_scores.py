@@ -1,0 +1,234 @@
+"""Scores of supervised tasks: a linear probe on the vectors, with few-shot settings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scirepeval_harness.errors import ModelError, ProbeError
+from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable, not_resampled
+from scirepeval_harness.evaluations.metrics import why_not_resampled
+from scirepeval_harness.evaluations.probe import LabelledSet
+from scirepeval_harness.extensions import METRICS
+from scirepeval_harness.options import Probe
+from scirepeval_harness.probes.fit import FitSamples, fit_samples
+from scirepeval_harness.probes.problem import (
+    FOLDS,
+    Kind,
+    ProbeFit,
+    grid_of,
+    multilabel_samples,
+    single_label_samples,
+)
+from scirepeval_harness.roles import Format
+from scirepeval_harness.tasks.spec import FewShot, TaskSpec
+
+ROUNDING = "each iteration's score x 100 rounded to 2 decimals, then their mean"
+Labels = NDArray[np.generic]
+
+
+def evaluate_probe(
+    task: TaskSpec,
+    data: LabelledSet,
+    vectors: VectorTable,
+    *,
+    probe: Probe,
+    seed: int,
+    device: str | None = None,
+    fit: FitSamples = fit_samples,
+) -> Outcome:
+    """Fits the protocol's probe on the train rows and scores the test rows.
+
+    The ``full`` setting searches C by cross validation and is scored at full precision. A few-shot
+    setting is the mean over its iterations of scores rounded to two decimals, as published.
+
+    Args:
+        probe: ``reference``: scikit-learn's estimators; ``fast``: the same problems, in torch.
+        seed: of the estimators and the few-shot draws; the protocol's is 42.
+        device: where the fast probe computes; None for the processor.
+        fit: who fits: this process, or a cluster.
+
+    Raises:
+        ProbeError: labels on which the probe cannot be fitted or scored; names the task.
+        ModelError: a vector that is not finite.
+        CoverageError: a document without a vector.
+    """
+    kind: Kind = (
+        "regression"
+        if task.format is Format.REGRESSION
+        else "multi"
+        if task.multi_label
+        else "single"
+    )
+    x_train, x_test = _matrix(vectors, data.train_ids), _matrix(vectors, data.test_ids)
+    scores: list[Score] = []
+    tables: list[pd.DataFrame] = []
+    settings: dict[str, object] = {}
+    patterns = _Patterns()
+    try:
+        for shot in (None, *task.few_shot):
+            name = shot.setting if shot else "full"
+            samples = _samples(kind, data.train_labels, shot, seed)
+            grid = shot is None or kind == "multi"
+            fits = fit(
+                kind,
+                x_train,
+                data.train_labels,
+                samples,
+                x_test,
+                grid=grid,
+                seed=seed,
+                probe=probe,
+                device=device,
+            )
+            values: dict[str, list[float]] = {metric: [] for metric in task.metrics}
+            tally = _Tally()
+            for iteration, fitted in enumerate(fits):
+                tally.add(fitted)
+                for metric in task.metrics:
+                    value = 100.0 * METRICS.get(metric).value(data.test_labels, fitted.predictions)
+                    values[metric].append(round(value, 2) if shot else value)
+                tables.append(_items(data, fitted.predictions, kind, name, iteration, patterns))
+            scores += [Score(m, float(np.mean(v)), name) for m, v in values.items()]
+            settings[name] = {
+                **tally.notes(grid),
+                "iterations": len(samples),
+                "train_rows": _range([len(rows) for rows in samples]),
+                **({"iteration_scores": values} if shot else {}),
+            }
+    except ProbeError as error:
+        raise ProbeError(error.what, where=task.name, fix=error.fix) from error
+    notes = {
+        "probe": probe,
+        "seed": seed,
+        "grid": list(grid_of(kind)),
+        "folds": FOLDS,
+        "settings": settings,
+        **({"few_shot_rounding": ROUNDING} if task.few_shot else {}),
+        **_label_notes(kind, data),
+        **not_resampled(scores, why_not_resampled),
+    }
+    kind_of_items = "values" if kind == "regression" else "classes"
+    items = pd.concat(tables, ignore_index=True)
+    return Outcome(tuple(scores), kind_of_items, items, notes)
+
+
+class _Tally:
+    """Counts over the fits of one setting."""
+
+    def __init__(self) -> None:
+        self.fits = self.unconverged = self.given_back = 0
+        self.chosen: list[Any] = []
+
+    def add(self, fitted: ProbeFit) -> None:
+        self.fits += fitted.fits
+        self.unconverged += fitted.unconverged
+        self.given_back += fitted.given_back
+        self.chosen.append(fitted.chosen_c)
+
+    def notes(self, grid: bool) -> dict[str, object]:
+        """JSON-ready: the choice itself for one fit, how often each C won for many."""
+        counts = {"fits": self.fits, "unconverged": self.unconverged}
+        if self.given_back:
+            counts["given_back_to_reference"] = self.given_back
+        if not grid:
+            return {**counts, "chosen_c": None}
+        if len(self.chosen) == 1:
+            only = self.chosen[0]
+            return {**counts, "chosen_c": list(only) if isinstance(only, tuple) else only}
+        flat = Counter(
+            f"{value:g}"
+            for choice in self.chosen
+            for value in (choice if isinstance(choice, tuple) else (choice,))
+            if value is not None
+        )
+        return {**counts, "chosen_c_counts": dict(sorted(flat.items(), key=lambda p: float(p[0])))}
+
+
+class _Patterns:
+    """Sets of labels as lists, each made once: few-shot settings repeat them millions of times."""
+
+    def __init__(self) -> None:
+        self._lists: dict[bytes, list[int]] = {}
+
+    def of(self, labels: Labels) -> list[list[int]]:
+        if labels.ndim == 1:
+            known = {int(value): [int(value)] for value in np.unique(labels)}
+            return [known[int(value)] for value in labels]
+        packed = np.packbits(labels != 0, axis=1)
+        out: list[list[int]] = []
+        for row, bits in zip(labels, packed, strict=True):
+            key = bits.tobytes()
+            if key not in self._lists:
+                self._lists[key] = np.flatnonzero(row).tolist()
+            out.append(self._lists[key])
+        return out
+
+
+def _samples(
+    kind: Kind, labels: Labels, shot: FewShot | None, seed: int
+) -> Sequence[NDArray[np.int64]]:
+    if shot is None:
+        return [np.arange(len(labels))]
+    if kind == "multi":
+        return multilabel_samples(labels, shot, seed)
+    return single_label_samples(labels, shot)
+
+
+def _matrix(vectors: VectorTable, ids: Sequence[str]) -> NDArray[np.float32]:
+    rows = vectors.take(ids)
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any():
+        first = ids[int(np.argmax(bad))]
+        raise ModelError(
+            f"{int(bad.sum())} vectors hold NaN or infinity",
+            where=f"document {first}",
+            fix="Encode them again, in float32 if the model overflows at a lower precision",
+        )
+    return rows
+
+
+def _items(
+    data: LabelledSet,
+    predictions: Labels,
+    kind: Kind,
+    setting: str,
+    iteration: int,
+    patterns: _Patterns,
+) -> pd.DataFrame:
+    truth: object = data.test_labels.astype(np.float64)
+    predicted: object = predictions.astype(np.float64)
+    if kind != "regression":
+        truth, predicted = patterns.of(data.test_labels), patterns.of(predictions)
+    return pd.DataFrame(
+        {
+            "setting": setting,
+            "iteration": iteration,
+            "item": list(data.test_ids),
+            "truth": truth,
+            "prediction": predicted,
+        }
+    )
+
+
+def _label_notes(kind: Kind, data: LabelledSet) -> dict[str, object]:
+    """How many classes there are, and how many have fewer training rows than the grid has folds."""
+    if kind == "regression":
+        return {}
+    labels = data.train_labels
+    count = labels.shape[1] if kind == "multi" else len(data.classes) or np.unique(labels).size
+    per_class = (
+        (labels != 0).sum(axis=0)
+        if kind == "multi"
+        else np.bincount(labels.astype(np.int64), minlength=int(count))
+    )
+    return {"classes": int(count), "rare_classes": int((per_class < FOLDS).sum())}
+
+
+def _range(sizes: Sequence[int]) -> list[int]:
+    return [min(sizes), max(sizes)]
