@@ -42,8 +42,7 @@ def embed_papers(
     """Write a model's vectors as S2AND's files, for `s2and run` or to use them elsewhere."""
     from scirepeval_harness.evaluations.s2and.files import write_embeddings
     from scirepeval_harness.files import cache_dir
-    from scirepeval_harness.models.base import Encoder
-    from scirepeval_harness.models.build import EncodeOptions, build_model
+    from scirepeval_harness.models.base import EncodeOptions, Encoder, build_model
     from scirepeval_harness.models.registry import load_models, resolve_model
     from scirepeval_harness.progress import progress_bar
     from scirepeval_harness.run.task import encode_task

@@ -1,4 +1,4 @@
-"""BM25 over the candidate documents of a task: the one module that touches ``bm25s``."""
+"""The lexical baselines: BM25 and TF-IDF. The one module that touches ``bm25s``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, DataError, ModelError, SpecError
 from scirepeval_harness.models.base import Advance, Identity, Vectors
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.kinds import LexicalSpec, Setting
 from scirepeval_harness.models.tokens import join_parts
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
@@ -39,7 +39,7 @@ class Bm25Ranker:
     are computed for the asked candidates only.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: LexicalSpec) -> None:
         self.name = spec.name
         self._settings = merge_settings(spec, BM25_DEFAULTS)
         if self._settings["method"] not in METHODS:
@@ -160,7 +160,7 @@ class TfidfEncoder:
 
     cacheable = False
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: LexicalSpec) -> None:
         self.name = spec.name
         self._settings = merge_settings(spec, TFIDF_DEFAULTS)
         self._vectorizer: Any = None
@@ -212,10 +212,7 @@ class TfidfEncoder:
         return vectors
 
 
-Setting = str | int | float | bool
-
-
-def merge_settings(spec: ModelSpec, defaults: Mapping[str, Setting]) -> dict[str, Setting]:
+def merge_settings(spec: LexicalSpec, defaults: Mapping[str, Setting]) -> dict[str, Setting]:
     """Defaults with the model's own settings over them.
 
     Raises:

@@ -11,7 +11,7 @@ import numpy as np
 
 from scirepeval_harness.errors import CoverageError, DataError, SpecError
 from scirepeval_harness.models.base import Advance, Identity, Vectors
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.kinds import PrecomputedSpec
 from scirepeval_harness.models.tokens import join_parts
 from scirepeval_harness.models.weights import fingerprint
 from scirepeval_harness.roles import Role
@@ -36,7 +36,7 @@ class PrecomputedEncoder:
 
     cacheable = False
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: PrecomputedSpec) -> None:
         self.name = spec.name
         self._files = {key: Path(path).expanduser() for key, path in spec.files.items()}
         self._read: dict[Path, VectorFile] = {}

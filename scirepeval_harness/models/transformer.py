@@ -25,7 +25,7 @@ from scirepeval_harness.models.engine import (
     plan_batches,
     run_batches,
 )
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.kinds import TransformerSpec
 from scirepeval_harness.models.tokens import (
     check_control_code,
     join_parts,
@@ -62,8 +62,7 @@ class TransformerEncoder:
 
     cacheable = True
 
-    def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
-        assert spec.base is not None  # the schema demands it of a transformer
+    def __init__(self, spec: TransformerSpec, options: EncodeOptions) -> None:
         self.name = spec.name
         self.stats = EncodeStats()
         self._spec, self._base, self._options = spec, spec.base, options

@@ -28,7 +28,7 @@ from scirepeval_harness.vectors.keys import (
 )
 from scirepeval_harness.vectors.store import Damage, EmbeddingStore, Space
 
-SLICE = 256
+SLICE = 1_024
 """Documents between two writes to the store for an encoder that does not hand out batches."""
 
 
