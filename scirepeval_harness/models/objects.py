@@ -88,7 +88,7 @@ def describe_object(thing: object) -> ObjectSpec:
         raise UsageError(
             "a class, not an object of it" if isinstance(thing, type) else "it has no encode()",
             where=f"model {kind}",
-            fix="Give an object with encode(texts), a function of texts, a name, a file or a folder",
+            fix="Give an object with encode(texts), a function, a name, a file or a folder",
         )
     _passing(function, f"model {kind}")
     short = getattr(thing, "__name__", type(thing).__name__).strip("<>")
@@ -110,7 +110,7 @@ class ObjectEncoder:
         self._object = spec.object
         self._function: Callable[..., Any] = getattr(spec._held, "encode", spec._held)
         self._passing = _passing(self._function, self._where)
-        self._identity = getattr(spec._held, "identity", None)
+        self._identity: Any = getattr(spec._held, "identity", None)
         self._text = getattr(spec._held, "text", None)
         # A module of torch may hold another under one of these names, and calling that one would
         # answer something: only functions and methods are called.
@@ -237,7 +237,7 @@ def _plain(value: Any) -> Any:
 
 def _class_of(thing: object) -> str:
     named = thing if hasattr(thing, "__qualname__") else type(thing)
-    return f"{named.__module__}.{named.__qualname__}"  # type: ignore[attr-defined]
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def _own_text(thing: object, key: str) -> str:

@@ -157,15 +157,13 @@ def _resolve(
 
 def _fixed(spec: ModelSpec, pooling: Pooling | None, max_length: int | None) -> ModelSpec:
     """The model, unless the user asked for settings that would make it another one."""
-    transformer = isinstance(spec, TransformerSpec)
-    for option, given, own in (
-        ("--pooling", pooling, spec.pooling if transformer else None),
-        ("--max-length", max_length, spec.max_length if transformer else None),
-    ):
-        if given is not None and given != own:
-            fixed = f"it is defined with {own}" if own else f"{spec.kind} has none"
+    own = (spec.pooling, spec.max_length) if isinstance(spec, TransformerSpec) else (None, None)
+    given = (("--pooling", pooling), ("--max-length", max_length))
+    for (option, value), has in zip(given, own, strict=True):
+        if value is not None and value != has:
+            fixed = f"it is defined with {has}" if has else f"{spec.kind} has none"
             raise UsageError(
-                f"{option} {given} does not apply: {fixed}",
+                f"{option} {value} does not apply: {fixed}",
                 where=f"model {spec.name}",
                 fix="Leave the option out, or give the weights' repository or folder instead",
             )

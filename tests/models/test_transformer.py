@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.models.base import EncodeOptions, Identity
-from scirepeval_harness.models.spec import ModelSpec, Weights
+from scirepeval_harness.models.kinds import TransformerSpec, Weights
 from scirepeval_harness.models.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
@@ -54,9 +54,11 @@ def some_documents() -> list[Document]:
 DOCUMENTS = some_documents()
 
 
-def spec_of(base: Path, adapters: dict[Role, Path] | None = None, **more: object) -> ModelSpec:
+def spec_of(
+    base: Path, adapters: dict[Role, Path] | None = None, **more: object
+) -> TransformerSpec:
     places = {role: Weights(path=str(folder)) for role, folder in (adapters or {}).items()}
-    return ModelSpec.model_validate(
+    return TransformerSpec.model_validate(
         {
             "name": "tiny",
             "title": "Tiny",
@@ -68,7 +70,7 @@ def spec_of(base: Path, adapters: dict[Role, Path] | None = None, **more: object
     )
 
 
-def encoder_of(spec: ModelSpec, **options: object) -> TransformerEncoder:
+def encoder_of(spec: TransformerSpec, **options: object) -> TransformerEncoder:
     settings = {"device": "cpu", "dtype": "float32", "batch_tokens": 700, **options}
     return TransformerEncoder(spec, EncodeOptions(**settings))  # type: ignore[arg-type]
 
@@ -344,7 +346,9 @@ def test_more_tokens_than_positions(tmp_path: Path) -> None:
 
 
 class TestIdentity:
-    def details(self, spec: ModelSpec, role: Role = Role.QUERY, **options: object) -> Identity:
+    def details(
+        self, spec: TransformerSpec, role: Role = Role.QUERY, **options: object
+    ) -> Identity:
         return encoder_of(spec, **options).identity(role)
 
     def test_is_stable_and_changes_with_each_ingredient(

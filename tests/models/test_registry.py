@@ -10,7 +10,7 @@ import pytest
 from scirepeval_harness.errors import SpecError, UnknownNameError, UsageError
 from scirepeval_harness.files import PACKAGE
 from scirepeval_harness.models.registry import load_models, read_model, resolve_model
-from scirepeval_harness.models.spec import ModelKind, ModelSpec
+from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.registry import load_registry
 
@@ -79,7 +79,7 @@ def test_each_system_of_the_seed_table(name: str) -> None:
     model, (title, base, adapters) = MODELS[name], SEED_TABLE[name]
     assert model.base is not None
     assert (model.kind, model.title, model.base.repo, model.max_length) == (
-        ModelKind.TRANSFORMER,
+        "transformer",
         title,
         base,
         512,
@@ -185,7 +185,7 @@ def test_a_local_folder_with_a_config(tmp_path: Path) -> None:
     write(tmp_path / "checkpoint-500" / "config.json", "{}")
     model = resolve(str(tmp_path / "checkpoint-500"))
     assert model.base is not None
-    assert (model.name, model.kind) == ("checkpoint-500", ModelKind.TRANSFORMER)
+    assert (model.name, model.kind) == ("checkpoint-500", "transformer")
     assert model.base.path == str(tmp_path / "checkpoint-500")
 
 
@@ -203,7 +203,7 @@ def test_a_file_of_vectors(tmp_path: Path, suffix: str) -> None:
     model = resolve(str(path))
     assert (model.name, model.kind, model.files) == (
         "mine",
-        ModelKind.PRECOMPUTED,
+        "precomputed",
         {"all": str(path)},
     )
 
