@@ -129,6 +129,11 @@ class EncodeOptions:
     compile: bool = False
 
 
+def join_parts(parts: Sequence[str], separator: str) -> str:
+    """The non-empty parts, unchanged, joined by ``separator`` exactly as given."""
+    return separator.join(part for part in parts if part)
+
+
 def build_model(spec: ModelSpec, options: EncodeOptions) -> Model:
     """The encoder or ranker of a description. Weights are loaded when first used.
 

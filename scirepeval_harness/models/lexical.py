@@ -14,9 +14,8 @@ import Stemmer
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, DataError, ModelError, SpecError
-from scirepeval_harness.models.base import Advance, Identity, Vectors
+from scirepeval_harness.models.base import Advance, Identity, Vectors, join_parts
 from scirepeval_harness.models.kinds import LexicalSpec, Setting
-from scirepeval_harness.models.tokens import join_parts
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
 

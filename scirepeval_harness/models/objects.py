@@ -14,9 +14,15 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from scirepeval_harness.errors import HarnessError, ModelError, UsageError
-from scirepeval_harness.models.base import Advance, EncodeOptions, Identity, Model, Vectors
+from scirepeval_harness.models.base import (
+    Advance,
+    EncodeOptions,
+    Identity,
+    Model,
+    Vectors,
+    join_parts,
+)
 from scirepeval_harness.models.spec import UNIDENTIFIED, ModelKind, ModelSpec
-from scirepeval_harness.models.tokens import join_parts
 from scirepeval_harness.roles import Role
 from scirepeval_harness.schema import validate
 from scirepeval_harness.tasks.dataset import Document
@@ -51,7 +57,7 @@ class EncoderObject(Protocol):
 
         Returns:
             Numbers of the shape (texts, dimensions): a numpy array, a torch tensor on any device,
-            a sparse matrix, or a list of any of these or of lists. They become float32. A row too
+            a sparse matrix, or a list of arrays, tensors or lists. They become float32. A row too
             few, NaN or infinity is a ModelError.
 
         Raises:
@@ -110,28 +116,28 @@ class ObjectEncoder:
         self._object = spec.object
         self._function: Callable[..., Any] = getattr(spec._held, "encode", spec._held)
         self._passing = _passing(self._function, self._where)
+        self._text: Any = getattr(spec._held, "text", None)
         self._identity: Any = getattr(spec._held, "identity", None)
-        self._text = getattr(spec._held, "text", None)
         # A module of torch may hold another under one of these names, and calling that one would
         # answer something: only functions and methods are called.
-        if self._text is not None and not inspect.isroutine(self._text):
+        if not (self._text is None or inspect.isroutine(self._text)):
             raise self._wrong("text", "a method (document, role)")
-        if not isinstance(self._identity, str | Mapping | None) and not inspect.isroutine(
-            self._identity
-        ):
+        by_role = self._by_role = inspect.isroutine(self._identity)
+        if not (by_role or isinstance(self._identity, str | Mapping | None)):
             raise self._wrong("identity", "a text, a mapping, or a method (role)")
 
     def identity(self, role: Role) -> Identity:
         """The object's own words and its class; incomplete where it has none."""
-        by_role = inspect.isroutine(self._identity)
-        said = self._ask(self._identity, role.value) if by_role else self._identity
+        said = self._ask(self._identity, role.value) if self._by_role else self._identity
         if not isinstance(said, str | Mapping | None):
             raise self._wrong("identity", "a text or a mapping")
-        details = {"identity": said} if isinstance(said, str) else dict(said or {})
-        kept = any(details.values())
-        if self._passing and not (by_role and kept):
+        kept = bool(said)
+        details: dict[str, str] = {"identity": said} if isinstance(said, str) else dict(said or {})
+        if not kept:
+            details = dict(UNIDENTIFIED)
+        if self._passing and not (self._by_role and kept):
             details["role"] = role.value
-        details |= {"object": self._object} if kept else {"object": self._object, **UNIDENTIFIED}
+        details["object"] = self._object
         plain = {str(key): str(value) for key, value in details.items()}
         return Identity(self.name, role, plain, complete=kept)
 

@@ -98,9 +98,10 @@ def resolve_model(
             spec = _resolve(text, known, pooling, max_length)
             return _named_row(title, spec) if title else spec
         case Path():
-            # With its "./" a path of one word is never taken for a registered name.
-            text = str(model) if model.is_absolute() else f"./{model}"
-            return _resolve(text, {}, pooling, max_length)
+            # Not taken for a registered name or a repository, whatever it looks like.
+            if _existing(str(model)) is None:
+                raise _nowhere(str(model))
+            return _resolve(str(model), {}, pooling, max_length)
         case ModelSpec():
             return _fixed(model, pooling, max_length)
     from scirepeval_harness.models.objects import describe_object
@@ -109,14 +110,10 @@ def resolve_model(
 
 
 def _named_row(title: str, spec: ModelSpec) -> ModelSpec:
-    if not title.strip() or len(title) > NAME_LIMIT:
-        raise UsageError(
-            f"the title of a model has over {NAME_LIMIT} characters" if title.strip()
-            else "the title of a model is empty",
-            where=title[:40],
-            fix="Shorten it" if title.strip() else "Give one",
-        )  # fmt: skip
-    return spec.model_copy(update={"name": title, "title": title})
+    if not title.strip():
+        raise UsageError("the title of a model is empty", fix="Give both parts")
+    named = _named(title, "title", "Shorten it")
+    return spec.model_copy(update={"name": named, "title": named})
 
 
 def _split_title(text: str, models: Mapping[str, ModelSpec]) -> tuple[str, str]:
@@ -144,7 +141,7 @@ def _resolve(
     if revision and name in models:
         return _fixed(_at_revision(models[name], revision), pooling, max_length)
     if text.startswith((".", "/", "~")) or text.endswith((*VECTOR_SUFFIXES, ".toml", "/")):
-        raise UsageError("no such file or folder", where=text, fix="Check the path")
+        raise _nowhere(text)
     if HUB_ID.match(name) and (revision or "@" not in text):
         weights = Weights(repo=name, revision=revision or None)
         return _transformer(text, text, weights, pooling, max_length)
@@ -267,6 +264,10 @@ def _transformer(
     )
 
 
+def _nowhere(path: str) -> UsageError:
+    return UsageError("no such file or folder", where=path, fix="Check the path")
+
+
 def _existing(text: str) -> Path | None:
     """The path that the text names, where there is one; text that can be no path names none."""
     try:
@@ -276,11 +277,9 @@ def _existing(text: str) -> Path | None:
         return None
 
 
-def _named(name: str) -> str:
+def _named(name: str, what: str = "name", fix: str = "Name it with TITLE=MODEL") -> str:
     if len(name) > NAME_LIMIT:
         raise UsageError(
-            f"the name of a model has over {NAME_LIMIT} characters",
-            where=name[:40],
-            fix="Name it with TITLE=MODEL",
+            f"the {what} of a model has over {NAME_LIMIT} characters", where=name[:40], fix=fix
         )
     return name

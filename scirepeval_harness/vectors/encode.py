@@ -192,7 +192,7 @@ def checked(
         raise ModelError(
             "a vector holds NaN or infinity",
             where=f"{where}, document {bad}",
-            fix="Check the model",
+            fix="Check the model; in a narrower type, try --dtype float32",
         )
     return np.ascontiguousarray(vectors, dtype=np.float32)
 

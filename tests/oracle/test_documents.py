@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scirepeval_harness.models.tokens import join_parts, token_separator
+from scirepeval_harness.models.base import join_parts
+from scirepeval_harness.models.transformer import token_separator
 from scirepeval_harness.roles import Format
 from scirepeval_harness.run.requests import requests_of
 from scirepeval_harness.tasks.dataset import RankingSet
