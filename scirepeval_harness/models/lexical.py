@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.metadata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from scirepeval_harness.errors import CoverageError, DataError, ModelError, Spec
 from scirepeval_harness.models.base import Advance, Identity, Vectors, join_parts
 from scirepeval_harness.models.kinds import LexicalSpec, Setting
 from scirepeval_harness.roles import Role
+from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.tasks.dataset import Document
 
 BM25_DEFAULTS: dict[str, Setting] = {
@@ -219,24 +219,16 @@ def merge_settings(spec: LexicalSpec, defaults: Mapping[str, Setting]) -> dict[s
     """
     for key, value in spec.settings.items():
         if key not in defaults:
-            near = difflib.get_close_matches(key, defaults, n=1)
             raise SpecError(
                 f"unknown setting {key}",
                 where=f"model {spec.name}",
-                fix=f"Did you mean {near[0]}?" if near else "Known are " + ", ".join(defaults),
+                fix=did_you_mean(key, defaults),
             )
-        default = defaults[key]
-        number = isinstance(default, float) or (
-            isinstance(default, int) and not isinstance(default, bool)
-        )
-        fits = (
-            isinstance(value, int | float) and not isinstance(value, bool)
-            if number
-            else type(value) is type(default)
-        )
-        if not fits:
+        default = type(defaults[key])
+        # By type and not isinstance: True is an int too, and means no number here.
+        if type(value) not in ((int, float) if default in (int, float) else (default,)):
             raise SpecError(
-                f"setting {key} must be like {default!r}, not {value!r}",
+                f"setting {key} must be like {defaults[key]!r}, not {value!r}",
                 where=f"model {spec.name}",
                 fix="Mend the model file",
             )
