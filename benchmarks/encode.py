@@ -24,7 +24,7 @@ from support import Timed, add_data, interleaved, parser, read_texts, save_model
 from scirepeval_harness.models.base import EncodeOptions
 from scirepeval_harness.models.devices import choose_precision
 from scirepeval_harness.models.engine import EncodeStats
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.kinds import TransformerSpec
 from scirepeval_harness.models.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
@@ -79,7 +79,7 @@ class Engine:
     """What a run does, into a store that is thrown away."""
 
     def __init__(self, folder: Path, device: str, precision: str, budget: int | None) -> None:
-        spec = ModelSpec.model_validate(
+        spec = TransformerSpec.model_validate(
             {"name": "random", "title": "random", "kind": "transformer",
              "base": {"path": str(folder / "base")},
              "adapters": {"proximity": {"path": str(folder / "proximity")}}}

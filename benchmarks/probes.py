@@ -103,7 +103,7 @@ def real(folder: Path) -> list[Case]:
 
 
 def _encode(papers: list[dict[str, object]], part: str) -> NDArray[np.float32]:
-    from scirepeval_harness.models.build import EncodeOptions, build_model
+    from scirepeval_harness.models.base import EncodeOptions, build_model
     from scirepeval_harness.models.registry import load_models
     from scirepeval_harness.models.transformer import TransformerEncoder
     from scirepeval_harness.roles import Role

@@ -22,7 +22,7 @@ from scirepeval_harness.schema import unknown
 if TYPE_CHECKING:
     from scirepeval_harness.evaluations.base import Evaluation
     from scirepeval_harness.evaluations.metrics import Metric
-    from scirepeval_harness.models.base import ModelKind
+    from scirepeval_harness.models.spec import ModelKind
 
 T = TypeVar("T")
 PREFIX = "scirepeval_harness"
@@ -120,14 +120,12 @@ METRICS: Named[Metric] = Named(
         for name in ("f1", "f1_macro", "accuracy", "kendalltau")
     },
 )
-MODEL_KINDS: Named[ModelKind] = Named(
+MODEL_KINDS: Named[ModelKind[Any]] = Named(
     "kind of model",
     f"{PREFIX}.model_kinds",
     {
-        "transformer": f"{PREFIX}.models.transformer:KIND",
-        "tfidf": f"{PREFIX}.models.lexical:TFIDF",
-        "bm25": f"{PREFIX}.models.lexical:BM25",
-        "precomputed": f"{PREFIX}.models.precomputed:KIND",
+        name: f"{PREFIX}.models.kinds:{name.upper()}"
+        for name in ("transformer", "tfidf", "bm25", "precomputed")
     },
 )
 

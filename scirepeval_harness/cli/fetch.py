@@ -27,7 +27,7 @@ def fetch_command(
     tasks_dir: TasksDir = None,
 ) -> None:
     """Download the models and the data that a later `run --offline` needs."""
-    from scirepeval_harness.models.build import fetch_model
+    from scirepeval_harness.models.base import fetch_model
     from scirepeval_harness.models.registry import load_models, resolve_model
     from scirepeval_harness.tasks.load import fetch_task
     from scirepeval_harness.tasks.registry import load_registry

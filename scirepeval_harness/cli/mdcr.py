@@ -11,7 +11,7 @@ import typer
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
 from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
-from scirepeval_harness.models.spec import Pooling
+from scirepeval_harness.models.kinds import Pooling
 from scirepeval_harness.options import Width
 from scirepeval_harness.tasks.registry import load_registry
 from scirepeval_harness.tasks.spec import TaskSpec
@@ -54,7 +54,7 @@ def write_scores_command(
     """
     from scirepeval_harness.evaluations.exchange import write_scores
     from scirepeval_harness.files import cache_dir
-    from scirepeval_harness.models.build import EncodeOptions, build_model
+    from scirepeval_harness.models.base import EncodeOptions, build_model
     from scirepeval_harness.models.registry import load_models, resolve_model
     from scirepeval_harness.progress import progress_bar
     from scirepeval_harness.run.task import score_pairs

@@ -9,9 +9,9 @@ import typer
 
 from scirepeval_harness.cli.options import AsJson
 from scirepeval_harness.cli.tables import show_fields, show_table
+from scirepeval_harness.extensions import BUILT_IN
 from scirepeval_harness.models.registry import load_models, resolve_model
-from scirepeval_harness.models.spec import ModelKind, ModelSpec, Weights
-from scirepeval_harness.roles import Role
+from scirepeval_harness.models.spec import ModelSpec
 
 app = typer.Typer(help="Show the models that are registered.", no_args_is_help=True)
 
@@ -27,21 +27,25 @@ def list_models(as_json: AsJson = False) -> None:
     """
     models = load_models().values()
     if as_json:
-        records = [model.model_dump(mode="json") for model in models]
+        records = [_record(model) for model in models]
         typer.echo(json.dumps(records, indent=2, ensure_ascii=False))
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             model.name,
             model.title,
-            model.kind.value,
-            model.base.location if model.base else "-",
-            kinds_of_roles(model),
+            model.kind,
+            model.base_in_words(),
+            model.roles_in_words(),
             model.extra or "-",
         )
         for model in models
     ]
-    show_table(HEADER, rows, title=f"{len(rows)} models")
+    header: tuple[str, ...] = HEADER
+    if any(model.origin for model in models):
+        header = (*HEADER, "from")
+        rows = [(*row, model.origin or BUILT_IN) for row, model in zip(rows, models, strict=True)]
+    show_table(header, rows, title=f"{len(rows)} models")
 
 
 @app.command("show")
@@ -54,34 +58,18 @@ def show_model(
     """Show what a model uses for each role, its settings and revisions."""
     model = resolve_model(name, load_models())
     if as_json:
-        typer.echo(json.dumps(model.model_dump(mode="json"), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_record(model), indent=2, ensure_ascii=False))
         return
     show_fields(details(model))
 
 
-def kinds_of_roles(model: ModelSpec) -> str:
-    """How the model tells roles apart, in two words."""
-    if model.adapters:
-        return f"{len(model.adapters)} adapters"
-    if model.control_codes:
-        return f"{len(model.control_codes)} control codes"
-    return "-"
-
-
 def details(model: ModelSpec) -> list[tuple[str, str]]:
     """All that defines a model, as names and values in the order to print."""
-    pairs = [("name", model.name), ("title", model.title), ("kind", model.kind.value)]
-    if model.base is not None:
-        pairs += [
-            ("base", _with_revision(model.base)),
-            ("pooling", model.pooling),
-            ("maximum length", f"{model.max_length} tokens"),
-        ]
-        pairs += [(f"role {role}", _use(model, role)) for role in Role]
-    pairs += [(f"setting {key}", str(value)) for key, value in model.settings.items()]
-    pairs += [(f"vectors {role}", path) for role, path in model.files.items()]
-    if model.kind is ModelKind.BM25:
+    pairs = [("name", model.name), ("title", model.title), ("kind", model.kind), *model.rows()]
+    if not model.has_vectors:
         pairs.append(("applies to", "rankings and citation pools (it has no vectors)"))
+    if model.origin:
+        pairs.append(("from", model.origin))
     if model.extra:
         pairs.append(("needs", f"pip install 'scirepeval-harness[{model.extra}]'"))
     pairs += [("published as", name) for name in model.published_as]
@@ -90,12 +78,7 @@ def details(model: ModelSpec) -> list[tuple[str, str]]:
     return pairs
 
 
-def _use(model: ModelSpec, role: Role) -> str:
-    weights = model.adapters.get(role)
-    return _with_revision(weights) if weights else model.use_of(role)
-
-
-def _with_revision(weights: Weights) -> str:
-    if weights.repo is None:
-        return weights.location
-    return f"{weights.repo} @ {weights.revision or 'main (the commit is recorded in results)'}"
+def _record(model: ModelSpec) -> dict[str, object]:
+    """The keys of its file, and the package that brought it, where one did."""
+    origin = {"origin": model.origin} if model.origin else {}
+    return model.model_dump(mode="json") | origin

@@ -11,7 +11,7 @@ import typer
 
 from scirepeval_harness.cli.options import DataDir, Offline, TasksDir
 from scirepeval_harness.errors import UsageError
-from scirepeval_harness.models.spec import Pooling
+from scirepeval_harness.models.kinds import Pooling
 from scirepeval_harness.options import Engine, Probe, RunOptions, Width
 from scirepeval_harness.roles import Format
 from scirepeval_harness.tasks.spec import TaskSpec

@@ -43,8 +43,7 @@ def embed_papers(
     from scirepeval_harness.evaluations.author_disambiguation import AuthorBlocks
     from scirepeval_harness.evaluations.s2and.files import write_embeddings
     from scirepeval_harness.files import cache_dir
-    from scirepeval_harness.models.base import Encoder
-    from scirepeval_harness.models.build import EncodeOptions, build_model
+    from scirepeval_harness.models.base import EncodeOptions, Encoder, build_model
     from scirepeval_harness.models.registry import load_models, resolve_model
     from scirepeval_harness.progress import progress_bar
     from scirepeval_harness.run.task import encode_task

@@ -21,7 +21,7 @@ from scirepeval_harness.cluster.workers import (
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.models.base import Advance, EncodeOptions, Identity, Vectors
 from scirepeval_harness.models.engine import EncodeStats
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.kinds import TransformerSpec
 from scirepeval_harness.models.transformer import WINDOW, TransformerEncoder
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
@@ -38,7 +38,7 @@ class RayEncoder:
     cacheable = True
 
     def __init__(
-        self, spec: ModelSpec, options: EncodeOptions, cluster: Cluster, crew: Crew
+        self, spec: TransformerSpec, options: EncodeOptions, cluster: Cluster, crew: Crew
     ) -> None:
         """``options`` are settled: a precision and a budget that hold for every worker."""
         self.name = spec.name

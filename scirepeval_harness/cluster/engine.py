@@ -9,9 +9,9 @@ from scirepeval_harness.cluster.cluster import Cluster, Crew, crew_of, in_our_wo
 from scirepeval_harness.cluster.probes import RayProbes
 from scirepeval_harness.cluster.workers import settle
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.models.base import EncodeOptions, Model
-from scirepeval_harness.models.build import build_model, demand_libraries
-from scirepeval_harness.models.spec import ModelKind, ModelSpec
+from scirepeval_harness.models.base import EncodeOptions, Model, build_model
+from scirepeval_harness.models.kinds import TransformerSpec, demand_libraries
+from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.probes.fit import FitSamples
 
 
@@ -29,8 +29,8 @@ class RayEngine:
         return f"Ray: {self.crew}, {machines}, {self.cluster.cpus} CPUs, {self.cluster.gpus} GPUs"
 
     def build(self, spec: ModelSpec, options: EncodeOptions) -> Model:
-        """As :func:`~.models.build.build_model`, with transformers on the cluster."""
-        if spec.kind is not ModelKind.TRANSFORMER:
+        """As :func:`~.models.base.build_model`, with transformers on the cluster."""
+        if not isinstance(spec, TransformerSpec):
             return build_model(spec, options)
         demand_libraries(spec)
         from scirepeval_harness.cluster.encoder import RayEncoder

@@ -16,7 +16,7 @@ from scirepeval_harness.errors import ModelError
 from scirepeval_harness.models.base import EncodeOptions
 from scirepeval_harness.models.devices import choose_devices, choose_precision, tokens_a_batch
 from scirepeval_harness.models.engine import Batch, EncodeStats, TokenTable
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.kinds import TransformerSpec
 from scirepeval_harness.roles import Role
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Assignment:
     must not encode.
     """
 
-    spec: ModelSpec
+    spec: TransformerSpec
     options: EncodeOptions
     details: Mapping[Role, Mapping[str, str]]
     version: str = scirepeval_harness.__version__
@@ -112,7 +112,7 @@ class ChunkEncoder:
         return encoder
 
 
-def _encoder(spec: ModelSpec, options: EncodeOptions) -> TransformerEncoder:
+def _encoder(spec: TransformerSpec, options: EncodeOptions) -> TransformerEncoder:
     from scirepeval_harness.models.transformer import TransformerEncoder
 
     return TransformerEncoder(spec, options)

@@ -1,4 +1,4 @@
-"""What every model offers to the rest of the harness."""
+"""What every model offers to the rest of the harness, and the way from its description to it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from scirepeval_harness.tasks.dataset import Document
 
 if TYPE_CHECKING:
     from scirepeval_harness.models.engine import EncodeStats
+    from scirepeval_harness.models.spec import ModelSpec
+    from scirepeval_harness.models.weights import Snapshot
 
 
 Vectors = NDArray[np.float32]
@@ -26,12 +28,14 @@ class Identity:
     """All that determines the vectors of one role, for the record and the store's key.
 
     ``details`` holds printable values only: repositories, revisions, weight fingerprints, pooling,
-    maximum length, precision. Two encoders with equal details yield equal vectors for equal texts.
+    maximum length, precision. Two encoders with equal details yield equal vectors for equal texts,
+    unless ``complete`` is False: then nobody can say so, and no vector outlives the run.
     """
 
     model: str
     role: Role
     details: Mapping[str, str]
+    complete: bool = True
 
 
 class Encoder(Protocol):
@@ -123,3 +127,29 @@ class EncodeOptions:
     batch_tokens: int | None = None
     offline: bool = False
     compile: bool = False
+
+
+def join_parts(parts: Sequence[str], separator: str) -> str:
+    """The non-empty parts, unchanged, joined by ``separator`` exactly as given."""
+    return separator.join(part for part in parts if part)
+
+
+def build_model(spec: ModelSpec, options: EncodeOptions) -> Model:
+    """The encoder or ranker of a description. Weights are loaded when first used.
+
+    Raises:
+        UnknownNameError: a kind of model that no package here has.
+        MissingExtraError: torch, transformers or adapters are needed and not installed.
+        UsageError: a device or precision that this machine does not have.
+        SpecError, DataError: settings or files of vectors that are wrong.
+    """
+    return spec.implementation.build(spec, options)
+
+
+def fetch_model(spec: ModelSpec) -> tuple[Snapshot, ...]:
+    """Download what a model needs ahead of a run; empty for models that need no weights.
+
+    Raises:
+        ModelError, OfflineError, StorageError, MissingExtraError: see :func:`~.weights.locate`.
+    """
+    return spec.implementation.fetch(spec)

@@ -1,8 +1,7 @@
-"""BM25 over the candidate documents of a task: the one module that touches ``bm25s``."""
+"""The lexical baselines: BM25 and TF-IDF. The one module that touches ``bm25s``."""
 
 from __future__ import annotations
 
-import difflib
 import importlib.metadata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,10 @@ import Stemmer
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, DataError, ModelError, SpecError
-from scirepeval_harness.models.base import Advance, Identity, Vectors
-from scirepeval_harness.models.spec import ModelSpec
-from scirepeval_harness.models.tokens import join_parts
+from scirepeval_harness.models.base import Advance, Identity, Vectors, join_parts
+from scirepeval_harness.models.kinds import LexicalSpec, Setting
 from scirepeval_harness.roles import Role
+from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.tasks.dataset import Document
 
 BM25_DEFAULTS: dict[str, Setting] = {
@@ -39,7 +38,7 @@ class Bm25Ranker:
     are computed for the asked candidates only.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: LexicalSpec) -> None:
         self.name = spec.name
         self._settings = merge_settings(spec, BM25_DEFAULTS)
         if self._settings["method"] not in METHODS:
@@ -160,7 +159,7 @@ class TfidfEncoder:
 
     cacheable = False
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: LexicalSpec) -> None:
         self.name = spec.name
         self._settings = merge_settings(spec, TFIDF_DEFAULTS)
         self._vectorizer: Any = None
@@ -212,10 +211,7 @@ class TfidfEncoder:
         return vectors
 
 
-Setting = str | int | float | bool
-
-
-def merge_settings(spec: ModelSpec, defaults: Mapping[str, Setting]) -> dict[str, Setting]:
+def merge_settings(spec: LexicalSpec, defaults: Mapping[str, Setting]) -> dict[str, Setting]:
     """Defaults with the model's own settings over them.
 
     Raises:
@@ -223,24 +219,16 @@ def merge_settings(spec: ModelSpec, defaults: Mapping[str, Setting]) -> dict[str
     """
     for key, value in spec.settings.items():
         if key not in defaults:
-            near = difflib.get_close_matches(key, defaults, n=1)
             raise SpecError(
                 f"unknown setting {key}",
                 where=f"model {spec.name}",
-                fix=f"Did you mean {near[0]}?" if near else "Known are " + ", ".join(defaults),
+                fix=did_you_mean(key, defaults),
             )
-        default = defaults[key]
-        number = isinstance(default, float) or (
-            isinstance(default, int) and not isinstance(default, bool)
-        )
-        fits = (
-            isinstance(value, int | float) and not isinstance(value, bool)
-            if number
-            else type(value) is type(default)
-        )
-        if not fits:
+        default = type(defaults[key])
+        # By type and not isinstance: True is an int too, and means no number here.
+        if type(value) not in ((int, float) if default in (int, float) else (default,)):
             raise SpecError(
-                f"setting {key} must be like {default!r}, not {value!r}",
+                f"setting {key} must be like {defaults[key]!r}, not {value!r}",
                 where=f"model {spec.name}",
                 fix="Mend the model file",
             )

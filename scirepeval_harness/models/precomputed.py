@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from scirepeval_harness.errors import CoverageError, DataError, SpecError
-from scirepeval_harness.models.base import Advance, Identity, Vectors
-from scirepeval_harness.models.spec import ModelSpec
-from scirepeval_harness.models.tokens import join_parts
+from scirepeval_harness.models.base import Advance, Identity, Vectors, join_parts
+from scirepeval_harness.models.kinds import PrecomputedSpec
 from scirepeval_harness.models.weights import fingerprint
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
@@ -36,7 +35,7 @@ class PrecomputedEncoder:
 
     cacheable = False
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: PrecomputedSpec) -> None:
         self.name = spec.name
         self._files = {key: Path(path).expanduser() for key, path in spec.files.items()}
         self._read: dict[Path, VectorFile] = {}

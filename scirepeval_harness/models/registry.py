@@ -7,90 +7,113 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scirepeval_harness.errors import SpecError, UnknownNameError, UsageError
+from scirepeval_harness.extensions import MODEL_KINDS, folders
 from scirepeval_harness.files import PACKAGE
-from scirepeval_harness.models.spec import ModelKind, ModelSpec, Pooling, Weights
+from scirepeval_harness.models.kinds import Pooling, PrecomputedSpec, TransformerSpec, Weights
+from scirepeval_harness.models.spec import NAME_LIMIT, ModelSpec
 from scirepeval_harness.roles import Role
-from scirepeval_harness.schema import did_you_mean, read_spec
+from scirepeval_harness.schema import did_you_mean, read_toml, validate
 
 VECTOR_SUFFIXES = (".jsonl", ".parquet", ".npz")
 ROLE_FILES = (*(role.value for role in Role), "all")
 DEFAULT_POOLING: Pooling = "cls"
 DEFAULT_MAX_LENGTH = 512
 HUB_ID = re.compile(r"^[\w][\w.-]*/[\w][\w.-]*$")
-NAME_LIMIT = 200
 
 
 def load_models(extra: Sequence[Path] = ()) -> Mapping[str, ModelSpec]:
-    """The bundled models by name, then those of a user's model files or folders of them.
+    """The bundled models by name, those that other packages register, and those of a user's model
+    files or folders of them.
 
     Raises:
         SpecError: a malformed file, or a name used twice; both files are named.
+        UnknownNameError: a file of a kind of model that no package here has.
     """
     models: dict[str, ModelSpec] = {}
-    origins: dict[str, Path] = {}
-    for place in (PACKAGE / "models" / "registered", *extra):
-        files = sorted(place.glob("*.toml")) if place.is_dir() else [place]
-        for file in files:
+    files: dict[str, Path] = {}
+    places: list[tuple[Path, str | None]] = [(PACKAGE / "models" / "registered", None)]
+    for place, package in (*places, *folders("models"), *((place, None) for place in extra)):
+        for file in sorted(place.glob("*.toml")) if place.is_dir() else [place]:
             model = read_model(file)
             if model.name in models:
                 raise SpecError(
-                    f"name: model {model.name!r} is already defined in {origins[model.name]}",
+                    f"name: model {model.name!r} is already defined in {files[model.name]}",
                     where=str(file),
                     fix="Rename one of the two",
                 )
-            models[model.name], origins[model.name] = model, file
+            models[model.name] = model.brought_by(package) if package else model
+            files[model.name] = file
     return models
 
 
 def read_model(path: Path) -> ModelSpec:
-    """A model from its TOML file; paths in it are relative to the file."""
-    model = read_spec(ModelSpec, path)
+    """A model from its TOML file, by the schema of its kind; paths in it are relative to the file.
 
-    def placed(weights: Weights) -> Weights:
-        if weights.path is None:
-            return weights
-        return weights.model_copy(update={"path": _beside(path, weights.path)})
-
-    return model.model_copy(
-        update={
-            "base": placed(model.base) if model.base else None,
-            "adapters": {role: placed(weights) for role, weights in model.adapters.items()},
-            "files": {role: _beside(path, file) for role, file in model.files.items()},
-        }
-    )
+    Raises:
+        SpecError: a malformed file; the field is named.
+        UnknownNameError: a kind of model that no package here has.
+    """
+    raw, where = read_toml(path), str(path)
+    kind = raw.get("kind")
+    if not isinstance(kind, str):
+        problem = "is required" if kind is None else f"must be a word, not {kind!r}"
+        raise SpecError(f"kind: {problem}", where=where, fix=did_you_mean("", MODEL_KINDS.names()))
+    spec: ModelSpec = validate(MODEL_KINDS.get(kind, where).spec, raw, where)
+    return spec.placed(path.parent)
 
 
 def resolve_model(
-    text: str,
-    models: Mapping[str, ModelSpec],
+    model: object,
+    models: Mapping[str, ModelSpec] | None = None,
     *,
     pooling: Pooling | None = None,
     max_length: int | None = None,
 ) -> ModelSpec:
-    """The model that a user means by ``text``.
+    """The model that a user means.
 
-    In this order: a registered name, also as ``name@revision`` of its base; a model file
-    (``.toml``); a local folder of a transformer; a file of vectors, or a folder with one file a
-    role; a repository on the hub, also as ``org/name@revision``. ``TITLE=TEXT`` names the row.
-    ``pooling`` (default: the first token) and ``max_length`` (default: 512) describe transformers
-    that are not registered.
+    A text means, in this order: a registered name, also as ``name@revision`` of its base; a model
+    file (``.toml``); a local folder of a transformer; a file of vectors, or a folder with one file
+    a role; a repository on the hub, also as ``org/name@revision``. ``TITLE=TEXT``, or the pair
+    ``(title, model)``, names the row. Beside texts: a path, a description, or an encoder object
+    (:class:`~.objects.EncoderObject`).
+
+    Args:
+        model: a text, path, description, encoder object, or a pair of a title and one of these.
+        models: the registered models; None for those of :func:`load_models`.
+        pooling, max_length: of a transformer that is not registered; by default the first token
+            and 512.
 
     Raises:
         UnknownNameError: no registered model of this name; the nearest are named.
-        UsageError: a path that is not there or holds neither weights nor vectors, or a pooling or
-            maximum length for a model whose description fixes it.
+        UsageError: a path that is not there or holds neither weights nor vectors, a pooling or
+            maximum length for a model whose description fixes it, or an object that cannot encode.
     """
-    title, target = _split_title(text, models)
-    spec = _resolve(target, models, pooling, max_length)
-    if not title:
-        return spec
-    if len(title) > NAME_LIMIT:
-        raise UsageError(
-            f"the title of a model has over {NAME_LIMIT} characters",
-            where=title[:40],
-            fix="Shorten it",
-        )
-    return spec.model_copy(update={"name": title, "title": title})
+    known = load_models() if models is None else models
+    match model:
+        case (str() as title, target):
+            return _named_row(title, resolve_model(target, known, pooling=pooling,
+                                                   max_length=max_length))  # fmt: skip
+        case str():
+            title, text = _split_title(model, known)
+            spec = _resolve(text, known, pooling, max_length)
+            return _named_row(title, spec) if title else spec
+        case Path():
+            # Not taken for a registered name or a repository, whatever it looks like.
+            if _existing(str(model)) is None:
+                raise _nowhere(str(model))
+            return _resolve(str(model), {}, pooling, max_length)
+        case ModelSpec():
+            return _fixed(model, pooling, max_length)
+    from scirepeval_harness.models.objects import describe_object
+
+    return _fixed(describe_object(model), pooling, max_length)
+
+
+def _named_row(title: str, spec: ModelSpec) -> ModelSpec:
+    if not title.strip():
+        raise UsageError("the title of a model is empty", fix="Give both parts")
+    named = _named(title, "title", "Shorten it")
+    return spec.model_copy(update={"name": named, "title": named})
 
 
 def _split_title(text: str, models: Mapping[str, ModelSpec]) -> tuple[str, str]:
@@ -118,7 +141,7 @@ def _resolve(
     if revision and name in models:
         return _fixed(_at_revision(models[name], revision), pooling, max_length)
     if text.startswith((".", "/", "~")) or text.endswith((*VECTOR_SUFFIXES, ".toml", "/")):
-        raise UsageError("no such file or folder", where=text, fix="Check the path")
+        raise _nowhere(text)
     if HUB_ID.match(name) and (revision or "@" not in text):
         weights = Weights(repo=name, revision=revision or None)
         return _transformer(text, text, weights, pooling, max_length)
@@ -131,15 +154,13 @@ def _resolve(
 
 def _fixed(spec: ModelSpec, pooling: Pooling | None, max_length: int | None) -> ModelSpec:
     """The model, unless the user asked for settings that would make it another one."""
-    transformer = spec.kind is ModelKind.TRANSFORMER
-    for option, given, own in (
-        ("--pooling", pooling, spec.pooling),
-        ("--max-length", max_length, spec.max_length),
-    ):
-        if given is not None and not (transformer and given == own):
-            fixed = f"it is defined with {own}" if transformer else f"{spec.kind} has none"
+    own = (spec.pooling, spec.max_length) if isinstance(spec, TransformerSpec) else (None, None)
+    given = (("--pooling", pooling), ("--max-length", max_length))
+    for (option, value), has in zip(given, own, strict=True):
+        if value is not None and value != has:
+            fixed = f"it is defined with {has}" if has else f"{spec.kind} has none"
             raise UsageError(
-                f"{option} {given} does not apply: {fixed}",
+                f"{option} {value} does not apply: {fixed}",
                 where=f"model {spec.name}",
                 fix="Leave the option out, or give the weights' repository or folder instead",
             )
@@ -148,7 +169,7 @@ def _fixed(spec: ModelSpec, pooling: Pooling | None, max_length: int | None) -> 
 
 def _at_revision(spec: ModelSpec, revision: str) -> ModelSpec:
     """The same model with its base at a revision; adapters stay as they are."""
-    if spec.base is None or spec.base.repo is None:
+    if not isinstance(spec, TransformerSpec) or spec.base.repo is None:
         raise UsageError(
             f"no revision {revision!r}: the model has no repository on the hub",
             where=f"model {spec.name}",
@@ -206,10 +227,9 @@ def _vector_file(path: Path) -> ModelSpec:
 
 
 def _precomputed(name: str, files: Mapping[str, str]) -> ModelSpec:
-    return ModelSpec(
+    return PrecomputedSpec(
         name=_named(name),
         title=name,
-        kind=ModelKind.PRECOMPUTED,
         files=dict(files),
         notes="Vectors made elsewhere; text, truncation and model are not known to the harness.",
     )
@@ -233,16 +253,19 @@ def _transformer(
         )
         if given is None
     ]
-    return ModelSpec(
+    return TransformerSpec(
         name=_named(name),
         title=title,
-        kind=ModelKind.TRANSFORMER,
         base=weights,
         pooling=chosen,
         max_length=length,
         extra="models",
         notes=f"Not registered; assumed: {', '.join(assumed)}." if assumed else "Not registered.",
     )
+
+
+def _nowhere(path: str) -> UsageError:
+    return UsageError("no such file or folder", where=path, fix="Check the path")
 
 
 def _existing(text: str) -> Path | None:
@@ -254,19 +277,9 @@ def _existing(text: str) -> Path | None:
         return None
 
 
-def _named(name: str) -> str:
+def _named(name: str, what: str = "name", fix: str = "Name it with TITLE=MODEL") -> str:
     if len(name) > NAME_LIMIT:
         raise UsageError(
-            f"the name of a model has over {NAME_LIMIT} characters",
-            where=name[:40],
-            fix="Name it with TITLE=MODEL",
+            f"the {what} of a model has over {NAME_LIMIT} characters", where=name[:40], fix=fix
         )
     return name
-
-
-def _beside(file: Path, path: str) -> str:
-    given = Path(path).expanduser()
-    return str(given if given.is_absolute() else file.parent / given)
-
-
-__all__ = ["load_models", "read_model", "resolve_model"]

@@ -15,7 +15,7 @@ from transformers import AutoModel
 
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.models.devices import Precision
-from scirepeval_harness.models.spec import Pooling
+from scirepeval_harness.models.kinds import Pooling
 
 UNUSED = ("pooler.",)
 """Parts of a checkpoint that no vector depends on; base repositories may leave them out."""

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Literal
 
 from scirepeval_harness.errors import MissingExtraError, ModelError, OfflineError, StorageError
-from scirepeval_harness.models.spec import ModelSpec, Weights
+from scirepeval_harness.models.kinds import TransformerSpec, Weights
+from scirepeval_harness.models.spec import ModelSpec
 
 Part = Literal["base", "adapter"]
 
@@ -104,10 +105,8 @@ def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> S
     return Snapshot(part, weights.location, revision, folder)
 
 
-def fetch(spec: ModelSpec) -> tuple[Snapshot, ...]:
+def fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
     """Download a model's base and adapters ahead of a run; raises as :func:`locate` does."""
-    if spec.base is None:
-        return ()
     adapters = {weights.location: weights for weights in spec.adapters.values()}
     return (
         locate(spec.base, "base", spec, offline=False),

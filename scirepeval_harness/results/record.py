@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
+from scirepeval_harness.models.spec import UNIDENTIFIED
 from scirepeval_harness.roles import Format
 
 SCHEMA_VERSION = 1
@@ -66,12 +67,28 @@ class DataRecord(Record):
 
 
 class ModelRecord(Record):
-    """Which model made the vectors: for each role used, the printable details of its identity."""
+    """Which model made the vectors: for each role used, the printable details of its identity.
+
+    ``origin`` names the package that brought the model or its kind, where one did.
+    """
 
     name: str
     title: str
     kind: str
+    origin: str | None = None
     roles: dict[str, dict[str, str]]
+
+    @property
+    def identified(self) -> bool:
+        """Whether the roles say all that determines the vectors; an object may give no identity."""
+        return not any(UNIDENTIFIED.items() <= details.items() for details in self.roles.values())
+
+    @model_serializer(mode="wrap")
+    def _without_empty_origin(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Score files of models that are built in are the same bytes as before packages could bring
+        # any.
+        written: dict[str, Any] = handler(self)
+        return {key: value for key, value in written.items() if key != "origin" or value}
 
 
 class TaskRecord(Record):

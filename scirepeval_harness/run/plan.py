@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import HarnessError
 from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.models.base import BatchEncoder, Encoder, Model
-from scirepeval_harness.models.spec import ModelKind, ModelSpec
+from scirepeval_harness.models.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.roles import Role
 from scirepeval_harness.run.resources import (
@@ -123,24 +123,8 @@ def _count(encoder: Encoder, documents: Sequence[Document], role: Role) -> NDArr
 def _plan_of(state: _Model) -> ModelPlan:
     spaces = tuple(tally.plan(state.rates.get(name)) for name, tally in state.tallies.items())
     problems = tuple(state.problems)
-    return ModelPlan(state.spec.name, _way(state), state.documents, spaces, problems)
-
-
-def _way(state: _Model) -> Way:
-    match state.spec.kind:
-        case ModelKind.TRANSFORMER:
-            return "encode"
-        case ModelKind.TFIDF:
-            return "fit"
-        case ModelKind.BM25:
-            return "rank"
-        case ModelKind.PRECOMPUTED:
-            return "look up"
-
-
-Way = Literal["encode", "fit", "rank", "look up"]
-"""How a model comes to its scores: vectors that are kept, vectors fitted on each task, scores of
-pairs, vectors from a file."""
+    way = state.spec.implementation.way
+    return ModelPlan(state.spec.name, way, state.documents, spaces, problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from scirepeval_harness.models.base import Model
-from scirepeval_harness.models.build import EncodeOptions, build_model
+from scirepeval_harness.models.base import EncodeOptions, Model, build_model
 from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
@@ -56,7 +55,7 @@ def build_models(
     """The models, none with its weights yet.
 
     Raises:
-        HarnessError: see :func:`~.models.build.build_model`.
+        HarnessError: see :func:`~.models.base.build_model`.
     """
     chosen = EncodeOptions(
         device=options.device,

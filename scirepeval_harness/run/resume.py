@@ -49,6 +49,7 @@ def earlier_tasks(folder: Path, options: RunOptions) -> dict[str, tuple[TaskRun,
             for entry in result.run.tasks
             if result.tasks[entry.task].status == "ok"
             and result.tasks[entry.task].settings == options.scoring()
+            and result.tasks[entry.task].model.identified
         }
     return {}
 
@@ -57,7 +58,8 @@ def finished_task(
     folder: Path, options: RunOptions, draft: TaskRecord, signature: str | None = None
 ) -> TaskRecord | None:
     """The task's record from an earlier run (of this signature), when resuming."""
-    if options.existing != "resume":
+    # Of a model without an identity nobody can say that it is still the one of the earlier run.
+    if options.existing != "resume" or not draft.model.identified:
         return None
     with suppress(StorageError):
         record = read_task(task_file(folder, draft.suite, draft.task))

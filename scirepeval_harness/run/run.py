@@ -20,7 +20,6 @@ from scirepeval_harness.progress import progress_bar, result_line, say
 from scirepeval_harness.results.environment import Environment, describe_environment
 from scirepeval_harness.results.folder import RUN_FILE, write_run, write_task
 from scirepeval_harness.results.record import (
-    ModelRecord,
     RunRecord,
     Status,
     TaskRecord,
@@ -39,7 +38,14 @@ from scirepeval_harness.run.resources import (
     task_loader,
 )
 from scirepeval_harness.run.resume import earlier_tasks, finished_task, result_folders
-from scirepeval_harness.run.task import Phases, describe, model_record, outline, score_task
+from scirepeval_harness.run.task import (
+    Phases,
+    describe,
+    model_record,
+    outline,
+    record_of,
+    score_task,
+)
 from scirepeval_harness.tasks.dataset import LoadedTask
 from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.store import EmbeddingStore
@@ -95,7 +101,7 @@ def run(
         UsageError: no such data folder, two models of one name, results that are already there, or
             no model that can run any of the tasks.
         HarnessError: an engine that is not there (see :func:`~.engines.open_engine`), or a model
-            that cannot be built (see :func:`~.models.build.build_model`).
+            that cannot be built (see :func:`~.models.base.build_model`).
         IncompleteRunError: results cannot be written.
     """
     if options.data is not None and not options.data.is_dir():
@@ -235,7 +241,7 @@ def _unfinished(
 ) -> TaskRecord:
     if draft is None:
         spec = job.spec
-        model = ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles={})
+        model = record_of(spec, {})
         draft = outline(suite, task, model, job.options)
     return draft.model_copy(update={"status": status, "error": " ".join(error.split())})
 
@@ -251,7 +257,7 @@ def _write_run(job: _Job, state: _State) -> None:
     roles = {name: value for record in records for name, value in record.model.roles.items()}
     record = RunRecord(
         harness_version=scirepeval_harness.__version__,
-        model=ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles=roles),
+        model=record_of(spec, roles),
         suites=tuple(dict.fromkeys(entry.suite for entry, _ in everything)),
         status=status,
         created_at=job.created.isoformat(timespec="seconds"),

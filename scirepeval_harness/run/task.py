@@ -77,7 +77,14 @@ class Scored:
 def model_record(spec: ModelSpec, model: Model, task: TaskSpec) -> ModelRecord:
     """The model with the identity of each role that the task uses."""
     roles = {role.value: dict(model.identity(role).details) for _, role in task.roles()}
-    return ModelRecord(name=spec.name, title=spec.title, kind=spec.kind.value, roles=roles)
+    return record_of(spec, roles)
+
+
+def record_of(spec: ModelSpec, roles: dict[str, dict[str, str]]) -> ModelRecord:
+    """The model's record with the identities of the roles used."""
+    return ModelRecord(
+        name=spec.name, title=spec.title, kind=spec.kind, origin=spec.origin, roles=roles
+    )
 
 
 def outline(

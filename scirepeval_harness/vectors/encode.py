@@ -28,7 +28,7 @@ from scirepeval_harness.vectors.keys import (
 )
 from scirepeval_harness.vectors.store import Damage, EmbeddingStore, Space
 
-SLICE = 256
+SLICE = 1_024
 """Documents between two writes to the store for an encoder that does not hand out batches."""
 
 
@@ -192,7 +192,7 @@ def checked(
         raise ModelError(
             "a vector holds NaN or infinity",
             where=f"{where}, document {bad}",
-            fix="Check the model",
+            fix="Check the model; in a narrower type, try --dtype float32",
         )
     return np.ascontiguousarray(vectors, dtype=np.float32)
 

@@ -26,7 +26,10 @@ def text_key(text: str) -> bytes:
 def space_key(identity: Identity) -> str:
     """Name of the space of an identity: its details alone, so that two names of one model, or two
     roles that the same weights serve, share their vectors."""
-    text = json.dumps(dict(identity.details), sort_keys=True)
+    details = dict(identity.details)
+    if not identity.complete:
+        details["model"] = identity.model  # two objects of one class are two models
+    text = json.dumps(details, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

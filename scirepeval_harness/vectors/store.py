@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,16 +38,21 @@ class EmbeddingStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._spaces: dict[str, Space] = {}
+        self._passing: TemporaryDirectory[str] | None = None
 
     def space(self, identity: Identity) -> Space:
-        """The space of an identity, with what is on disk now."""
+        """The space of an identity, with what is on disk now.
+
+        That of an incomplete identity is a temporary folder's, and ends when the store is closed:
+        tasks of one run share its vectors, and no later run can mistake them for its own.
+        """
         key = space_key(identity)
         if key in self._spaces:
             self._spaces[key].refresh()
         else:
-            self._spaces[key] = Space(self.root / key, identity)
+            self._spaces[key] = Space(self._root_of(identity) / key, identity)
             with suppress(OSError):  # for `cache prune --older-than`; a store may be read-only
-                os.utime(self.root / key / ABOUT)
+                os.utime(self._spaces[key].folder / ABOUT)
         return self._spaces[key]
 
     def close(self) -> None:
@@ -55,6 +61,16 @@ class EmbeddingStore:
             space.finish()
             compact(space.folder)
         self._spaces.clear()
+        if self._passing is not None:
+            self._passing.cleanup()
+            self._passing = None
+
+    def _root_of(self, identity: Identity) -> Path:
+        if identity.complete:
+            return self.root
+        if self._passing is None:
+            self._passing = TemporaryDirectory(prefix="scirepeval-vectors-")
+        return Path(self._passing.name)
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "sklearn", "pandas", "numpy", "scipy", "pyarrow", "ray",
          "datasets", "matplotlib")  # fmt: skip
-COMMANDS = [["--help"], ["tasks", "list"], ["run", "--help"]]
+COMMANDS = [["--help"], ["tasks", "list"], ["run", "--help"], ["models", "list"]]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SECONDS = 0.75
 """The goal is 0.5; a machine slower than those it was measured on is let through."""

@@ -18,7 +18,7 @@ from scirepeval_harness.cluster.workers import (
 )
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.models.base import EncodeOptions
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.kinds import TransformerSpec
 from scirepeval_harness.models.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
@@ -30,9 +30,9 @@ OPTIONS = EncodeOptions(device="cpu", dtype="float32", batch_tokens=96)
 
 
 @pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
+def spec(tmp_path_factory: pytest.TempPathFactory) -> TransformerSpec:
     folders = build_hub_models(tmp_path_factory.mktemp("hub"))
-    return ModelSpec.model_validate(
+    return TransformerSpec.model_validate(
         {
             "name": "tiny",
             "title": "Tiny",
@@ -47,7 +47,7 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
 
 
 @pytest.fixture(scope="module")
-def assignment(spec: ModelSpec) -> Assignment:
+def assignment(spec: TransformerSpec) -> Assignment:
     here = TransformerEncoder(spec, OPTIONS)
     return Assignment(spec, OPTIONS, {role: dict(here.identity(role).details) for role in ROLES})
 
@@ -62,7 +62,7 @@ def windows(encoder: TransformerEncoder) -> pa.Table:
 
 
 def test_vectors_are_those_of_one_machine_to_the_last_bit(
-    spec: ModelSpec, assignment: Assignment, monkeypatch: pytest.MonkeyPatch
+    spec: TransformerSpec, assignment: Assignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = TransformerEncoder(spec, OPTIONS)
     chunks = list(tokenise_windows(windows(here), assignment))

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import CoverageError, SpecError
+from scirepeval_harness.models.kinds import LexicalSpec
 from scirepeval_harness.models.lexical import Bm25Ranker
-from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
 
 
 def make(**settings: str | int | float | bool) -> Bm25Ranker:
-    return Bm25Ranker(ModelSpec(name="bm25", title="BM25", kind="bm25", settings=settings))
+    return Bm25Ranker(LexicalSpec(name="bm25", title="BM25", kind="bm25", settings=settings))
 
 
 DOCUMENTS = [
@@ -136,8 +136,8 @@ def test_the_same_bytes_whatever_the_hash_seed() -> None:
     code = (
         "import sys; from scirepeval_harness.models.lexical import Bm25Ranker\n"
         "from scirepeval_harness.tasks.dataset import Document\n"
-        "from scirepeval_harness.models.spec import ModelSpec\n"
-        "r = Bm25Ranker(ModelSpec(name='b', title='b', kind='bm25'))\n"
+        "from scirepeval_harness.models.kinds import LexicalSpec\n"
+        "r = Bm25Ranker(LexicalSpec(name='b', title='b', kind='bm25'))\n"
         "d = [Document(str(i), (' '.join(f'w{(i * j) % 97}' for j in range(60)),))"
         " for i in range(80)]\n"
         "r.prepare(d); sys.stdout.write(r.score(d[7], d).tobytes().hex())\n"

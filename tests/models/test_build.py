@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from scirepeval_harness.errors import MissingExtraError, UsageError
-from scirepeval_harness.models.build import EncodeOptions, build_model, fetch_model
+from scirepeval_harness.extensions import MODEL_KINDS
+from scirepeval_harness.models.base import EncodeOptions, build_model, fetch_model
 from scirepeval_harness.models.lexical import Bm25Ranker, TfidfEncoder
 from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.models.transformer import TransformerEncoder
 
 
 def spec_of(kind: str, **more: object) -> ModelSpec:
-    return ModelSpec.model_validate({"name": "m", "title": "M", "kind": kind, **more})
+    raw = {"name": "m", "title": "M", "kind": kind, **more}
+    spec: ModelSpec = MODEL_KINDS.get(kind).spec.model_validate(raw)
+    return spec
 
 
 def test_every_kind(folders: dict[str, Path]) -> None:
@@ -52,11 +55,11 @@ def test_models_without_weights_need_no_fetching() -> None:
 def test_identity_and_text_need_no_torch(folders: dict[str, Path]) -> None:
     code = (
         "import sys\n"
-        "from scirepeval_harness.models.build import build_model, EncodeOptions\n"
-        "from scirepeval_harness.models.spec import ModelSpec\n"
+        "from scirepeval_harness.models.base import build_model, EncodeOptions\n"
+        "from scirepeval_harness.models.kinds import TransformerSpec\n"
         "from scirepeval_harness.tasks.dataset import Document\n"
         "from scirepeval_harness.roles import Role\n"
-        "m = build_model(ModelSpec(name='m', title='m', kind='transformer',"
+        "m = build_model(TransformerSpec(name='m', title='m', kind='transformer',"
         " base={'path': sys.argv[1]}), EncodeOptions(device='cpu'))\n"
         "print(m.identity(Role.QUERY).details['base_revision'],"
         " m.text(Document('a', ('T', 'A')), Role.QUERY))\n"

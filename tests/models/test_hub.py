@@ -13,7 +13,7 @@ import huggingface_hub.constants
 import pytest
 
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.models.spec import ModelSpec, Weights
+from scirepeval_harness.models.kinds import TransformerSpec, Weights
 from scirepeval_harness.models.weights import locate
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -95,7 +95,7 @@ def hub(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def find(weights: Weights, *, offline: bool = False) -> tuple[Path, str]:
-    spec = ModelSpec(name="tiny", title="Tiny", kind="transformer", base=weights)
+    spec = TransformerSpec(name="tiny", title="Tiny", kind="transformer", base=weights)
     found = locate(weights, "base", spec, offline=offline)
     return found.folder, found.revision
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from scirepeval_harness.errors import CoverageError, DataError, SpecError
+from scirepeval_harness.models.kinds import PrecomputedSpec
 from scirepeval_harness.models.precomputed import PrecomputedEncoder, read_vectors
-from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
 
@@ -34,7 +34,7 @@ def save(path: Path, rows: dict[str, list[float]]) -> Path:
 
 def make(**files: Path) -> PrecomputedEncoder:
     named = {key: str(path) for key, path in files.items()}
-    return PrecomputedEncoder(ModelSpec(name="mine", title="Mine", kind="precomputed", files=named))
+    return PrecomputedEncoder(PrecomputedSpec(name="mine", title="Mine", files=named))
 
 
 def documents(*ids: str) -> list[Document]:
@@ -169,11 +169,11 @@ def test_works_without_torch(tmp_path: Path) -> None:
     save(tmp_path / "a.npz", ROWS)
     code = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
-        "from scirepeval_harness.models.build import build_model, EncodeOptions\n"
-        "from scirepeval_harness.models.spec import ModelSpec\n"
+        "from scirepeval_harness.models.base import build_model, EncodeOptions\n"
+        "from scirepeval_harness.models.kinds import PrecomputedSpec\n"
         "from scirepeval_harness.tasks.dataset import Document\n"
         "from scirepeval_harness.roles import Role\n"
-        "m = build_model(ModelSpec(name='m', title='m', kind='precomputed',"
+        "m = build_model(PrecomputedSpec(name='m', title='m', kind='precomputed',"
         " files={'all': sys.argv[1]}), EncodeOptions())\n"
         "print(m.encode([Document('b', ())], Role.QUERY, lambda n: None).tolist())"
     )

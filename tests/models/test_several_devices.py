@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.models.base import EncodeOptions
+from scirepeval_harness.models.kinds import TransformerSpec
 from scirepeval_harness.models.replica import TransformerReplica
-from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.models.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
@@ -21,7 +21,7 @@ DOCUMENTS = [Document(str(n), (f"coral reef {n}", "ocean " * (n % 17 + 1))) for 
 def test_two_replicas_share_the_batches_and_give_the_vectors_of_one(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = ModelSpec.model_validate(
+    spec = TransformerSpec.model_validate(
         {
             "name": "tiny",
             "title": "Tiny",

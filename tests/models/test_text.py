@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scirepeval_harness.models.tokens import join_parts, token_separator, with_control_code
+from scirepeval_harness.models.base import join_parts
+from scirepeval_harness.models.transformer import token_separator, with_control_code
 
 
 def test_parts_are_joined_by_the_separator_with_a_space_on_each_side() -> None:

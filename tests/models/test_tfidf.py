@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import DataError, ModelError, SpecError
+from scirepeval_harness.models.kinds import LexicalSpec
 from scirepeval_harness.models.lexical import TfidfEncoder
-from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
 
 
 def make(**settings: str | int | float | bool) -> TfidfEncoder:
-    return TfidfEncoder(ModelSpec(name="tfidf", title="TF-IDF", kind="tfidf", settings=settings))
+    return TfidfEncoder(LexicalSpec(name="tfidf", title="TF-IDF", kind="tfidf", settings=settings))
 
 
 DOCUMENTS = [

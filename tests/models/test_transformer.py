@@ -15,10 +15,11 @@ from transformers import AutoTokenizer
 
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.models.base import EncodeOptions, Identity
-from scirepeval_harness.models.spec import ModelSpec, Weights
+from scirepeval_harness.models.kinds import TransformerSpec, Weights
 from scirepeval_harness.models.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.vectors.encode import embed
 from tests.support.tiny_models import CODES, TEXTS, save_adapter, save_base
 
 ROLES = (Role.CLASSIFICATION, Role.REGRESSION, Role.PROXIMITY, Role.QUERY)
@@ -54,9 +55,11 @@ def some_documents() -> list[Document]:
 DOCUMENTS = some_documents()
 
 
-def spec_of(base: Path, adapters: dict[Role, Path] | None = None, **more: object) -> ModelSpec:
+def spec_of(
+    base: Path, adapters: dict[Role, Path] | None = None, **more: object
+) -> TransformerSpec:
     places = {role: Weights(path=str(folder)) for role, folder in (adapters or {}).items()}
-    return ModelSpec.model_validate(
+    return TransformerSpec.model_validate(
         {
             "name": "tiny",
             "title": "Tiny",
@@ -68,7 +71,7 @@ def spec_of(base: Path, adapters: dict[Role, Path] | None = None, **more: object
     )
 
 
-def encoder_of(spec: ModelSpec, **options: object) -> TransformerEncoder:
+def encoder_of(spec: TransformerSpec, **options: object) -> TransformerEncoder:
     settings = {"device": "cpu", "dtype": "float32", "batch_tokens": 700, **options}
     return TransformerEncoder(spec, EncodeOptions(**settings))  # type: ignore[arg-type]
 
@@ -333,8 +336,9 @@ def test_vectors_that_are_not_finite_name_the_document(tmp_path: Path) -> None:
     tensors["embeddings.word_embeddings.weight"][words.index("aspirin")] = float("nan")
     torch.save(tensors, base / "pytorch_model.bin")
     documents = [Document("good", ("coral",)), Document("bad", ("aspirin",))]
-    with pytest.raises(ModelError, match="document bad, query"):
-        encode(encoder_of(spec_of(base)), Role.QUERY, documents)
+    encoder = encoder_of(spec_of(base))
+    with pytest.raises(ModelError, match=r"document bad: .* holds NaN.* --dtype float32"):
+        embed(encoder, documents, Role.QUERY, None, lambda count: None)
 
 
 def test_more_tokens_than_positions(tmp_path: Path) -> None:
@@ -344,7 +348,9 @@ def test_more_tokens_than_positions(tmp_path: Path) -> None:
 
 
 class TestIdentity:
-    def details(self, spec: ModelSpec, role: Role = Role.QUERY, **options: object) -> Identity:
+    def details(
+        self, spec: TransformerSpec, role: Role = Role.QUERY, **options: object
+    ) -> Identity:
         return encoder_of(spec, **options).identity(role)
 
     def test_is_stable_and_changes_with_each_ingredient(

@@ -11,7 +11,7 @@ import huggingface_hub.constants
 import pytest
 
 from scirepeval_harness.errors import MissingExtraError, ModelError, OfflineError, StorageError
-from scirepeval_harness.models.spec import ModelSpec, Weights
+from scirepeval_harness.models.kinds import TransformerSpec, Weights
 from scirepeval_harness.models.weights import (
     Snapshot,
     fetch,
@@ -26,8 +26,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPO = "allenai/specter2_base"
 
 
-def spec_of(base: Weights, **more: object) -> ModelSpec:
-    return ModelSpec.model_validate(
+def spec_of(base: Weights, **more: object) -> TransformerSpec:
+    return TransformerSpec.model_validate(
         {"name": "tiny", "title": "Tiny", "kind": "transformer", "base": base, **more}
     )
 

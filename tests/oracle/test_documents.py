@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.evaluations.ranking import RankingSet
-from scirepeval_harness.models.tokens import join_parts, token_separator
+from scirepeval_harness.models.base import join_parts
+from scirepeval_harness.models.transformer import token_separator
 from scirepeval_harness.roles import Format
 from scirepeval_harness.tasks.load import DataOptions, load_task
 from scirepeval_harness.tasks.registry import load_registry

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scirepeval_harness.errors import SpecError
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.models.kinds import TransformerSpec
 from scirepeval_harness.schema import read_spec, read_text, read_toml
 from scirepeval_harness.tasks.spec import TaskSpec
 
@@ -20,7 +20,7 @@ metrics = ["f1_macro"]
 """
 
 
-def problem(path: Path, text: str, schema: type[TaskSpec | ModelSpec] = TaskSpec) -> str:
+def problem(path: Path, text: str, schema: type[TaskSpec | TransformerSpec] = TaskSpec) -> str:
     """The message after the file's name."""
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError) as caught:
@@ -82,7 +82,7 @@ def test_a_wrong_key_of_a_map_with_a_guess(path: Path) -> None:
         'name = "m"\ntitle = "M"\nkind = "transformer"\nbase = { repo = "a/b" }\n'
         '[adapters]\nproximty = { repo = "a/c" }\n'
     )
-    message = problem(path, text, ModelSpec)
+    message = problem(path, text, TransformerSpec)
     assert message.startswith("adapters.proximty: must be one of classification")
     assert message.endswith("Did you mean proximity?")
 

@@ -10,7 +10,7 @@ import pytest
 from scirepeval_harness.errors import SpecError, UnknownNameError, UsageError
 from scirepeval_harness.files import PACKAGE
 from scirepeval_harness.models.registry import load_models, read_model, resolve_model
-from scirepeval_harness.models.spec import ModelKind, ModelSpec
+from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.registry import load_registry
 
@@ -79,7 +79,7 @@ def test_each_system_of_the_seed_table(name: str) -> None:
     model, (title, base, adapters) = MODELS[name], SEED_TABLE[name]
     assert model.base is not None
     assert (model.kind, model.title, model.base.repo, model.max_length) == (
-        ModelKind.TRANSFORMER,
+        "transformer",
         title,
         base,
         512,
@@ -185,7 +185,7 @@ def test_a_local_folder_with_a_config(tmp_path: Path) -> None:
     write(tmp_path / "checkpoint-500" / "config.json", "{}")
     model = resolve(str(tmp_path / "checkpoint-500"))
     assert model.base is not None
-    assert (model.name, model.kind) == ("checkpoint-500", ModelKind.TRANSFORMER)
+    assert (model.name, model.kind) == ("checkpoint-500", "transformer")
     assert model.base.path == str(tmp_path / "checkpoint-500")
 
 
@@ -203,7 +203,7 @@ def test_a_file_of_vectors(tmp_path: Path, suffix: str) -> None:
     model = resolve(str(path))
     assert (model.name, model.kind, model.files) == (
         "mine",
-        ModelKind.PRECOMPUTED,
+        "precomputed",
         {"all": str(path)},
     )
 
@@ -305,6 +305,55 @@ def test_a_path_that_is_not_there(text: str) -> None:
 def test_text_that_names_nothing(text: str) -> None:
     with pytest.raises(UsageError):
         resolve(text)
+
+
+def test_a_path_is_never_a_name_or_a_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text in ("specter2", "org/model", "mine=specter2"):
+        with pytest.raises(UsageError, match=f"{text}: no such file or folder"):
+            resolve_model(Path(text), MODELS)
+    write(tmp_path / "specter2" / "config.json", "{}")
+    model = resolve_model(Path("specter2"), MODELS)
+    assert (model.name, model.base.path) == ("specter2", "specter2")
+    assert resolve_model(tmp_path / "specter2", MODELS).name == "specter2"
+
+
+def test_a_description_and_a_pair_of_title_and_model() -> None:
+    bm25 = MODELS["bm25"]
+    assert resolve_model(bm25) is bm25
+    titled = resolve_model(("a=b", "specter2"), MODELS)
+    assert (titled.name, titled.title) == ("a=b", "a=b"), "as it stands"
+    assert resolve_model(("x", ("y", bm25))).name == "x"
+    assert bm25.name == "bm25"
+    for title, message in ((" ", "is empty"), ("t" * 201, "over 200 characters")):
+        with pytest.raises(UsageError, match=message):
+            resolve_model((title, bm25))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("", "kind: is required"),
+        ("kind = 3", "kind: must be a word, not 3"),
+        ('kind = "bm52"', "unknown kind of model 'bm52'. Did you mean bm25"),
+        ('kind = "object"', "unknown kind of model 'object'. Known are transformer"),
+        ('kind = "transformer"', "base: is required"),
+        ('kind = "precomputed"', "files: is required"),
+        ('kind = "bm25"\nfiles = {}', "files: unknown key."),
+        ('kind = "precomputed"\nfiles = {}', "files: "),
+    ],
+)
+def test_each_kind_has_the_keys_of_its_own_spec(tmp_path: Path, kind: str, message: str) -> None:
+    path = write(tmp_path / "m.toml", f'name = "m"\ntitle = "M"\n{kind}\n')
+    with pytest.raises(UsageError) as caught:
+        read_model(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+
+
+def test_what_is_built_in_has_no_origin() -> None:
+    assert {model.origin for model in MODELS.values()} == {None}
 
 
 def test_a_folder_without_anything_and_one_of_an_adapter(tmp_path: Path) -> None:
