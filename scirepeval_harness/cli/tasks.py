@@ -14,7 +14,7 @@ from scirepeval_harness.errors import CoverageError
 from scirepeval_harness.models.registry import load_models, resolve_model
 from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.registry import Registry, load_registry
+from scirepeval_harness.tasks.registry import Registry, load_registry, origins_of
 from scirepeval_harness.tasks.spec import HubTable, SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ def list_tasks(
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    cells = [[_cell(row[name]) for name in HEADER] for row in rows]
-    show_table(HEADER, cells, title=f"{len(rows)} task{'s' if len(rows) != 1 else ''}")
+    # Nothing to say for those who have no packages that bring tasks, evaluations or metrics.
+    header = (*HEADER, "from") if any("from" in row for row in rows) else HEADER
+    cells = [[_cell(row.get(name)) for name in header] for row in rows]
+    show_table(header, cells, title=f"{len(rows)} task{'s' if len(rows) != 1 else ''}")
 
 
 @app.command("show")
@@ -67,10 +69,12 @@ def show_task(
     task = registry.task(name)
     spec = resolve_model(model, load_models()) if model is not None else None
     if as_json:
+        origins = origins_of(registry.home(name), task)
         record = {
             **task.model_dump(mode="json"),
             "definition_hash": task.definition_hash(),
             "defined_in": registry.origins[name],
+            **({"origins": origins} if origins else {}),
             "suites": {
                 suite.name: {"group": suite.group_of(name), "revisions": _revisions(suite, task)}
                 for suite in _suites_with(registry, name)
@@ -85,7 +89,8 @@ def show_task(
 
 
 def summary(suite: SuiteSpec, task: TaskSpec) -> dict[str, object]:
-    """A task's row in the list, JSON-ready."""
+    """A task's row in the list, JSON-ready; ``from`` names the packages that bring parts of it."""
+    origins = origins_of(suite, task)
     return {
         "name": task.name,
         "title": task.title,
@@ -96,6 +101,7 @@ def summary(suite: SuiteSpec, task: TaskSpec) -> dict[str, object]:
         "few-shot": [f"{shots.sample_size} x {shots.iterations}" for shots in task.few_shot],
         "suite": suite.name,
         "synthetic": task.synthetic,
+        **({"from": list(dict.fromkeys(origins.values()))} if origins else {}),
     }
 
 
@@ -125,6 +131,8 @@ def details(registry: Registry, task: TaskSpec, model: ModelSpec | None) -> list
         pairs.append(("query text", "raw text" if raw else ", ".join(task.query_fields)))
     if task.expected_fields:
         pairs.append((f"{len(task.expected_fields)} fields", ", ".join(task.expected_fields)))
+    origins = origins_of(registry.home(task.name), task)
+    pairs += [(f"{part} from", origin) for part, origin in origins.items()]
     for suite in _suites_with(registry, task.name):
         group = suite.group_of(task.name)
         pairs.append(("suite", suite.name + (f", {group}" if group else ", in no average")))

@@ -255,7 +255,10 @@ def _judge(
     if policy.alpha >= 1:
         return "regression", text
     if p_holm is None:
-        return "regression", f"{text}; no common items, so not tested"
+        return (
+            "regression",
+            f"{text}; not tested: no common items, or not resampled",
+        )
     if p_holm <= policy.alpha:
         return "regression", f"{text}; not noise (p {p_holm:.4f})"
     return "pass", f"{text}; may be noise (p {p_holm:.4f})"

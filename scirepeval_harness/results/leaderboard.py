@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from scirepeval_harness.evaluations.base import Number
+from scirepeval_harness.evaluations.base import NOT_RESAMPLED, Number
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.statistics.bootstrap import interval
@@ -159,10 +159,17 @@ def measured_row(
         name: {score.key: score.value for score in record.scores} for name, record in done.items()
     }
     draws = _draws(result) if intervals else {}
+    fixed = {name for name, record in done.items() if record.notes.get(NOT_RESAMPLED)}
     cells: dict[str, Cell] = {}
     for suite in suites:
         cells |= row(suite, tasks, scores, draws)
-    notes = [
+        for column in suite.columns:
+            pools = [own for own in suite.columns if own.name in column.pools] or [column]
+            if fixed & {task for pool in pools for task in pool.tasks}:
+                # A score held fixed would make the interval of the mean too narrow.
+                cells[column.name] = replace(cells[column.name], interval=None)
+    notes = [f"no interval for means with {name}: not resampled" for name in sorted(fixed)]
+    notes += [
         f"{name} scored on {record.coverage}"
         for name, record in done.items()
         if record.coverage is not None and not record.coverage.complete
