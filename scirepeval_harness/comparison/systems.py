@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from scirepeval_harness.comparison.records import Mismatch
 from scirepeval_harness.errors import NotComparableError, UsageError
 from scirepeval_harness.models.registry import load_models
+from scirepeval_harness.options import OPTIONS
 from scirepeval_harness.results.folder import RUN_FILE, Result, load_results
 from scirepeval_harness.results.published import PublishedScore, task_scores
 from scirepeval_harness.results.record import TaskRecord
@@ -175,9 +176,9 @@ def _repeated(titles: Sequence[str]) -> list[bool]:
     return [titles.count(title) > 1 for title in titles]
 
 
-SETTINGS = ("limit", "width", "seed")
-"""What a user may choose and what moves a score for one and the same model; so does the probe,
-where there is one."""
+SETTINGS = [option.key for option in OPTIONS.values() if option.moves_score == "every"]
+PROBE_SETTINGS = [option.key for option in OPTIONS.values() if option.moves_score == "probes"]
+"""What a user may choose and what moves a score for one and the same model."""
 
 
 def mismatches(base: Subject, other: Subject, task: str, suite: SuiteSpec) -> tuple[Mismatch, ...]:
@@ -234,8 +235,8 @@ def _differences(a: TaskRecord, b: TaskRecord) -> Iterator[str]:
             yield f"data revision {a.data.revision} against {b.data.revision}"
         else:
             yield f"other rows: data {a.data.fingerprint[:12]} against {b.data.fingerprint[:12]}"
-    probed = (*SETTINGS, "probe") if a.evaluation is Evaluation.PROBE else SETTINGS
-    for name in probed:
+    probed = PROBE_SETTINGS if a.evaluation is Evaluation.PROBE else []
+    for name in (*SETTINGS, *probed):
         first, second = a.settings.get(name), b.settings.get(name)
         if first != second:
             yield f"{name} {_shown(first)} against {_shown(second)}"

@@ -22,10 +22,12 @@ from scirepeval_harness.evaluations.base import PairScorer
 from scirepeval_harness.evaluations.scorers import Pools, Run, make_run
 from scirepeval_harness.files import write_with
 from scirepeval_harness.models.base import Encoder, Model
-from scirepeval_harness.options import Width
-from scirepeval_harness.run.task import Progress, encode_task
+from scirepeval_harness.options import VectorPrecision
+from scirepeval_harness.progress import SILENT, Progress
+from scirepeval_harness.run.requests import requests_of
 from scirepeval_harness.tasks.dataset import CitationPools
 from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.vectors.encode import embed_task
 from scirepeval_harness.vectors.store import EmbeddingStore
 
 
@@ -199,10 +201,10 @@ def score_pairs(
     task: TaskSpec,
     data: CitationPools,
     model: Model,
-    store: EmbeddingStore | None,
+    store: EmbeddingStore,
     *,
-    width: Width,
-    progress: Progress,
+    width: VectorPrecision,
+    progress: Progress = SILENT,
 ) -> Run:
     """The score of each query with each candidate of its pools, as ``run`` ranks them.
 
@@ -213,8 +215,9 @@ def score_pairs(
 
     scorer: PairScorer
     if hasattr(model, "encode"):
-        encoded = encode_task(task, data, cast(Encoder, model), store, progress)
-        scorer = euclidean_scorer(encoded.table, width=width)
+        requests = requests_of(task, data)
+        vectors = embed_task(task.name, requests, cast(Encoder, model), store, progress)
+        scorer = euclidean_scorer(vectors, width=width)
     else:
         model.prepare(list(data.documents.values()))
         scorer = ranker_scorer(model, data.documents, data.documents)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import (
     AuthorBlocks,
     CitationPools,
-    Document,
+    EncodeRequest,
     LabelledSet,
     RankingSet,
     ReviewerSet,
@@ -17,15 +14,7 @@ from scirepeval_harness.tasks.dataset import (
 from scirepeval_harness.tasks.spec import TaskSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Documents to encode in one role."""
-
-    role: Role
-    documents: tuple[Document, ...]
-
-
-def requests_of(task: TaskSpec, data: TaskData) -> tuple[Request, ...]:
+def requests_of(task: TaskSpec, data: TaskData) -> tuple[EncodeRequest, ...]:
     """The task's documents by role, queries first.
 
     A paper that is both query and candidate is asked for once, on the query side: the published
@@ -36,10 +25,10 @@ def requests_of(task: TaskSpec, data: TaskData) -> tuple[Request, ...]:
         case RankingSet():
             only_candidates = (d for key, d in data.candidates.items() if key not in data.queries)
             return (
-                Request(task.format.query_role(), tuple(data.queries.values())),
-                Request(role, tuple(only_candidates)),
+                EncodeRequest(task.format.query_role(), tuple(data.queries.values())),
+                EncodeRequest(role, tuple(only_candidates)),
             )
         case ReviewerSet():
-            return (Request(role, tuple(data.papers.values())),)
+            return (EncodeRequest(role, tuple(data.papers.values())),)
         case LabelledSet() | CitationPools() | AuthorBlocks():
-            return (Request(role, tuple(data.documents.values())),)
+            return (EncodeRequest(role, tuple(data.documents.values())),)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import scirepeval_harness
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluations.base import Outcome, PairScorer, VectorTable
-from scirepeval_harness.models.base import Advance, Encoder, Model, Ranker
+from scirepeval_harness.models.base import Encoder, Model, Ranker
 from scirepeval_harness.models.spec import ModelSpec
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
-from scirepeval_harness.progress import say
+from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.results.record import (
     CoverageRecord,
     DataRecord,
@@ -36,15 +36,13 @@ from scirepeval_harness.tasks.dataset import (
     TaskData,
 )
 from scirepeval_harness.tasks.spec import S2AND_METRIC, SuiteSpec, TaskSpec
-from scirepeval_harness.vectors.encode import combine, embed
+from scirepeval_harness.vectors.encode import embed_task
 from scirepeval_harness.vectors.store import EmbeddingStore
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-    from scirepeval_harness.vectors.store import EmbeddingStore
 
 
 @dataclass
@@ -142,7 +140,7 @@ def score_task(
     task: TaskSpec,
     loaded: LoadedTask,
     model: Model,
-    store: EmbeddingStore | None,
+    store: EmbeddingStore,
     options: RunOptions,
     progress: Progress,
     phases: Phases,
@@ -157,10 +155,11 @@ def score_task(
     if hasattr(model, "encode"):
         encoder = cast(Encoder, model)
         with phases.time("encode"):
-            vectors = encode_task(task, loaded.data, encoder, store, progress)
+            requests = requests_of(task, loaded.data)
+            vectors = embed_task(task.name, requests, encoder, store, progress)
         encoded, cached = vectors.encoded, vectors.cached
         with phases.time("score"):
-            outcome = score_vectors(task, loaded.data, vectors.table, options, fit)
+            outcome = score_vectors(task, loaded.data, vectors, options, fit, progress)
     else:
         with phases.time("score"):
             outcome = score_ranker(task, loaded.data, model)
@@ -200,47 +199,13 @@ def _count(rows: pd.DataFrame) -> int:
     return len(rows.drop_duplicates(keys))
 
 
-Progress = Callable[[str, int], AbstractContextManager[Advance]]
-"""Opens a progress bar with a title and a total in documents."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """The vectors of a task, and how many were made now and how many came from the store."""
-
-    table: VectorTable
-    encoded: int
-    cached: int
-
-
-def encode_task(
-    task: TaskSpec,
-    data: TaskData,
-    encoder: Encoder,
-    store: EmbeddingStore | None,
-    progress: Progress,
-) -> Encoded:
-    """Vectors of all the task's documents, each in the role that its format gives it.
-
-    Raises:
-        ModelError, CoverageError, StorageError: see :func:`~.vectors.encode.embed`.
-    """
-    requests = requests_of(task, data)
-    encoder.prepare([document for request in requests for document in request.documents])
-    parts = []
-    for request in requests:
-        with progress(f"{task.name} · {request.role}", len(request.documents)) as advance:
-            parts.append(embed(encoder, request.documents, request.role, store, advance))
-    table: VectorTable = parts[0] if len(parts) == 1 else combine(parts[0], parts[1])
-    return Encoded(table, sum(p.encoded for p in parts), sum(p.cached for p in parts))
-
-
 def score_vectors(
     task: TaskSpec,
     data: TaskData,
     vectors: VectorTable,
     options: RunOptions,
     fit: FitSamples = fit_samples,
+    progress: Progress = SILENT,
 ) -> Outcome:
     """The task's scores from vectors, with probes fitted by ``fit``.
 
@@ -249,12 +214,13 @@ def score_vectors(
     """
     from scirepeval_harness.evaluations.scorers import euclidean_scorer, read_as
 
+    precision = options.vector_precision
     match data:
         case LabelledSet():
             from scirepeval_harness.evaluations.probe import evaluate_probe
             from scirepeval_harness.models.devices import choose_devices
 
-            table = read_as(vectors, options.width)
+            table = read_as(vectors, precision)
             # A cluster chooses its devices itself; this machine may have none of them.
             own = options.probe == "fast" and options.engine == "local"
             device = choose_devices(options.device)[0] if own else None
@@ -264,21 +230,21 @@ def score_vectors(
         case ReviewerSet():
             from scirepeval_harness.evaluations.reviewer_matching import evaluate_reviewer_matching
 
-            return evaluate_reviewer_matching(task, data, read_as(vectors, options.width))
+            return evaluate_reviewer_matching(task, data, read_as(vectors, precision))
         case AuthorBlocks() if S2AND_METRIC in task.metrics:
             from scirepeval_harness.evaluations.s2and.evaluate import evaluate_s2and
             from scirepeval_harness.files import s2and_dir
 
-            table = read_as(vectors, options.width)
-            return evaluate_s2and(data, table, s2and_dir(), say=say)
+            table = read_as(vectors, precision)
+            return evaluate_s2and(data, table, s2and_dir(), say=progress.say)
         case AuthorBlocks():
             from scirepeval_harness.evaluations.author_disambiguation import (
                 evaluate_author_disambiguation,
             )
 
-            return evaluate_author_disambiguation(task, data, read_as(vectors, options.width))
+            return evaluate_author_disambiguation(task, data, read_as(vectors, precision))
         case RankingSet() | CitationPools():
-            return _score_pairs(task, data, euclidean_scorer(vectors, width=options.width))
+            return _score_pairs(task, data, euclidean_scorer(vectors, width=precision))
 
 
 def score_ranker(task: TaskSpec, data: TaskData, ranker: Ranker) -> Outcome:

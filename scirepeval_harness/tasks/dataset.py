@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scirepeval_harness.roles import Role
+
 Qrels = Mapping[str, Mapping[str, int]]
 """Relevance grades: query id -> candidate id -> grade (0 is not relevant)."""
 
@@ -19,6 +21,14 @@ class Document:
 
     id: str
     parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeRequest:
+    """Documents to encode in one role."""
+
+    role: Role
+    documents: tuple[Document, ...]
 
 
 @dataclass(frozen=True, slots=True)
