@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.models.base import Identity, Vectors
+from scirepeval_harness.models.engine import EncodeStats
 from scirepeval_harness.models.registry import load_models
 from scirepeval_harness.options import RunOptions
+from scirepeval_harness.results.folder import load_result
 from scirepeval_harness.roles import Role
 from scirepeval_harness.run import loading, loop
 from scirepeval_harness.run.engine import LocalEngine
@@ -114,7 +116,7 @@ class Light:
 class Together(Light):
     """As an encoder on a cluster: it takes all requests in one go."""
 
-    stats = hardware = None
+    stats, hardware = EncodeStats(), "none"
 
     def count_tokens(self, documents: Sequence[Document], role: Role) -> np.ndarray:
         return np.ones(len(documents), dtype=np.int64)
@@ -145,8 +147,6 @@ def test_a_run_reads_each_task_once_for_all_its_models(
     monkeypatch.setattr(loading, "load_task", counted)
     monkeypatch.setattr(TaskLoader.__init__, "__defaults__", (budget,))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    monkeypatch.setattr("scirepeval_harness.vectors.encode.Clock.rate", lambda self: None)
-    monkeypatch.setattr("scirepeval_harness.run.plan.related_rate", lambda *words: None)
     (tmp_path / "temporary").mkdir()
     encoders: dict[str, Light] = {}
     monkeypatch.setattr(
@@ -161,7 +161,7 @@ def test_a_run_reads_each_task_once_for_all_its_models(
     options = RunOptions(output=tmp_path / "out", cache=None, limit=40)
     folders = loop.run(specs, selection, options)
     assert reads == dict.fromkeys(names, 1)
-    assert [folder.name for folder in folders] == ["one", "two"]
+    assert [load_result(folder).run.status for folder in folders] == ["ok", "ok"]
     assert list((tmp_path / "temporary").iterdir()) == [], "neither texts nor vectors stay"
     made = [text for batch in encoders["one"].batches for text in batch]
     assert len(made) > 100

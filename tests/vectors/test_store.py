@@ -10,7 +10,7 @@ from scirepeval_harness.models.base import Advance, Identity, Vectors
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import combine, embed
-from scirepeval_harness.vectors.store import EmbeddingStore, space_key, text_key
+from scirepeval_harness.vectors.store import EmbeddingStore, open_store, space_key, text_key
 
 
 class Counting:
