@@ -27,7 +27,7 @@ from scirepeval_harness.models.engine import EncodeStats
 from scirepeval_harness.models.kinds import TransformerSpec
 from scirepeval_harness.models.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.tasks.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import embed
 from scirepeval_harness.vectors.store import EmbeddingStore
 
@@ -91,7 +91,7 @@ class Engine:
         """Encode and store; the vectors (documents, 768)."""
         shutil.rmtree(folder, ignore_errors=True)
         store = EmbeddingStore(folder)
-        done = embed(self.encoder, documents, Role.PROXIMITY, store, lambda count: None)
+        done = embed(self.encoder, EncodeRequest(Role.PROXIMITY, tuple(documents)), store)
         store.close()
         return done.take([item.id for item in documents])
 

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 from support import add_data, interleaved, parser, show, write
 
 from scirepeval_harness.evaluations import metrics
-from scirepeval_harness.probes import reference
-from scirepeval_harness.probes.fit import fit_samples
+from scirepeval_harness.probes.fit import ProbeJob, fit_samples
 from scirepeval_harness.probes.problem import Kind, ProbeFit
 
 GOALS = {"single": 20.0, "regression": 10.0, "multi": 20.0}
@@ -123,15 +123,13 @@ def fit(case: Case, way: str, device: str | None) -> Callable[[], ProbeFit]:
     """The whole work of one probe: grid search, refit, predictions."""
     train, test = case.vectors[:-TEST_ROWS], case.vectors[-TEST_ROWS:]
     labels = case.labels[:-TEST_ROWS]
-    if way == "fast":
-        whole = [np.arange(len(train))]
-        return lambda: next(
-            fit_samples(case.kind, train, labels, whole, test, grid=True, seed=42, probe="fast",
-                        device=device)
-        )  # fmt: skip
-    plain = {"single": reference.fit_classifier, "multi": reference.fit_multilabel,
-             "regression": reference.fit_regressor}[case.kind]  # fmt: skip
-    return lambda: plain(train, labels, test, grid=True, seed=42, jobs=-1)
+    job = ProbeJob(
+        case.kind, train, labels, [np.arange(len(train))], test, grid=True, seed=42,
+        probe="fast" if way == "fast" else "reference", device=device if way == "fast" else None,
+    )  # fmt: skip
+    # All processors for the reference, whatever memory it takes; the fast probe chooses itself.
+    processes = None if way == "fast" else cpu_count()
+    return lambda: next(fit_samples(job, processes))
 
 
 def score(case: Case, found: ProbeFit) -> float:
@@ -158,7 +156,7 @@ def compare(case: Case, device: str | None, repeats: int) -> dict[str, object]:
         "fast score": round(scores["fast"], 2),
         "difference": round(scores["fast"] - scores["reference"], 2),
         "same C": same,
-        "given back": quick.result.given_back,
+        "given back": quick.result.fell_back_to_reference,
         "not converged": f"{plain.result.unconverged} of {plain.result.fits}",
     }
 

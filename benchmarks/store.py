@@ -23,7 +23,7 @@ from support import Timed, interleaved, parser, show, write
 
 from scirepeval_harness.models.base import Advance, Identity, Vectors
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.tasks.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import embed
 from scirepeval_harness.vectors.keys import key_array, text_key
 from scirepeval_harness.vectors.store import EmbeddingStore
@@ -126,7 +126,7 @@ def _task(folder: Path, documents: int, dimensions: int, words: int) -> float:
         for row in range(documents)
     ]
     store = EmbeddingStore(folder)
-    done = embed(Cheap(dimensions), made, Role.PROXIMITY, store, lambda count: None)
+    done = embed(Cheap(dimensions), EncodeRequest(Role.PROXIMITY, tuple(made)), store)
     store.close()
     ids = [item.id for item in made]
     train, test = done.take(ids[: documents // 2]), done.take(ids[documents // 2 :])

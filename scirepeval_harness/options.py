@@ -1,54 +1,170 @@
-"""What a user may choose by name. Plain, so that the command line starts without numpy."""
+"""What a user may choose for a run, each declared once: its name, type, default, help, and whether
+it moves a score. Plain, so that the command line starts without numpy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 Probe = Literal["reference", "fast"]
 """Who fits the probes: ``reference`` is scikit-learn, as the protocol says; ``fast`` solves the
 same problems together, in torch."""
 Engine = Literal["local", "ray"]
 """Where a run encodes and fits probes: in this process or on a Ray cluster."""
-Width = Literal["float32", "float16"]
+VectorPrecision = Literal["float32", "float16"]
 """The precision in which vectors reach the scores."""
 Existing = Literal["refuse", "resume", "overwrite"]
 """What a run does with result files that are already there."""
+MovesScore = Literal["every", "probes", "coverage"]
+"""Which scores of one and the same model an option moves: every task's, those of probes, or those
+of tasks whose data is incomplete, which their coverage tells."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Everything that a run needs besides the models and the tasks.
+class Option:
+    """What is declared of an option beside its field's name, type and default.
 
-    ``limit`` is in queries, or in rows of each split; ``width`` is the precision in which vectors
-    reach the rankings; ``existing`` says what to do with result files that are already there.
-    ``ray_address`` and ``workers`` are the Ray engine's; where a run works moves no score.
+    ``key`` is its name in records, ``least`` the smallest number allowed. What is not ``recorded``
+    stands neither in a run's record nor in the command that repeats it.
     """
 
-    output: Path
-    cache: Path | None
-    data: Path | None = None
-    offline: bool = False
-    allow_missing: bool = False
-    limit: int | None = None
-    seed: int = 42
-    probe: Probe = "reference"
-    width: Width = "float32"
-    device: str | None = None
-    dtype: str | None = None
-    batch_tokens: int | None = None
-    existing: Existing = "refuse"
-    engine: Engine = "local"
-    ray_address: str | None = None
-    workers: int | None = None
+    help: str
+    flag: str = ""
+    key: str = ""
+    moves_score: MovesScore | None = None
+    recorded: bool = True
+    least: int | None = None
+    default: Any = None
+    choices: tuple[str, ...] = ()
 
+
+# fmt: off
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What a run is about: models, and tasks by name, as they were asked for."""
+
+    models: Annotated[Words, Option(
+        "A registered name (`models list`), NAME@REVISION, a model file (.toml), a local "
+        "folder, a hub id, a file of vectors, or TITLE=ANY-OF-THESE. May be repeated.", "--model"
+    )] = ()
+    suites: Annotated[Words, Option(
+        "scirepeval, mdcr, sample or your own. May be repeated.", "--suite"
+    )] = ()
+    tasks: Annotated[Words, Option("Only this task. May be repeated.", "--task")] = ()
+    formats: Annotated[Words, Option(
+        "Only tasks of this format. May be repeated.", "--format"
+    )] = ()
+    tasks_dirs: Annotated[Words, Option(
+        "A folder of your own task files. May be repeated.", "--tasks-dir"
+    )] = ()
+    pooling: Annotated[str | None, Option("For models not registered.")] = None
+    max_length: Annotated[int | None, Option(
+        "Tokens a text, for models not registered.", least=2
+    )] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Everything that a run needs besides the models and the tasks."""
+
+    # Where results and vectors lie on one machine helps nobody who repeats the run elsewhere.
+    output: Annotated[Path, Option(
+        "Result folder. Default: results/runs/SUITE-TIME.", recorded=False
+    )]
+    cache: Annotated[Path | None, Option(
+        "Folder of the vectors kept between runs.", recorded=False
+    )] = None
+    data: Annotated[Path | None, Option("Read data from this folder, not from the hub.")] = None
+    limit: Annotated[int | None, Option(
+        "At most so many queries, or rows a split.", moves_score="every", least=1
+    )] = None
+    device: Annotated[str | None, Option(
+        "cpu, cuda, cuda:0,cuda:1, mps. Default: the best there is."
+    )] = None
+    dtype: Annotated[str | None, Option(
+        "float32, bfloat16, float16, or native: bfloat16 if the device has it."
+    )] = None
+    batch_tokens: Annotated[int | None, Option("Padded tokens a batch.", least=1)] = None
+    engine: Annotated[Engine, Option(
+        "local, or ray: encode and fit probes on a Ray cluster."
+    )] = "local"
+    ray_address: Annotated[str | None, Option(
+        "auto or HOST:6379. Default: RAY_ADDRESS, else Ray on this machine.", recorded=False
+    )] = None
+    workers: Annotated[int | None, Option(
+        "Models in the cluster. Default: one a GPU, else one a machine.", least=1
+    )] = None
+    probe: Annotated[Probe, Option(
+        "reference: scikit-learn, as the protocol says; fast: the same fits in torch.",
+        moves_score="probes",
+    )] = "reference"
+    # Records say "width", as they did before this had a better name: old results stay comparable.
+    vector_precision: Annotated[VectorPrecision, Option(
+        "float16 rounds vectors as the published code did.", "--width", "width", "every"
+    )] = "float32"
+    seed: Annotated[int, Option("Of probes, draws and intervals.", moves_score="every")] = 42
+    offline: Annotated[bool, Option("Never open a connection.")] = False
+    allow_missing: Annotated[bool, Option(
+        "Score what is there; coverage stands beside it.", moves_score="coverage"
+    )] = False
+    # On the command line two flags, --resume and --overwrite.
+    existing: Annotated[Existing, Option("Results already there.", recorded=False)] = "refuse"
+
+    # fmt: on
     def scoring(self) -> dict[str, object]:
         """The choices that may move a score, as they stand in every score file."""
-        return {
-            "seed": self.seed,
-            "limit": self.limit,
-            "probe": self.probe,
-            "width": self.width,
-            "allow_missing": self.allow_missing,
-        }
+        return {option.key: value for option, value in self._values() if option.moves_score}
+
+    def arguments(self, choices: Choices) -> dict[str, object]:
+        """All that a run's record says of what it was asked to do; see :func:`command_words`."""
+        chosen = {option.key: getattr(choices, name) for name, option in CHOICES.items()}
+        own = {option.key: value for option, value in self._values() if option.recorded}
+        return {key: _plain(value) for key, value in {**chosen, **own}.items()}
+
+    def _values(self) -> list[tuple[Option, Any]]:
+        return [(option, getattr(self, name)) for name, option in OPTIONS.items()]
+
+
+def command_words(arguments: Mapping[str, object]) -> list[str]:
+    """The words of the ``run`` command that repeats a run, from the arguments in its record."""
+    words: list[str] = []
+    for option in (*CHOICES.values(), *OPTIONS.values()):
+        value = arguments.get(option.key)
+        if not option.recorded or value is None or value is False:
+            continue
+        if value is True:
+            words.append(option.flag)
+            continue
+        for one in value if isinstance(value, list | tuple) else (value,):
+            words += [option.flag, str(one)]
+    return words
+
+
+def _plain(value: object) -> object:
+    """As JSON has it."""
+    if isinstance(value, tuple):
+        return [str(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _declared(kind: type) -> dict[str, Option]:
+    found = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        of_type, option = get_args(hint)
+        found[name] = replace(
+            option,
+            key=option.key or name,
+            flag=option.flag or f"--{name.replace('_', '-')}",
+            default=kind.__dataclass_fields__[name].default,  # type: ignore[attr-defined]
+            choices=get_args(of_type) if get_origin(of_type) is Literal else (),
+        )
+    return found
+
+
+CHOICES, OPTIONS = _declared(Choices), _declared(RunOptions)
+"""Every option by the name of its field."""

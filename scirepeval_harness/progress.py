@@ -1,41 +1,61 @@
-"""Progress on the terminal: a bar for each long part, one line a finished task; quiet elsewhere."""
+"""What long work says while it goes on: one interface, handed down, never looked up."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
-from scirepeval_harness.models.base import Advance
-from scirepeval_harness.results.record import TaskRecord
-
-
-@contextmanager
-def progress_bar(title: str, total: int) -> Iterator[Advance]:
-    """A bar with documents per second and the time left; nothing when not at a terminal."""
-    from tqdm import tqdm
-
-    # disable=None: tqdm itself stays silent where standard error is no terminal.
-    with tqdm(
-        total=total, desc=title, unit="doc", leave=False, disable=None, file=sys.stderr
-    ) as bar:
-
-        def advance(documents: int) -> None:
-            bar.update(documents)
-
-        yield advance
+Advance = Callable[[int], None]
+"""Called with how much has just been done, in the unit of its bar."""
 
 
-def say(line: str) -> None:
-    """One line on standard error, above any bar."""
-    from tqdm import tqdm
+class Progress(Protocol):
+    """Where a run speaks. A notebook or a training process may bring an own one."""
 
-    tqdm.write(line, file=sys.stderr)
+    def say(self, line: str) -> None:
+        """One line that stays, such as that a task is finished."""
+        ...
+
+    def bar(self, title: str, total: int, unit: str = "doc") -> AbstractContextManager[Advance]:
+        """A bar of ``total`` units for the time of the block; the block calls what it is given."""
+        ...
 
 
-def result_line(model: str, record: TaskRecord, seconds: float) -> str:
-    """What is said of a finished task: its scores, the time, and whether something was missing."""
-    shown = [score for score in record.scores if score.field is None]
-    scores = "  ".join(f"{score.key} {score.value:.2f}" for score in shown)
-    partial = "" if record.coverage is None or record.coverage.complete else "  PARTIAL"
-    return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}"
+class Silent:
+    """Says nothing: what a library does unless asked."""
+
+    def say(self, line: str) -> None:
+        pass
+
+    @contextmanager
+    def bar(self, title: str, total: int, unit: str = "doc") -> Iterator[Advance]:
+        yield lambda count: None
+
+
+class Terminal:
+    """Lines and bars on standard error; bars only where that is a terminal."""
+
+    def say(self, line: str) -> None:
+        from tqdm import tqdm
+
+        # tqdm's own, because a plain print would break a bar that stands there.
+        tqdm.write(line, file=sys.stderr)
+
+    @contextmanager
+    def bar(self, title: str, total: int, unit: str = "doc") -> Iterator[Advance]:
+        from tqdm import tqdm
+
+        # disable=None: tqdm itself stays silent where standard error is no terminal.
+        with tqdm(
+            total=total, desc=title, unit=unit, leave=False, disable=None, file=sys.stderr
+        ) as bar:
+
+            def advance(count: int) -> None:
+                bar.update(count)
+
+            yield advance
+
+
+SILENT = Silent()

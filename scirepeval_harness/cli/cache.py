@@ -71,13 +71,13 @@ def info(cache: CacheDir = None, as_json: AsJson = False) -> None:
 def verify(cache: CacheDir = None) -> None:
     """Check every checksum. Damaged shards are named and set aside; the next run encodes again what
     was lost. Exit code 3 where there was damage."""
-    from scirepeval_harness.progress import progress_bar
+    from scirepeval_harness.progress import Terminal
     from scirepeval_harness.vectors.inventory import list_spaces, size_in_words, verify_store
 
     root = _root(cache)
     spaces = list_spaces(root)
     size = sum(space.bytes for space in spaces)
-    with progress_bar("verify", size) as advance:
+    with Terminal().bar("verify", size, "B") as advance:
         damaged = verify_store(root, advance)
     for item in damaged:
         typer.echo(f"damaged: {item.reason}; {item.saved:,} rows saved; set aside as {item.shard}")

@@ -12,7 +12,7 @@ from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
 from scirepeval_harness.cli.tables import show_table
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.models.kinds import Pooling
-from scirepeval_harness.options import Width
+from scirepeval_harness.options import VectorPrecision
 from scirepeval_harness.tasks.registry import load_registry
 from scirepeval_harness.tasks.spec import TaskSpec
 
@@ -43,7 +43,7 @@ def write_scores_command(
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
     ] = None,
-    width: Annotated[Width, typer.Option(help="As in `run`.")] = "float32",
+    width: Annotated[VectorPrecision, typer.Option(help="As in `run`.")] = "float32",
     cache: Annotated[Path | None, typer.Option(help="As in `run`.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors.")] = False,
     offline: Offline = False,
@@ -56,17 +56,17 @@ def write_scores_command(
     from scirepeval_harness.files import cache_dir
     from scirepeval_harness.models.base import EncodeOptions, build_model
     from scirepeval_harness.models.registry import load_models, resolve_model
-    from scirepeval_harness.progress import progress_bar
+    from scirepeval_harness.progress import Terminal
     from scirepeval_harness.run.task import score_pairs
-    from scirepeval_harness.vectors.store import EmbeddingStore
+    from scirepeval_harness.vectors.store import open_store
 
     own, pools = _load(task, tasks_dir, data, offline)
     spec = resolve_model(model, load_models(), pooling=pooling, max_length=max_length)
     built = build_model(
         spec, EncodeOptions(device=device, dtype=dtype, batch_tokens=batch_tokens, offline=offline)
     )
-    store = None if no_cache else EmbeddingStore(cache or cache_dir())
-    run = score_pairs(own, pools, built, store, width=width, progress=progress_bar)
+    with open_store(None if no_cache else cache or cache_dir()) as store:
+        run = score_pairs(own, pools, built, store, width=width, progress=Terminal())
     write_scores(output, run)
     typer.echo(f"{sum(map(len, run.values()))} pairs of {len(run)} queries: {output}")
 

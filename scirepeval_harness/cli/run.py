@@ -11,13 +11,15 @@ import typer
 
 from scirepeval_harness.cli.options import DataDir, Offline, TasksDir
 from scirepeval_harness.errors import UsageError
+from scirepeval_harness.evaluations.author_disambiguation import S2AND_METRIC
 from scirepeval_harness.models.kinds import Pooling
-from scirepeval_harness.options import Engine, Probe, RunOptions, Width
+from scirepeval_harness.options import Choices, Engine, Probe, RunOptions, VectorPrecision
+from scirepeval_harness.progress import Terminal
 from scirepeval_harness.roles import Format
 from scirepeval_harness.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
-    from scirepeval_harness.run.resources import Selection
+    from scirepeval_harness.run.loading import Selection
 
 
 DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
@@ -81,7 +83,7 @@ def run_command(
         ),
     ] = "reference",
     width: Annotated[
-        Width, typer.Option(help="float16 rounds vectors as the published code did.")
+        VectorPrecision, typer.Option(help="float16 rounds vectors as the published code did.")
     ] = "float32",
     seed: Annotated[int, typer.Option(help="Of probes, draws and intervals.")] = 42,
     output: Annotated[
@@ -115,8 +117,8 @@ def run_command(
     from scirepeval_harness.files import cache_dir
     from scirepeval_harness.models.registry import load_models, resolve_model
     from scirepeval_harness.results.folder import load_results
+    from scirepeval_harness.run.loop import RunInterrupted, run
     from scirepeval_harness.run.plan import dry_run
-    from scirepeval_harness.run.run import run
     from scirepeval_harness.tasks.registry import load_registry
 
     if resume and overwrite:
@@ -147,7 +149,7 @@ def run_command(
         limit=limit,
         seed=seed,
         probe=probe,
-        width=width,
+        vector_precision=width,
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,
@@ -159,24 +161,19 @@ def run_command(
     if only_plan:
         show_plan(dry_run(specs, selection, options))
         return
-    arguments = {
-        "models": list(model or DEFAULT_MODELS),
-        "pooling": pooling,
-        "max_length": max_length,
-        "tasks_dirs": [str(path) for path in tasks_dir or ()],
-        "suites": suites,
-        "tasks": task or [],
-        "formats": [str(name) for name in format or ()],
-        "data": str(data) if data else None,
-        "device": device,
-        "dtype": dtype,
-        "batch_tokens": batch_tokens,
-        "engine": engine,
-        "workers": workers,
-        "offline": offline,
-        **options.scoring(),
-    }
-    folders = run(specs, selection, options, arguments)
+    choices = Choices(
+        models=tuple(model or DEFAULT_MODELS),
+        suites=tuple(suites),
+        tasks=tuple(task or ()),
+        formats=tuple(map(str, format or ())),
+        tasks_dirs=tuple(map(str, tasks_dir or ())),
+        pooling=pooling,
+        max_length=max_length,
+    )
+    try:
+        folders = run(specs, selection, options, options.arguments(choices), Terminal())
+    except RunInterrupted as interrupt:
+        folders = interrupt.folders
     for name, why in left_out:
         typer.echo(f"{name}: {why}")
     show_results(
@@ -196,7 +193,6 @@ def _split_author_tasks(
     the same name would enter the published average. Its data is on no hub, so a run that reads the
     other tasks from there does not fail for it unless it is ``named``.
     """
-    from scirepeval_harness.evaluations.author_disambiguation import S2AND_METRIC
     from scirepeval_harness.evaluations.s2and.environment import is_ready
     from scirepeval_harness.files import s2and_dir
 

@@ -41,14 +41,15 @@ def embed_papers(
 ) -> None:
     """Write a model's vectors as S2AND's files, for `s2and run` or to use them elsewhere."""
     from scirepeval_harness.evaluations.author_disambiguation import AuthorBlocks
+    from scirepeval_harness.evaluations.base import requests_of
     from scirepeval_harness.evaluations.s2and.files import write_embeddings
     from scirepeval_harness.files import cache_dir
     from scirepeval_harness.models.base import EncodeOptions, Encoder, build_model
     from scirepeval_harness.models.registry import load_models, resolve_model
-    from scirepeval_harness.progress import progress_bar
-    from scirepeval_harness.run.task import encode_task
+    from scirepeval_harness.progress import Terminal
     from scirepeval_harness.tasks.load import DataOptions, load_task
     from scirepeval_harness.tasks.registry import load_registry
+    from scirepeval_harness.vectors.encode import embed_task
     from scirepeval_harness.vectors.store import EmbeddingStore
 
     [(suite, task)] = load_registry().select((), ("s2and",), ())
@@ -58,8 +59,9 @@ def embed_papers(
     if not spec.can_run(task):
         raise UsageError("the model has no vectors", where=f"model {spec.name}", fix="Use another")
     encoder = cast(Encoder, build_model(spec, EncodeOptions(None, None, None, offline)))
-    encoded = encode_task(task, loaded.data, encoder, EmbeddingStore(cache_dir()), progress_bar)
-    for path in write_embeddings(loaded.data, encoded.table, output):
+    requests, store = requests_of(task, loaded.data), EmbeddingStore(cache_dir())
+    vectors = embed_task(task.name, requests, encoder, store, Terminal())
+    for path in write_embeddings(loaded.data, vectors, output):
         typer.echo(str(path))
 
 
@@ -84,7 +86,7 @@ def run_on_files(
     from scirepeval_harness.evaluations.s2and.evaluate import Budget, run_experiment
     from scirepeval_harness.evaluations.s2and.files import embedded_sets
     from scirepeval_harness.files import write_json
-    from scirepeval_harness.progress import say
+    from scirepeval_harness.progress import Terminal
     from scirepeval_harness.tasks.registry import load_registry
 
     if data is None:
@@ -92,7 +94,9 @@ def run_on_files(
     blocks = data / (load_registry().task("s2and").local.blocks or "")
     budget = Budget(train_pairs, test_pairs, iterations, seed)
     names = embedded_sets(embeddings, blocks)
-    table = run_experiment(blocks, embeddings, names, s2and_dir(), budget=budget, say=say)
+    table = run_experiment(
+        blocks, embeddings, names, s2and_dir(), budget=budget, say=Terminal().say
+    )
     found = table.model_dump(mode="json")
     if output is not None:
         write_json(output, found)

@@ -132,7 +132,7 @@ def _measure(address: str) -> Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkerPlan:
     """Workers that hold a model each, and the processors and cards of one."""
 
     workers: int
@@ -144,7 +144,7 @@ class Crew:
         return f"{self.workers} worker{'s' if self.workers > 1 else ''} of {share}"
 
 
-def crew_of(cluster: Cluster, workers: int | None, device: str | None) -> Crew:
+def worker_plan(cluster: Cluster, workers: int | None, device: str | None) -> WorkerPlan:
     """One worker a card; without cards one a machine, with all of its processors.
 
     Args:
@@ -167,7 +167,7 @@ def crew_of(cluster: Cluster, workers: int | None, device: str | None) -> Crew:
             fix="Start its workers where the GPUs are, or leave --device out",
         )
     if cluster.gpus and device in (None, "cuda"):
-        return Crew(workers or cluster.gpus, cpus=1, gpus=1)
+        return WorkerPlan(workers or cluster.gpus, cpus=1, gpus=1)
     count = workers or cluster.nodes
     on_each = -(-count // cluster.nodes)
-    return Crew(count, cpus=max(1, cluster.node_cpus // on_each), gpus=0)
+    return WorkerPlan(count, cpus=max(1, cluster.node_cpus // on_each), gpus=0)

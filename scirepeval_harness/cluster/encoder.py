@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.cluster.cluster import Cluster, Crew, in_our_words
+from scirepeval_harness.cluster.cluster import Cluster, WorkerPlan, in_our_words
 from scirepeval_harness.cluster.workers import (
     Assignment,
     ChunkEncoder,
@@ -38,19 +38,19 @@ class RayEncoder:
     cacheable = True
 
     def __init__(
-        self, spec: TransformerSpec, options: EncodeOptions, cluster: Cluster, crew: Crew
+        self, spec: TransformerSpec, options: EncodeOptions, cluster: Cluster, plan: WorkerPlan
     ) -> None:
         """``options`` are settled: a precision and a budget that hold for every worker."""
         self.name = spec.name
         self.stats = EncodeStats()
-        self._spec, self._options, self._cluster, self._crew = spec, options, cluster, crew
+        self._spec, self._options, self._cluster, self._plan = spec, options, cluster, plan
         # For texts, identities and token counts, which need no device.
         self._here = TransformerEncoder(spec, replace(options, device="cpu"))
 
     @property
     def hardware(self) -> str:
         """The workers: what a rate of encoding was measured on."""
-        return f"Ray, {self._crew} on {self._cluster.nodes} machines ({self._options.device})"
+        return f"Ray, {self._plan} on {self._cluster.nodes} machines ({self._options.device})"
 
     def identity(self, role: Role) -> Identity:
         """As of one machine: where a vector was made does not change it."""
@@ -130,7 +130,7 @@ class RayEncoder:
         """Ray Data's blocks of vectors as they come."""
         from ray.data import ActorPoolStrategy, TaskPoolStrategy, from_arrow
 
-        crew = self._crew
+        plan = self._plan
         dataset = from_arrow([window.table() for window in self._windows(orders)])
         dataset.context.enable_progress_bars = False
         dataset.context.print_on_execution_start = False
@@ -149,10 +149,10 @@ class RayEncoder:
             batch_size=1,
             batch_format="pyarrow",
             fn_constructor_kwargs={"assignment": assignment},
-            num_cpus=crew.cpus,
-            num_gpus=crew.gpus,
+            num_cpus=plan.cpus,
+            num_gpus=plan.gpus,
             # Workers that have nothing to do may go, so that small work is no reason to warn.
-            compute=ActorPoolStrategy(min_size=1, max_size=crew.workers, initial_size=crew.workers),
+            compute=ActorPoolStrategy(min_size=1, max_size=plan.workers, initial_size=plan.workers),
         )
         yield from vectors.iter_batches(batch_size=None, batch_format="pyarrow")
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scirepeval_harness.cluster.cluster import Cluster, Crew, crew_of, in_our_words, joined
+from scirepeval_harness.cluster.cluster import (
+    Cluster,
+    WorkerPlan,
+    in_our_words,
+    joined,
+    worker_plan,
+)
 from scirepeval_harness.cluster.probes import RayProbes
 from scirepeval_harness.cluster.workers import settle
 from scirepeval_harness.errors import ModelError
@@ -19,14 +25,14 @@ class RayEngine:
     """Transformers encode on the cluster's workers, all models' probes are fitted there; what is
     left (lexical models, rankings, files) stays on the machine that runs the evaluation."""
 
-    def __init__(self, cluster: Cluster, crew: Crew) -> None:
-        self.cluster, self.crew = cluster, crew
-        self.fit_samples: FitSamples = RayProbes(cluster, gpus=crew.gpus > 0)
+    def __init__(self, cluster: Cluster, plan: WorkerPlan) -> None:
+        self.cluster, self.plan = cluster, plan
+        self.fit_samples: FitSamples = RayProbes(cluster, gpus=plan.gpus > 0)
         self._settled: dict[EncodeOptions, EncodeOptions] = {}
 
     def __str__(self) -> str:
         machines = f"{self.cluster.nodes} machine{'s' if self.cluster.nodes > 1 else ''}"
-        return f"Ray: {self.crew}, {machines}, {self.cluster.cpus} CPUs, {self.cluster.gpus} GPUs"
+        return f"Ray: {self.plan}, {machines}, {self.cluster.cpus} CPUs, {self.cluster.gpus} GPUs"
 
     def build(self, spec: ModelSpec, options: EncodeOptions) -> Model:
         """As :func:`~.models.base.build_model`, with transformers on the cluster."""
@@ -37,13 +43,13 @@ class RayEngine:
 
         if options not in self._settled:
             self._settled[options] = self._settle(options)
-        return RayEncoder(spec, self._settled[options], self.cluster, self.crew)
+        return RayEncoder(spec, self._settled[options], self.cluster, self.plan)
 
     def _settle(self, options: EncodeOptions) -> EncodeOptions:
         """Precision and budget as a worker would choose them, so that all use the same."""
         import ray
 
-        task = ray.remote(num_cpus=self.crew.cpus, num_gpus=self.crew.gpus)(settle)
+        task = ray.remote(num_cpus=self.plan.cpus, num_gpus=self.plan.gpus)(settle)
         try:
             settled: EncodeOptions = ray.get(task.remote(options))
         except ray.exceptions.RayError as error:
@@ -63,7 +69,7 @@ def open_ray(address: str | None, workers: int | None, device: str | None) -> It
     """The engine for the time of a run.
 
     Raises:
-        MissingExtraError, UsageError: see :func:`~.cluster.joined` and :func:`~.crew.crew_of`.
+        MissingExtraError, UsageError: see :func:`joined`, :func:`worker_plan`.
     """
     with joined(address) as cluster:
-        yield RayEngine(cluster, crew_of(cluster, workers, device))
+        yield RayEngine(cluster, worker_plan(cluster, workers, device))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scirepeval_harness.cluster.cluster import Cluster, in_our_words
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.options import Probe
-from scirepeval_harness.probes.fit import Floats, Labels, fit_samples
+from scirepeval_harness.probes.fit import ProbeJob, fit_samples
 from scirepeval_harness.probes.problem import Kind, ProbeFit
 
 
@@ -52,35 +51,16 @@ def pieces_of(kind: Kind, probe: Probe, samples: int, classes: int, places: int)
     return [Piece(k, k + 1, low, high) for k in range(samples) for low, high in spans]
 
 
-def fit_piece(
-    kind: Kind,
-    piece: Piece,
-    x_train: Floats,
-    y_train: Labels,
-    samples: Sequence[NDArray[np.int64]],
-    x_test: Floats,
-    *,
-    grid: bool,
-    seed: int,
-    probe: Probe,
-    jobs: int,
-    on_gpu: bool,
-) -> list[ProbeFit]:
+def fit_piece(job: ProbeJob, piece: Piece, processes: int, on_gpu: bool) -> list[ProbeFit]:
     """The fits of a piece, one a sample, on the machine that calls this.
 
     Args:
-        jobs: fits of one grid search at a time.
+        processes: fits of one grid search at a time.
         on_gpu: whether the fast probe computes on the card that this task holds.
     """
-    labels = y_train if kind != "multi" else y_train[:, piece.columns]
-    device = "cuda:0" if on_gpu else None
-    chosen = samples[piece.first : piece.last]
-    return list(
-        fit_samples(
-            kind, x_train, labels, chosen, x_test,
-            grid=grid, seed=seed, probe=probe, device=device, jobs=jobs,
-        )
-    )  # fmt: skip
+    samples = slice(piece.first, piece.last)
+    own = job.part(samples, piece.columns, "cuda:0" if on_gpu else None)
+    return list(fit_samples(own, processes))
 
 
 def join_classes(parts: Sequence[ProbeFit]) -> ProbeFit:
@@ -104,20 +84,8 @@ class RayProbes:
     def __init__(self, cluster: Cluster, *, gpus: bool) -> None:
         self._cluster, self._gpus = cluster, gpus
 
-    def __call__(
-        self,
-        kind: Kind,
-        x_train: Floats,
-        y_train: Labels,
-        samples: Sequence[NDArray[np.int64]],
-        x_test: Floats,
-        *,
-        grid: bool,
-        seed: int,
-        probe: Probe = "reference",
-        device: str | None = None,
-    ) -> Iterator[ProbeFit]:
-        """One fit for each set of training rows, in order; ``device`` is the cluster's to choose.
+    def __call__(self, job: ProbeJob) -> Iterator[ProbeFit]:
+        """One fit for each set of training rows, in order; the device is the cluster's to choose.
 
         Raises:
             ProbeError: rows on which the probe cannot be fitted, or a cluster that gives up.
@@ -125,21 +93,15 @@ class RayProbes:
         import ray
 
         cluster = self._cluster
-        on_gpu = probe == "fast" and self._gpus and cluster.gpus > 0
+        on_gpu = job.probe == "fast" and self._gpus and cluster.gpus > 0
         places = cluster.gpus if on_gpu else cluster.cpus
-        classes = y_train.shape[1] if y_train.ndim == 2 else 1
-        pieces = pieces_of(kind, probe, len(samples), classes, places)
-        jobs = max(1, min(cluster.node_cpus, cluster.cpus // max(1, len(pieces))))
-        task = ray.remote(num_cpus=jobs, num_gpus=int(on_gpu))(fit_piece)
-        x_train_ref, y_train_ref, x_test_ref = map(ray.put, (x_train, y_train, x_test))
-        samples_ref = ray.put([np.asarray(rows) for rows in samples])
-        waiting: list[Any] = [
-            task.remote(
-                kind, piece, x_train_ref, y_train_ref, samples_ref, x_test_ref,
-                grid=grid, seed=seed, probe=probe, jobs=jobs, on_gpu=on_gpu,
-            )
-            for piece in pieces
-        ]  # fmt: skip
+        classes = job.y_train.shape[1] if job.y_train.ndim == 2 else 1
+        pieces = pieces_of(job.kind, job.probe, len(job.samples), classes, places)
+        processes = max(1, min(cluster.node_cpus, cluster.cpus // max(1, len(pieces))))
+        task = ray.remote(num_cpus=processes, num_gpus=int(on_gpu))(fit_piece)
+        # Once for all pieces: Ray hands the arrays of an object out without copies of them.
+        whole = ray.put(replace(job, samples=[np.asarray(rows) for rows in job.samples]))
+        waiting: list[Any] = [task.remote(whole, piece, processes, on_gpu) for piece in pieces]
         # Nothing is cancelled when one fails: Ray 2.60 aborts the driver over a cancelled task that
         # has just ended. What is left ends by itself, or with the connection.
         try:

@@ -11,6 +11,7 @@ from scirepeval_harness.comparison.records import Mismatch
 from scirepeval_harness.errors import NotComparableError, UsageError
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.models.registry import load_models
+from scirepeval_harness.options import OPTIONS
 from scirepeval_harness.results.folder import RUN_FILE, Result, load_results
 from scirepeval_harness.results.published import PublishedScore, task_scores
 from scirepeval_harness.results.record import TaskRecord
@@ -176,9 +177,9 @@ def _repeated(titles: Sequence[str]) -> list[bool]:
     return [titles.count(title) > 1 for title in titles]
 
 
-SETTINGS = ("limit", "width", "seed")
-"""What a user may choose and what moves a score for one and the same model; so does the probe,
-where there is one."""
+SETTINGS = [option.key for option in OPTIONS.values() if option.moves_score == "every"]
+PROBE_SETTINGS = [option.key for option in OPTIONS.values() if option.moves_score == "probes"]
+"""What a user may choose and what moves a score for one and the same model."""
 
 
 def mismatches(base: Subject, other: Subject, task: str, suite: SuiteSpec) -> tuple[Mismatch, ...]:

@@ -85,9 +85,8 @@ class AuthorDisambiguation(base.Evaluation[AuthorBlocks]):
     ) -> base.Outcome:
         if S2AND_METRIC in task.metrics:
             from scirepeval_harness.evaluations.s2and.evaluate import evaluate_s2and
-            from scirepeval_harness.progress import say
 
-            return evaluate_s2and(data, vectors, s2and_dir(), say=say)
+            return evaluate_s2and(data, vectors, s2and_dir(), say=options.say)
         from scirepeval_harness.evaluations.clustering import evaluate_author_disambiguation
 
         return evaluate_author_disambiguation(task, data, vectors)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, T
 
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.extensions import EVALUATIONS
+from scirepeval_harness.progress import SILENT
 from scirepeval_harness.roles import Format, Role
 from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.tasks.dataset import Coverage, Document, EncodeRequest, Qrels
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scirepeval_harness.models.base import Ranker
-    from scirepeval_harness.options import Probe, Width
+    from scirepeval_harness.options import Probe, VectorPrecision
     from scirepeval_harness.probes.fit import FitSamples
     from scirepeval_harness.tasks.audit import Finding, Share
     from scirepeval_harness.tasks.load import DataOptions
@@ -93,14 +94,16 @@ class ScoreOptions:
     """What scoring is told besides the task, its data and its vectors.
 
     ``width`` is the precision that the vectors are rounded to already. ``device`` is where the fast
-    probe computes, None for one that it chooses; ``fit`` fits the probes, None for this process.
+    probe computes, None for one that it chooses; ``fit`` fits the probes, None for this process;
+    ``say`` takes lines on how far long work is.
     """
 
     seed: int = 42
     probe: Probe = "reference"
-    width: Width = "float32"
+    width: VectorPrecision = "float32"
     device: str | None = None
     fit: FitSamples | None = None
+    say: Callable[[str], None] = SILENT.say
 
 
 class Evaluation(ABC, Generic[Data]):

@@ -16,7 +16,7 @@ from scirepeval_harness.evaluations.metrics import why_not_resampled
 from scirepeval_harness.evaluations.probe import LabelledSet
 from scirepeval_harness.extensions import METRICS
 from scirepeval_harness.options import Probe
-from scirepeval_harness.probes.fit import FitSamples, fit_samples
+from scirepeval_harness.probes.fit import FitSamples, ProbeJob, fit_samples
 from scirepeval_harness.probes.problem import (
     FOLDS,
     Kind,
@@ -75,20 +75,13 @@ def evaluate_probe(
             name = shot.setting if shot else "full"
             samples = _samples(kind, data.train_labels, shot, seed)
             grid = shot is None or kind == "multi"
-            fits = fit(
-                kind,
-                x_train,
-                data.train_labels,
-                samples,
-                x_test,
-                grid=grid,
-                seed=seed,
-                probe=probe,
-                device=device,
-            )
+            job = ProbeJob(
+                kind, x_train, data.train_labels, samples, x_test,
+                grid=grid, seed=seed, probe=probe, device=device,
+            )  # fmt: skip
             values: dict[str, list[float]] = {metric: [] for metric in task.metrics}
             tally = _Tally()
-            for iteration, fitted in enumerate(fits):
+            for iteration, fitted in enumerate(fit(job)):
                 tally.add(fitted)
                 for metric in task.metrics:
                     value = 100.0 * METRICS.get(metric).value(data.test_labels, fitted.predictions)
@@ -122,20 +115,20 @@ class _Tally:
     """Counts over the fits of one setting."""
 
     def __init__(self) -> None:
-        self.fits = self.unconverged = self.given_back = 0
+        self.fits = self.unconverged = self.fell_back = 0
         self.chosen: list[Any] = []
 
     def add(self, fitted: ProbeFit) -> None:
         self.fits += fitted.fits
         self.unconverged += fitted.unconverged
-        self.given_back += fitted.given_back
+        self.fell_back += fitted.fell_back_to_reference
         self.chosen.append(fitted.chosen_c)
 
     def notes(self, grid: bool) -> dict[str, object]:
         """JSON-ready: the choice itself for one fit, how often each C won for many."""
         counts = {"fits": self.fits, "unconverged": self.unconverged}
-        if self.given_back:
-            counts["given_back_to_reference"] = self.given_back
+        if self.fell_back:
+            counts["given_back_to_reference"] = self.fell_back
         if not grid:
             return {**counts, "chosen_c": None}
         if len(self.chosen) == 1:

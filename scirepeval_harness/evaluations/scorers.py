@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import CoverageError, DataError, ModelError
 from scirepeval_harness.evaluations.base import PairScorer, VectorTable
 from scirepeval_harness.models.base import Ranker
-from scirepeval_harness.options import Width
+from scirepeval_harness.options import VectorPrecision
 from scirepeval_harness.tasks.dataset import Document, Qrels
 
 CHUNK_BYTES = 1 << 20
 """Size of one chunk of differences; benchmarks/ranking.py measures it."""
 
 
-def euclidean_scorer(vectors: VectorTable, *, width: Width = "float32") -> PairScorer:
+def euclidean_scorer(vectors: VectorTable, *, width: VectorPrecision = "float32") -> PairScorer:
     """Scorer by minus the Euclidean distance (protocol section 4), in float64.
 
     Distances come from the differences themselves, not from ||a||^2 + ||b||^2 - 2ab, which loses
@@ -46,7 +46,7 @@ class EuclideanScorer:
     """Minus the Euclidean distance; see :func:`euclidean_scorer`."""
 
     vectors: VectorTable
-    width: Width = "float32"
+    width: VectorPrecision = "float32"
 
     @property
     def settings(self) -> dict[str, object]:
@@ -204,7 +204,7 @@ def _as_row(query: str, candidates: Sequence[str], scores: NDArray[np.float64]) 
     return dict(zip(candidates, scores.tolist(), strict=True))
 
 
-def read_as(vectors: VectorTable, width: Width) -> VectorTable:
+def read_as(vectors: VectorTable, width: VectorPrecision) -> VectorTable:
     """The same vectors, rounded to ``width``; they come back as float32 in either case."""
     return (
         HalfTable(vectors) if width == "float16" and not isinstance(vectors, HalfTable) else vectors

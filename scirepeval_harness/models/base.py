@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scirepeval_harness.progress import Advance as Advance
 from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 
 Vectors = NDArray[np.float32]
-Advance = Callable[[int], None]
-"""Called with the number of documents just encoded, for the progress bar."""
 
 
 @dataclass(frozen=True, slots=True)

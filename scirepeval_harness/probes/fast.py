@@ -20,6 +20,7 @@ from scirepeval_harness.probes.problem import (
     DEFAULT_C,
     FOLDS,
     REGRESSOR_GRID,
+    Kind,
     ProbeFit,
     check_classes,
     check_folds,
@@ -37,7 +38,7 @@ from scirepeval_harness.probes.search import (
     search,
     torch_like,
 )
-from scirepeval_harness.probes.solver import Rows
+from scirepeval_harness.probes.solver import DualRidge
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -170,7 +171,7 @@ def fit_regressor(
 
     The refit is scikit-learn's own: liblinear stops an absolute error after 1,000 iterations, often
     far from the minimum. Where it stops so at the C that was found, or that C stays unsolved here,
-    the reference's choice of C hangs on where it stopped as well, and the whole search is given
+    the reference's choice of C hangs on where it stopped as well, and the whole search falls
     back to it.
 
     Args:
@@ -181,10 +182,11 @@ def fit_regressor(
     Raises:
         ProbeError: as :func:`fit_classifier`.
     """
-    check_rows("regression", x_train, y_train, x_test)
+    kind: Kind = "regression"
+    check_rows(kind, x_train, y_train, x_test)
     if not grid:
-        return reference.fit_regressor(x_train, y_train, x_test, grid=False, seed=seed)
-    check_folds("regression", y_train)
+        return reference.fit(kind, x_train, y_train, x_test, grid=False, seed=seed)
+    check_folds(kind, y_train)
     truth = np.asarray(y_train, dtype=np.float64)
     rows = on_device(x_train, device)
     training = Training.of("absolute", rows, torch_like(truth, rows)[None])
@@ -203,11 +205,11 @@ def fit_regressor(
     )
     if choice.solved[0]:
         c = REGRESSOR_GRID[int(choice.chosen[0])]
-        last = reference.fit_regressor(x_train, y_train, x_test, grid=False, seed=seed, c=c)
+        last = reference.fit(kind, x_train, y_train, x_test, grid=False, seed=seed, c=c)
         if not last.unconverged:
             return replace(last, chosen_c=c, fits=FOLDS * len(REGRESSOR_GRID) + 1)
-    whole = reference.fit_regressor(x_train, y_train, x_test, grid=True, seed=seed)
-    return replace(whole, given_back=True)
+    whole = reference.fit(kind, x_train, y_train, x_test, grid=True, seed=seed)
+    return replace(whole, fell_back_to_reference=True)
 
 
 def _decide(decisions: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -336,7 +338,7 @@ def _solve(
     mask = torch_like(filled, rows)
     # Padding is a row of zeros, which weighs nothing anywhere.
     padded = rows[torch.from_numpy(index).to(rows.device)] * mask.mT
-    space = Rows(padded)
+    space = DualRidge(padded)
     cost = rows.new_full((len(samples), len(labels)), DEFAULT_C)
     problems = solver.Problems("squared_hinge", torch_like(signs, rows), cost, mask)
     size = padded.square().sum((1, 2)) / mask.sum((1, 2))

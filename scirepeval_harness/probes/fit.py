@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,88 +11,91 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.options import Probe
 from scirepeval_harness.probes.problem import Kind, ProbeFit
-from scirepeval_harness.probes.reference import processes, processes_for
+from scirepeval_harness.probes.reference import processes_for, worker_processes
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.generic]
 
 
-class FitSamples(Protocol):
-    """Fits a probe on sets of training rows, as :func:`fit_samples` does, here or elsewhere."""
+@dataclass(frozen=True)
+class ProbeJob:
+    """Probes of one task in one setting: a fit on each set of training rows.
 
-    def __call__(
-        self,
-        kind: Kind,
-        x_train: Floats,
-        y_train: Labels,
-        samples: Sequence[NDArray[np.int64]],
-        x_test: Floats,
-        *,
-        grid: bool,
-        seed: int,
-        probe: Probe = "reference",
-        device: str | None = None,
-    ) -> Iterator[ProbeFit]: ...
-
-
-def fit_samples(
-    kind: Kind,
-    x_train: Floats,
-    y_train: Labels,
-    samples: Sequence[NDArray[np.int64]],
-    x_test: Floats,
-    *,
-    grid: bool,
-    seed: int,
-    probe: Probe = "reference",
-    device: str | None = None,
-    jobs: int | None = None,
-) -> Iterator[ProbeFit]:
-    """One fit for each set of training rows, in order.
-
-    Args:
+    Attributes:
+        kind: one label a row, a 0/1 matrix (rows, classes), or a number a row.
+        x_train, x_test: vectors (rows, dimensions).
+        y_train: labels of the training rows.
+        samples: rows of ``x_train`` that each fit is made on.
+        grid: search C by cross validation; else C = 1.
         seed: random state of the reference's solver.
         probe: ``reference`` (scikit-learn) or ``fast`` (torch).
         device: where the fast probe computes, as torch names it; None for the processor.
-        jobs: scikit-learn's fits of one grid search at a time, which moves no bit of the result;
-            None for as many as this machine's processors and memory allow.
+    """
+
+    kind: Kind
+    x_train: Floats
+    y_train: Labels
+    samples: Sequence[NDArray[np.int64]]
+    x_test: Floats
+    grid: bool = field(kw_only=True)
+    seed: int = field(kw_only=True)
+    probe: Probe = field(default="reference", kw_only=True)
+    device: str | None = field(default=None, kw_only=True)
+
+    def part(self, samples: slice, classes: slice, device: str | None) -> ProbeJob:
+        """Some of the samples and, of a multi-label task, some of the classes."""
+        labels = self.y_train[:, classes] if self.kind == "multi" else self.y_train
+        return replace(self, y_train=labels, samples=self.samples[samples], device=device)
+
+
+class FitSamples(Protocol):
+    """Who fits a job's probes: :func:`fit_samples` here, or a cluster; one fit a sample."""
+
+    def __call__(self, job: ProbeJob, /) -> Iterator[ProbeFit]: ...
+
+
+def fit_samples(job: ProbeJob, processes: int | None = None) -> Iterator[ProbeFit]:
+    """One fit for each set of training rows, in order.
+
+    Args:
+        processes: scikit-learn's fits of one grid search at a time, which moves no bit of the
+            result; None for as many as this machine's processors and memory allow.
 
     Raises:
         ProbeError: rows on which the probe cannot be fitted.
     """
     from joblib import cpu_count
 
-    longest = max((len(rows) for rows in samples), default=0)
-    if jobs is None:
-        jobs = processes_for(longest, x_train.shape[1], cpu_count()) if grid else 1
-    if probe == "reference":
+    longest = max((len(rows) for rows in job.samples), default=0)
+    dimensions = job.x_train.shape[1]
+    if processes is None:
+        processes = processes_for(longest, dimensions, cpu_count()) if job.grid else 1
+    if job.probe == "fast" and job.kind == "single" and not job.grid and longest <= dimensions:
+        from scirepeval_harness.probes.fast import fit_small_classifiers
+
+        # Few-shot samples are so small that starting each solver costs more than solving.
+        yield from fit_small_classifiers(
+            job.x_train, job.y_train, job.samples, job.x_test, device=job.device
+        )
+        return
+    for rows in job.samples:
+        # Closed before each yield: whoever takes the fits may fit something else in between.
+        with worker_processes(processes):
+            found = _fit(job, _taken(job.x_train, rows), job.y_train[rows])
+        yield found
+
+
+def _fit(job: ProbeJob, x: Floats, y: Labels) -> ProbeFit:
+    if job.probe == "reference":
         from scirepeval_harness.probes import reference
 
-        fit = {
-            "single": reference.fit_classifier,
-            "multi": reference.fit_multilabel,
-            "regression": reference.fit_regressor,
-        }[kind]
-        for rows in samples:
-            with processes(jobs):
-                found = fit(_taken(x_train, rows), y_train[rows], x_test, grid=grid, seed=seed)
-            yield found
-        return
+        return reference.fit(job.kind, x, y, job.x_test, grid=job.grid, seed=job.seed)
     from scirepeval_harness.probes import fast
-    from scirepeval_harness.probes.fast import fit_small_classifiers
 
-    if kind == "single" and not grid and longest <= x_train.shape[1]:
-        yield from fit_small_classifiers(x_train, y_train, samples, x_test, device=device)
-        return
-    for rows in samples:
-        x, y = _taken(x_train, rows), y_train[rows]
-        if kind == "regression":
-            with processes(jobs):  # for a search that is given back
-                found = fast.fit_regressor(x, y, x_test, grid=grid, seed=seed, device=device)
-            yield found
-        else:
-            solve = fast.fit_classifier if kind == "single" else fast.fit_multilabel
-            yield solve(x, y, x_test, grid=grid, device=device)
+    if job.kind == "regression":
+        return fast.fit_regressor(x, y, job.x_test, grid=job.grid, seed=job.seed, device=job.device)
+    solve = fast.fit_classifier if job.kind == "single" else fast.fit_multilabel
+    return solve(x, y, job.x_test, grid=job.grid, device=job.device)
 
 
 def _taken(vectors: Floats, rows: NDArray[np.int64]) -> Floats:

@@ -36,14 +36,14 @@ class ProbeFit:
             constant in the training rows; None without a grid.
         fits: how many times an estimator was fitted, the refit counted.
         unconverged: how many of them missed their stopping rule.
-        given_back: whether the fast probe left the work to the reference.
+        fell_back_to_reference: whether the fast probe left the work to the reference.
     """
 
     predictions: NDArray[np.generic]
     chosen_c: ChosenC
     fits: int
     unconverged: int
-    given_back: bool = False
+    fell_back_to_reference: bool = False
 
 
 def grid_of(kind: Kind) -> tuple[float, ...]:

@@ -21,88 +21,70 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.probes.problem import (
-    CLASSIFIER_GRID,
     DEFAULT_C,
     FOLDS,
     HINGE_ITERATIONS,
-    REGRESSOR_GRID,
+    Kind,
     ProbeFit,
     check_classes,
     check_folds,
     check_rows,
+    grid_of,
 )
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.generic]
 
 
-def fit_classifier(
+def fit(
+    kind: Kind,
     x_train: Floats,
     y_train: Labels,
     x_test: Floats,
     *,
     grid: bool,
     seed: int,
-    jobs: int | None = None,
+    c: float = DEFAULT_C,
 ) -> ProbeFit:
-    """Linear SVM with squared hinge on single labels.
+    """The protocol's probe of a kind on one set of training rows.
 
     Args:
+        kind: ``single`` is a linear SVM with squared hinge; ``multi`` is one with hinge for each
+            class, with a C of its own; ``regression`` is linear support vector regression with
+            epsilon = 0.
         x_train, x_test: vectors (rows, dimensions).
-        y_train: class index (rows,).
-        grid: search C by 3-fold cross validation on accuracy; else C = 1.
+        y_train: class index (rows,); a 0/1 matrix (rows, classes), where a class without positives,
+            or without negatives, gets the constant prediction; or numbers (rows,).
+        grid: search C by 3-fold cross validation on accuracy or R squared.
         seed: random state of the solver.
-        jobs: worker processes of the grid search.
+        c: C without a grid.
 
     Raises:
         ProbeError: shapes that do not match, one class only, too few rows for the folds.
     """
-    from sklearn.svm import LinearSVC
-
-    check_rows("single", x_train, y_train, x_test)
-    check_classes(y_train)
-    estimator = LinearSVC(loss="squared_hinge", C=DEFAULT_C, random_state=seed)
-    if grid:
-        check_folds("single", y_train)
-        estimator = _grid(estimator, CLASSIFIER_GRID, jobs)
-    with _quiet():
-        estimator.fit(x_train, y_train)
-        return _report(estimator, estimator.predict(x_test), grid)
-
-
-def fit_multilabel(
-    x_train: Floats,
-    y_train: Labels,
-    x_test: Floats,
-    *,
-    grid: bool,
-    seed: int,
-    jobs: int | None = None,
-) -> ProbeFit:
-    """One-vs-rest linear SVMs with hinge loss, each class with its own C.
-
-    Args:
-        y_train: 0/1 matrix (rows, classes). A class without positives, or without negatives, gets
-            the constant prediction, as scikit-learn's one-vs-rest does.
-        others: as in :func:`fit_classifier`.
-
-    Raises:
-        ProbeError: shapes that do not match, or too few rows for the folds.
-    """
     from sklearn.multiclass import OneVsRestClassifier
-    from sklearn.svm import LinearSVC
+    from sklearn.svm import LinearSVC, LinearSVR
 
-    check_rows("multi", x_train, y_train, x_test)
-    estimator = LinearSVC(loss="hinge", C=DEFAULT_C, max_iter=HINGE_ITERATIONS, random_state=seed)
+    check_rows(kind, x_train, y_train, x_test)
+    if kind == "regression":
+        svm = LinearSVR(C=c, random_state=seed)
+    elif kind == "multi":
+        svm = LinearSVC(loss="hinge", C=c, max_iter=HINGE_ITERATIONS, random_state=seed)
+    else:
+        check_classes(y_train)
+        svm = LinearSVC(loss="squared_hinge", C=c, random_state=seed)
     if grid:
-        check_folds("multi", y_train)
-        estimator = _grid(estimator, CLASSIFIER_GRID, jobs)
+        check_folds(kind, y_train)
+        svm = _grid(svm, grid_of(kind))
     with _quiet():
-        model = OneVsRestClassifier(estimator).fit(x_train, y_train)
+        if kind != "multi":
+            svm.fit(x_train, y_train)
+            return _report(svm, svm.predict(x_test), grid)
+        model = OneVsRestClassifier(svm).fit(x_train, y_train)
         predictions = np.asarray(model.predict(x_test)).reshape(len(x_test), -1)
     parts = [
         # A constant class has a constant predictor in place of an SVM.
-        _report(part, predictions, grid) if isinstance(part, type(estimator)) else None
+        _report(part, predictions, grid) if isinstance(part, type(svm)) else None
         for part in model.estimators_
     ]
     chosen = tuple(
@@ -117,50 +99,17 @@ def fit_multilabel(
     )
 
 
-def fit_regressor(
-    x_train: Floats,
-    y_train: Labels,
-    x_test: Floats,
-    *,
-    grid: bool,
-    seed: int,
-    jobs: int | None = None,
-    c: float = DEFAULT_C,
-) -> ProbeFit:
-    """Linear support vector regression (epsilon = 0); the grid is searched on R squared.
-
-    Args:
-        y_train: numbers (rows,).
-        c: C without a grid.
-        others: as in :func:`fit_classifier`.
-
-    Raises:
-        ProbeError: shapes that do not match, or fewer rows than folds.
-    """
-    from sklearn.svm import LinearSVR
-
-    check_rows("regression", x_train, y_train, x_test)
-    estimator = LinearSVR(C=c, random_state=seed)
-    if grid:
-        check_folds("regression", y_train)
-        estimator = _grid(estimator, REGRESSOR_GRID, jobs)
-    with _quiet():
-        estimator.fit(x_train, y_train)
-        return _report(estimator, estimator.predict(x_test), grid)
-
-
 def _score(estimator: Any, x: Floats, y: Labels) -> dict[str, float]:
     """The estimator's default score, and whether its fit stopped at the iteration limit."""
     missed = estimator.n_iter_ >= estimator.max_iter
     return {"score": float(estimator.score(x, y)), "unconverged": float(missed)}
 
 
-def _grid(estimator: Any, values: tuple[float, ...], jobs: int | None) -> Any:
+def _grid(estimator: Any, values: tuple[float, ...]) -> Any:
     from sklearn.model_selection import GridSearchCV
 
-    return GridSearchCV(
-        estimator, {"C": list(values)}, cv=FOLDS, scoring=_score, refit="score", n_jobs=jobs
-    )
+    # How many fits go on at a time is set around it, by :func:`worker_processes`.
+    return GridSearchCV(estimator, {"C": list(values)}, cv=FOLDS, scoring=_score, refit="score")
 
 
 def _report(fitted: Any, predictions: Labels, grid: bool) -> ProbeFit:
@@ -204,7 +153,7 @@ def processes_for(rows: int, dimensions: int, processors: int) -> int:
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[None]:
+def worker_processes(count: int) -> Iterator[None]:
     """Grid searches inside use so many processes, which end with it.
 
     Not threads: liblinear draws from one generator a process, so that in threads the fits would
@@ -213,12 +162,12 @@ def processes(jobs: int) -> Iterator[None]:
     from joblib import parallel_config
     from joblib.externals.loky import reusable_executor
 
-    if jobs == 1:
+    if count == 1:
         yield
         return
     before = getattr(reusable_executor, "_executor", None)
     try:
-        with parallel_config("loky", n_jobs=jobs, initializer=end_with, initargs=(os.getpid(),)):
+        with parallel_config("loky", n_jobs=count, initializer=end_with, initargs=(os.getpid(),)):
             yield
     finally:
         # Not get_reusable_executor(), which starts workers where nothing was to be searched.

@@ -19,10 +19,10 @@ from scirepeval_harness.probes import solver
 from scirepeval_harness.probes.solver import (
     SCATTER_ROWS,
     Axes,
-    Columns,
-    Rows,
+    DualRidge,
+    PrimalRidge,
+    RotatedPrimalRidge,
     Space,
-    Turned,
     scatter_of,
     with_constant,
 )
@@ -70,7 +70,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Fold:
-    part: Part
+    part: FoldProblem
     state: solver.State
     held_out: Tensor
     decisions: Tensor
@@ -100,7 +100,7 @@ def search(
     few = like.dtype == torch.float64
     rounds, gap = (FEW_ROUNDS, FEW_GAP) if few else (SEARCH_ROUNDS, SEARCH_GAP)
     classes, values, groups = len(training.targets), len(grid), len(usable)
-    # Columns go class by class, and within a class C by C.
+    # PrimalRidge go class by class, and within a class C by C.
     cost = torch.tensor(grid, dtype=like.dtype).to(like).repeat(classes)
     labels = torch.arange(classes, device=like.device).repeat_interleave(values)
     folds: list[_Fold] = []
@@ -225,14 +225,14 @@ class Training:
         """Sums X^T X if that is the smaller matrix."""
         return Training(loss, rows, targets, scatter_of(rows) if _tall(rows) else None)
 
-    def whole(self) -> Part:
+    def whole(self) -> FoldProblem:
         """All rows for all classes."""
         import torch
 
         every = torch.arange(len(self.rows), device=self.rows.device)
         return self._part(every, self.scatter, self.rows.new_ones((1, 1)))
 
-    def without(self, held_out: Tensor) -> Part:
+    def without(self, held_out: Tensor) -> FoldProblem:
         """The training part of a fold.
 
         Args:
@@ -246,22 +246,22 @@ class Training:
         index = (~left_out).nonzero()[:, 0]
         return self._part(index, scatter, (~held_out[:, index]).to(self.rows))
 
-    def _part(self, index: Tensor, scatter: Tensor | None, mask: Tensor) -> Part:
+    def _part(self, index: Tensor, scatter: Tensor | None, mask: Tensor) -> FoldProblem:
         if scatter is None or len(index) <= self.rows.shape[1]:
-            return Part(self, index, mask, Rows(self.rows_at(index)[None]))
+            return FoldProblem(self, index, mask, DualRidge(self.rows_at(index)[None]))
         axes = Axes(scatter, self.rows)
         if len(index) <= TURNED_ROWS * self.rows.shape[1]:
-            return Part(self, index, mask, Turned(self.rows_at(index), axes))
+            return FoldProblem(self, index, mask, RotatedPrimalRidge(self.rows_at(index), axes))
         # X itself is taken again when it is needed: three folds of it would triple the memory.
-        return Part(self, index, mask, axes)
+        return FoldProblem(self, index, mask, axes)
 
     def rows_at(self, index: Tensor) -> Tensor:
-        """Rows at distinct places in rising order; no copy where they are all of them."""
+        """DualRidge at distinct places in rising order; no copy where they are all of them."""
         return self.rows if len(index) == len(self.rows) else self.rows[index]
 
 
 @dataclass(frozen=True)
-class Part:
+class FoldProblem:
     """Some rows of a training problem, and what is factored for them.
 
     Attributes:
@@ -271,7 +271,7 @@ class Part:
     training: Training
     index: Tensor
     mask: Tensor
-    factored: Rows | Turned | Axes
+    factored: DualRidge | RotatedPrimalRidge | Axes
 
     def start(self, labels: Tensor, cost: Tensor) -> solver.State:
         """One column for each pair of a class index and a C (k,), (k,)."""
@@ -290,7 +290,7 @@ class Part:
 
         space: Space
         if isinstance(self.factored, Axes):
-            space = Columns(self.training.rows_at(self.index), self.factored)
+            space = PrimalRidge(self.training.rows_at(self.index), self.factored)
         else:
             space = self.factored
         found = []

@@ -188,8 +188,8 @@ class Axes:
         self.axes: Tensor = axes.to(rows)
 
 
-class Columns:
-    """One group with more rows than dimensions."""
+class PrimalRidge:
+    """One group with more rows than dimensions: the ridge step is solved in the weights."""
 
     def __init__(self, rows: Tensor, axes: Axes) -> None:
         """Args: rows X (n, d + 1); axes of X^T X."""
@@ -211,7 +211,7 @@ class Columns:
         return weights
 
 
-class Turned(Columns):
+class RotatedPrimalRidge(PrimalRidge):
     """One group with not many more rows than dimensions: a copy of X along the axes of X^T X halves
     the products of an iteration."""
 
@@ -227,8 +227,9 @@ class Turned(Columns):
         return weights @ self._axes.mT
 
 
-class Rows:
-    """Groups of fewer rows than dimensions; groups of unequal size are padded with zero rows."""
+class DualRidge:
+    """Groups of fewer rows than dimensions: the ridge step is solved in the rows' multipliers.
+    Groups of unequal size are padded with zero rows."""
 
     def __init__(self, rows: Tensor) -> None:
         """Args: rows X (groups, n, d + 1)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
+from scirepeval_harness.options import command_words
 from scirepeval_harness.report import comparison as render
 from scirepeval_harness.report.comparison import shown
 from scirepeval_harness.report.content import Execution, Gap, Report
@@ -130,7 +131,8 @@ PHASES = ("load", "encode", "score", "intervals", "write")
 def execution(title: str, result: Result) -> Execution:
     """The record of a result's run, under the title that the report gives it."""
     run = result.run
-    seconds: dict[str, float] = {}
+    # Encoding ahead of the tasks is of the run, not of a task.
+    seconds = {phase: value for phase, value in run.seconds.items() if phase != "total"}
     for entry in run.tasks:
         for phase, value in entry.seconds.items():
             seconds[phase] = seconds.get(phase, 0.0) + value
@@ -181,41 +183,9 @@ def warnings(title: str, result: Result) -> Iterator[str]:
             yield f"{title}, {name}: limited to {limit} queries or rows"
 
 
-REPEATED = {
-    "models": "--model",
-    "suites": "--suite",
-    "tasks": "--task",
-    "formats": "--format",
-    "tasks_dirs": "--tasks-dir",
-}
-VALUES = {
-    "data": "--data",
-    "limit": "--limit",
-    "device": "--device",
-    "dtype": "--dtype",
-    "batch_tokens": "--batch-tokens",
-    "engine": "--engine",
-    "workers": "--workers",
-    "pooling": "--pooling",
-    "max_length": "--max-length",
-    "probe": "--probe",
-    "width": "--width",
-    "seed": "--seed",
-}
-FLAGS = {"offline": "--offline", "allow_missing": "--allow-missing"}
-
-
 def run_command_line(arguments: Mapping[str, object]) -> str:
     """The ``run`` command of these arguments, for a POSIX shell, on one line."""
-    words = ["python", "-m", "scirepeval_harness", "run"]
-    for name, option in REPEATED.items():
-        given = arguments.get(name)
-        for value in given if isinstance(given, list | tuple) else ():
-            words += [option, str(value)]
-    for name, option in VALUES.items():
-        if arguments.get(name) is not None:
-            words += [option, str(arguments[name])]
-    words += [option for name, option in FLAGS.items() if arguments.get(name)]
+    words = ["python", "-m", "scirepeval_harness", "run", *command_words(arguments)]
     return " ".join(shell_word(word) for word in words)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -14,120 +14,17 @@ from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.models.base import BatchEncoder, Encoder, Model
 from scirepeval_harness.models.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
-from scirepeval_harness.roles import Role
-from scirepeval_harness.run.resources import (
-    LocalEngine,
-    Selection,
-    TaskLoader,
-    build_models,
-    task_loader,
-)
-from scirepeval_harness.tasks.dataset import Document, EncodeRequest
-from scirepeval_harness.vectors.encode import related_rate
-from scirepeval_harness.vectors.keys import Ledger, key_array, text_key
+from scirepeval_harness.run.engine import LocalEngine, build_models
+from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
+from scirepeval_harness.vectors.encode import Lookup, look_up, related_rate
+from scirepeval_harness.vectors.keys import Ledger
 from scirepeval_harness.vectors.store import EmbeddingStore, space_key
 
 COUNTED = 2_048
 """Texts of a request whose tokens are counted; of more, an even sample stands for all."""
 
 
-@dataclass
-class _Model:
-    """What is known of one model so far; sums and rates by space."""
-
-    spec: ModelSpec
-    model: Model
-    documents: int = 0
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    rates: dict[str, float | None] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-
-
-def plan_run(
-    models: Sequence[tuple[ModelSpec, Model]],
-    selection: Selection,
-    loader: TaskLoader,
-    store: EmbeddingStore | None,
-) -> tuple[ModelPlan, ...]:
-    """Count what each model has to encode. Loads data and tokenizers, no weights.
-
-    A task or model that cannot be planned is named in ``problems``; the run itself will say more.
-    """
-    ledger = Ledger()
-    states = [_Model(spec, model) for spec, model in models]
-    for suite, task in selection:
-        able = [state for state in states if state.spec.can_run(task)]
-        if not able:
-            continue
-        try:
-            requests = requests_of(task, loader.get(task, suite).data)
-        except HarnessError as error:
-            for state in able:
-                state.problems.append(f"{task.name}: {error}")
-            continue
-        for state in able:
-            state.documents += sum(len(request.documents) for request in requests)
-            if not getattr(state.model, "cacheable", False):
-                continue
-            for request in requests:
-                try:
-                    _add(state, request, ledger, store)
-                except HarnessError as error:
-                    state.problems.append(f"{task.name}: {error}")
-                    break
-    return tuple(_plan_of(state) for state in states)
-
-
-def dry_run(
-    models: Sequence[ModelSpec], selection: Selection, options: RunOptions
-) -> tuple[ModelPlan, ...]:
-    """The plan alone: reads data and the store, loads tokenizers and no weights, writes nothing.
-
-    Raises:
-        HarnessError: a model that cannot be built.
-    """
-    store = EmbeddingStore(options.cache) if options.cache is not None else None
-    return plan_run(
-        build_models(models, options, LocalEngine()), selection, task_loader(options), store
-    )
-
-
-def _add(
-    state: _Model, request: EncodeRequest, ledger: Ledger, store: EmbeddingStore | None
-) -> None:
-    """Count one request of one task for a model whose vectors are kept."""
-    encoder, documents = cast(Encoder, state.model), request.documents
-    identity = encoder.identity(request.role)
-    name = space_key(identity)
-    keys = key_array(text_key(encoder.text(item, request.role)) for item in documents)
-    fresh = ledger.new(name, keys)
-    held = np.zeros(len(fresh), dtype=bool)
-    if store is not None:
-        held = store.space(identity).holds(keys[fresh])
-    tally = state.tallies.setdefault(name, Tally())
-    tally.add(request.role.value, len(documents), len(fresh), int(held.sum()))
-    missing = fresh[~held]
-    if not len(missing):
-        return
-    sample = [documents[row] for row in missing[even_sample(len(missing), COUNTED)]]
-    tally.add_tokens(_count(encoder, sample, request.role), len(missing))
-    if name not in state.rates and store is not None and isinstance(encoder, BatchEncoder):
-        state.rates[name] = related_rate(store.root, identity, encoder.hardware)
-
-
-def _count(encoder: Encoder, documents: Sequence[Document], role: Role) -> NDArray[np.int64] | None:
-    """Tokens a document; None for an encoder that does not count them."""
-    return encoder.count_tokens(documents, role) if isinstance(encoder, BatchEncoder) else None
-
-
-def _plan_of(state: _Model) -> ModelPlan:
-    spaces = tuple(tally.plan(state.rates.get(name)) for name, tally in state.tallies.items())
-    problems = tuple(state.problems)
-    way = state.spec.implementation.way
-    return ModelPlan(state.spec.name, way, state.documents, spaces, problems)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SpacePlan:
     """One way of encoding (weights, adapter, length, precision) and the texts it is asked for.
 
@@ -137,13 +34,13 @@ class SpacePlan:
     earlier run measured it.
     """
 
-    roles: tuple[str, ...]
-    documents: int
-    texts: int
-    cached: int
-    tokens: int | None
-    exact: bool
-    rate: float | None
+    roles: tuple[str, ...] = ()
+    documents: int = 0
+    texts: int = 0
+    cached: int = 0
+    tokens: float | None = 0.0
+    exact: bool = True
+    rate: float | None = None
 
     @property
     def to_encode(self) -> int:
@@ -158,39 +55,10 @@ class SpacePlan:
             return None
         return self.tokens / self.rate
 
-
-@dataclass(frozen=True, slots=True)
-class ModelPlan:
-    """What one model has to do; ``spaces`` is empty unless its vectors are kept."""
-
-    model: str
-    way: Way
-    documents: int
-    spaces: tuple[SpacePlan, ...] = ()
-    problems: tuple[str, ...] = ()
-    """What could not be planned, in words."""
-
-    @property
-    def seconds(self) -> float | None:
-        times = [space.seconds for space in self.spaces]
-        return None if None in times else sum(time for time in times if time is not None)
-
-
-@dataclass
-class Tally:
-    """Running sums of one space over the tasks of a plan."""
-
-    roles: list[str] = field(default_factory=list)
-    documents: int = 0
-    texts: int = 0
-    cached: int = 0
-    tokens: float | None = 0.0
-    exact: bool = True
-
     def add(self, role: str, documents: int, texts: int, cached: int) -> None:
         """Count one request of one task."""
         if role not in self.roles:
-            self.roles.append(role)
+            self.roles += (role,)
         self.documents += documents
         self.texts += texts
         self.cached += cached
@@ -203,12 +71,94 @@ class Tally:
             self.tokens += float(counted.mean()) * texts
             self.exact = self.exact and len(counted) == texts
 
-    def plan(self, rate: float | None) -> SpacePlan:
-        """The sums as a record."""
-        tokens = None if self.tokens is None else round(self.tokens)
-        return SpacePlan(
-            tuple(self.roles), self.documents, self.texts, self.cached, tokens, self.exact, rate
-        )
+
+@dataclass(slots=True)
+class ModelPlan:
+    """What one model has to do; ``spaces`` is empty unless its vectors are kept."""
+
+    model: str
+    way: Way
+    documents: int = 0
+    spaces: tuple[SpacePlan, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What could not be planned, in words."""
+
+    @property
+    def seconds(self) -> float | None:
+        times = [space.seconds for space in self.spaces]
+        return None if None in times else sum(time for time in times if time is not None)
+
+
+def plan_run(
+    models: Sequence[tuple[ModelSpec, Model]],
+    selection: Selection,
+    loader: TaskLoader,
+    store: EmbeddingStore | None,
+) -> tuple[ModelPlan, ...]:
+    """Count what each model has to encode. Loads data and tokenizers, no weights.
+
+    A task or model that cannot be planned is named in ``problems``; the run itself will say more.
+    """
+    ledger = Ledger()
+    plans = [ModelPlan(spec.name, spec.implementation.way) for spec, model in models]
+    spaces: dict[tuple[str, str], SpacePlan] = {}
+    for suite, task in selection:
+        able = [
+            (plan, model)
+            for plan, (spec, model) in zip(plans, models, strict=True)
+            if spec.can_run(task)
+        ]
+        try:
+            requests = requests_of(task, loader.get(task, suite).data) if able else ()
+        except HarnessError as error:
+            for plan, _ in able:
+                plan.problems += (f"{task.name}: {error}",)
+            continue
+        for plan, model in able:
+            plan.documents += sum(len(request.documents) for request in requests)
+            if not getattr(model, "cacheable", False):
+                continue
+            encoder = cast(Encoder, model)
+            try:
+                for request in requests:
+                    # Keys alone are looked at: checksums are read when the vectors are needed.
+                    found = look_up(encoder, request, store, ledger, verify=False)
+                    name = space_key(encoder.identity(request.role))
+                    if (plan.model, name) not in spaces:
+                        spaces[plan.model, name] = SpacePlan()
+                        plan.spaces += (spaces[plan.model, name],)
+                    _count(encoder, found, store, spaces[plan.model, name])
+            except HarnessError as error:
+                plan.problems += (f"{task.name}: {error}",)
+    return tuple(plans)
+
+
+def dry_run(
+    models: Sequence[ModelSpec], selection: Selection, options: RunOptions
+) -> tuple[ModelPlan, ...]:
+    """The plan alone: reads data and the store, loads tokenizers and no weights, writes nothing.
+
+    Raises:
+        HarnessError: a model that cannot be built.
+    """
+    store = EmbeddingStore(options.cache) if options.cache is not None else None
+    with task_loader(options) as loader:
+        return plan_run(build_models(models, options, LocalEngine()), selection, loader, store)
+
+
+def _count(encoder: Encoder, found: Lookup, store: EmbeddingStore | None, plan: SpacePlan) -> None:
+    role, documents = found.request.role, found.request.documents
+    plan.add(role.value, len(documents), len(found.fresh), int(found.held.sum()))
+    missing = found.fresh[~found.held]
+    if not len(missing):
+        return
+    if not isinstance(encoder, BatchEncoder):
+        plan.add_tokens(None, len(missing))
+        return
+    sample = [documents[row] for row in missing[even_sample(len(missing), COUNTED)]]
+    plan.add_tokens(encoder.count_tokens(sample, role), len(missing))
+    if plan.rate is None and store is not None:
+        plan.rate = related_rate(store.root, encoder.identity(role), encoder.hardware)
 
 
 def even_sample(count: int, most: int) -> NDArray[np.int64]:
@@ -239,7 +189,7 @@ def tokens_in_words(spaces: Sequence[SpacePlan]) -> str:
     """``1,234 tokens``, ``about 1,200,000 tokens`` of an estimate, or that they are unknown."""
     if any(space.tokens is None for space in spaces):
         return "tokens unknown"
-    total = sum(space.tokens or 0 for space in spaces)
+    total = round(sum(space.tokens or 0 for space in spaces))
     if all(space.exact for space in spaces):
         return f"{total:,} tokens"
     digits = max(0, len(str(total)) - 3)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
 
 import scirepeval_harness
@@ -18,10 +17,11 @@ from scirepeval_harness.evaluations.base import (
     evaluation_of,
     requests_of,
 )
-from scirepeval_harness.models.base import Advance, Encoder, Model
+from scirepeval_harness.models.base import Encoder, Model
 from scirepeval_harness.models.spec import ModelSpec
-from scirepeval_harness.options import RunOptions, Width
+from scirepeval_harness.options import RunOptions, VectorPrecision
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
+from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.results.record import (
     CoverageRecord,
     DataRecord,
@@ -34,7 +34,7 @@ from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.tasks.dataset import LoadedTask
 from scirepeval_harness.tasks.registry import origins_of
 from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
-from scirepeval_harness.vectors.encode import combine, embed
+from scirepeval_harness.vectors.encode import embed_task
 from scirepeval_harness.vectors.store import EmbeddingStore
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def score_task(
     task: TaskSpec,
     loaded: LoadedTask,
     model: Model,
-    store: EmbeddingStore | None,
+    store: EmbeddingStore,
     options: RunOptions,
     progress: Progress,
     phases: Phases,
@@ -164,10 +164,11 @@ def score_task(
     if hasattr(model, "encode"):
         encoder = cast(Encoder, model)
         with phases.time("encode"):
-            vectors = encode_task(task, loaded.data, encoder, store, progress)
+            requests = requests_of(task, loaded.data)
+            vectors = embed_task(task.name, requests, encoder, store, progress)
         encoded, cached = vectors.encoded, vectors.cached
         with phases.time("score"):
-            outcome = score_vectors(task, loaded.data, vectors.table, options, fit)
+            outcome = score_vectors(task, loaded.data, vectors, options, fit, progress)
     else:
         with phases.time("score"):
             outcome = evaluation_of(task).score_pairs(task, loaded.data, model)
@@ -207,47 +208,13 @@ def _count(rows: pd.DataFrame) -> int:
     return len(rows.drop_duplicates(keys))
 
 
-Progress = Callable[[str, int], AbstractContextManager[Advance]]
-"""Opens a progress bar with a title and a total in documents."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """The vectors of a task, and how many were made now and how many came from the store."""
-
-    table: VectorTable
-    encoded: int
-    cached: int
-
-
-def encode_task(
-    task: TaskSpec,
-    data: Any,
-    encoder: Encoder,
-    store: EmbeddingStore | None,
-    progress: Progress,
-) -> Encoded:
-    """Vectors of all the task's documents, each in the role that its format gives it.
-
-    Raises:
-        ModelError, CoverageError, StorageError: see :func:`~.vectors.encode.embed`.
-    """
-    requests = requests_of(task, data)
-    encoder.prepare([document for request in requests for document in request.documents])
-    parts = []
-    for request in requests:
-        with progress(f"{task.name} · {request.role}", len(request.documents)) as advance:
-            parts.append(embed(encoder, request.documents, request.role, store, advance))
-    table: VectorTable = reduce(combine, parts)
-    return Encoded(table, sum(p.encoded for p in parts), sum(p.cached for p in parts))
-
-
 def score_vectors(
     task: TaskSpec,
     data: Any,
     vectors: VectorTable,
     options: RunOptions,
     fit: FitSamples = fit_samples,
+    progress: Progress = SILENT,
 ) -> Outcome:
     """The task's scores from vectors, with probes fitted by ``fit``.
 
@@ -259,21 +226,22 @@ def score_vectors(
     told = ScoreOptions(
         seed=options.seed,
         probe=options.probe,
-        width=options.width,
+        width=options.vector_precision,
         device=options.device,
         fit=None if fit is fit_samples else fit,
+        say=progress.say,
     )
-    return evaluation_of(task).score(task, data, read_as(vectors, options.width), told)
+    return evaluation_of(task).score(task, data, read_as(vectors, options.vector_precision), told)
 
 
 def score_pairs(
     task: TaskSpec,
     data: CitationPools,
     model: Model,
-    store: EmbeddingStore | None,
+    store: EmbeddingStore,
     *,
-    width: Width,
-    progress: Progress,
+    width: VectorPrecision,
+    progress: Progress = SILENT,
 ) -> Run:
     """The score of each query with each candidate of its pools, as ``run`` ranks them.
 
@@ -285,8 +253,9 @@ def score_pairs(
 
     scorer: PairScorer
     if hasattr(model, "encode"):
-        encoded = encode_task(task, data, cast(Encoder, model), store, progress)
-        scorer = euclidean_scorer(encoded.table, width=width)
+        requests = requests_of(task, data)
+        vectors = embed_task(task.name, requests, cast(Encoder, model), store, progress)
+        scorer = euclidean_scorer(vectors, width=width)
     else:
         model.prepare(list(data.documents.values()))
         scorer = ranker_scorer(model, data.documents, data.documents)

@@ -21,6 +21,14 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodeRequest:
+    """Documents to encode in one role."""
+
+    role: Role
+    documents: tuple[Document, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """How much of what a task needs was found. Counts are distinct documents, queries and rows."""
 
@@ -50,14 +58,6 @@ class Provenance:
     labels: str
     revision: str | None
     fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class EncodeRequest:
-    """Documents to encode in one role."""
-
-    role: Role
-    documents: tuple[Document, ...]
 
 
 @dataclass(frozen=True)

@@ -4,91 +4,41 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, ModelError
 from scirepeval_harness.files import write_json
-from scirepeval_harness.models.base import Advance, BatchEncoder, Encoder, Identity, OrderEncoder
+from scirepeval_harness.models.base import BatchEncoder, Encoder, Identity, OrderEncoder
+from scirepeval_harness.progress import SILENT, Advance, Progress
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document
-from scirepeval_harness.vectors.keys import (
-    Keys,
-    Ledger,
-    first_places,
-    key_array,
-    space_key,
-    text_key,
-)
+from scirepeval_harness.tasks.dataset import Document, EncodeRequest
+from scirepeval_harness.vectors.keys import Keys, Ledger, key_array, space_key, text_key
 from scirepeval_harness.vectors.store import Damage, EmbeddingStore, Space
 
 SLICE = 1_024
 """Documents between two writes to the store for an encoder that does not hand out batches."""
 
 
-class VectorSource(Protocol):
-    """Rows of vectors, read when asked for."""
-
-    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The rows (n, dimensions) in the order given."""
-        ...
+Read = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""Vectors (n, dimensions) of so many rows, in the order given, read when asked for."""
 
 
 @dataclass(frozen=True)
-class InMemory:
-    """Vectors (n, dimensions) that are held."""
+class TaskVectors:
+    """Vectors by document id. ``encoded`` and ``cached`` count distinct texts.
 
-    vectors: NDArray[np.float32]
-
-    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return self.vectors[rows]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """Vectors in the store: row i is the vector of ``keys[i]``; nothing is held but the keys."""
-
-    space: Space
-    keys: Keys
-
-    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return self.space.take(self.keys[rows])
-
-
-@dataclass(frozen=True)
-class Joined:
-    """One source behind another; row ``size`` is the second's row 0."""
-
-    first: VectorSource
-    size: int
-    second: VectorSource
-
-    def gather(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        early = rows < self.size
-        if early.all():
-            return self.first.gather(rows)
-        late = self.second.gather(rows[~early] - self.size)
-        if not early.any():
-            return late
-        out = np.empty((len(rows), late.shape[1]), dtype=np.float32)
-        out[~early] = late
-        out[early] = self.first.gather(rows[early])
-        return out
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """Vectors by document id; several ids of one text share a row. ``size`` counts the rows."""
+    ``rows`` has the row of each document over all ``parts``, which are (number of rows, their
+    reader): vectors of a store are not held, only read.
+    """
 
     rows: Mapping[str, int]
-    source: VectorSource
-    size: int
+    parts: tuple[tuple[int, Read], ...]
     encoded: int
     cached: int
     damaged: tuple[Damage, ...] = ()
@@ -103,78 +53,257 @@ class Embedded:
                 fix="Check that documents and labels belong together",
             )
         rows = np.fromiter((self.rows[key] for key in ids), dtype=np.int64, count=len(ids))
-        return self.source.gather(rows)
+        taken: NDArray[np.float32] | None = None
+        start = 0
+        for size, read in self.parts:
+            inside = (start <= rows) & (rows < start + size)
+            if inside.all():
+                return read(rows - start)  # the usual case: no second copy
+            if inside.any():
+                part = read(rows[inside] - start)
+                taken = np.empty((len(rows), part.shape[1]), np.float32) if taken is None else taken
+                taken[inside] = part
+            start += size
+        assert taken is not None
+        return taken
 
 
 def embed(
     encoder: Encoder,
-    documents: Sequence[Document],
-    role: Role,
-    store: EmbeddingStore | None,
-    advance: Advance,
-) -> Embedded:
-    """Vectors of ``documents`` in a role. ``encoded`` and ``cached`` count distinct texts.
+    request: EncodeRequest,
+    store: EmbeddingStore,
+    advance: Advance = lambda count: None,
+) -> TaskVectors:
+    """Vectors of the documents of a request; what the store lacks is encoded and kept there.
 
-    With a store, every batch is written as soon as it is done and no vector is held in memory.
     Encoders whose vectors depend on more than text and role see every document, and no store.
 
     Raises:
         ModelError: vectors of another shape than asked for, or not finite.
         StorageError: the store cannot be written.
     """
+    documents = request.documents
+    rows = {document.id: row for row, document in enumerate(documents)}
+    count = len(documents)
     if not encoder.cacheable:
-        vectors = checked(encoder, documents, encoder.encode(documents, role, advance))
-        rows = {document.id: row for row, document in enumerate(documents)}
-        return Embedded(rows, InMemory(vectors), len(documents), len(documents), 0)
-    keys = key_array(text_key(encoder.text(document, role)) for document in documents)
-    first, place = first_places(keys)
-    rows = {document.id: int(row) for document, row in zip(documents, place, strict=True)}
-    distinct = keys[first]
-    if store is None:
-        everything = np.arange(len(distinct))
-        made = _encode(encoder, [documents[at] for at in first], distinct, role, None, advance)
-        advance(len(documents) - len(distinct))
-        return Embedded(rows, InMemory(made), len(distinct), len(everything), 0)
-    space = store.space(encoder.identity(role))
-    there = space.sound(distinct)
-    advance(len(documents) - int((~there).sum()))
-    missing = longest_first(documents, first[~there])
-    _encode(encoder, [documents[at] for at in missing], keys[missing], role, space, advance)
-    return Embedded(
+        vectors = checked(encoder, documents, encoder.encode(documents, request.role, advance))
+        return TaskVectors(rows, ((count, lambda wanted: vectors[wanted]),), count, 0)
+    found = look_up(encoder, request, store)
+    space, missing = found.space, found.missing()
+    assert space is not None
+    advance(count - len(missing.documents))
+    encode_missing(encoder, [missing], advance)
+    return TaskVectors(
         rows,
-        Stored(space, distinct),
-        len(distinct),
-        len(missing),
-        int(there.sum()),
+        ((count, lambda wanted: space.take(found.keys[wanted])),),
+        len(missing.documents),
+        int(found.held.sum()),
         tuple(space.damaged),
     )
 
 
-def longest_first(documents: Sequence[Document], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places in the order of encoding. Long texts come first: an out-of-memory shows at once, and
-    batches hold texts of like length."""
-    size = np.array([sum(map(len, documents[at].parts)) for at in places], dtype=np.int64)
-    ordered: NDArray[np.int64] = places[np.argsort(-size, kind="stable")]
-    return ordered
+def embed_task(
+    title: str,
+    requests: Sequence[EncodeRequest],
+    encoder: Encoder,
+    store: EmbeddingStore,
+    progress: Progress = SILENT,
+) -> TaskVectors:
+    """Vectors of all of a task's documents, each in the role that its request gives it.
+
+    An id in several requests keeps the vector of the first, the query side (docs/protocol.md).
+
+    Raises:
+        ModelError, StorageError: see :func:`embed`.
+    """
+    encoder.prepare([document for request in requests for document in request.documents])
+    made: list[TaskVectors] = []
+    for request in requests:
+        with progress.bar(f"{title} · {request.role}", len(request.documents)) as advance:
+            made.append(embed(encoder, request, store, advance))
+    return combine(*made)
 
 
-def combine(queries: Embedded, candidates: Embedded) -> Embedded:
-    """Both tables as one; an id in both keeps its query-side vector (docs/protocol.md)."""
-    rows = {key: row + queries.size for key, row in candidates.rows.items()} | dict(queries.rows)
-    return Embedded(
+def combine(*tables: TaskVectors) -> TaskVectors:
+    """All tables as one; an id in several keeps its vector in the first of them."""
+    rows: dict[str, int] = {}
+    start = 0
+    for table in tables:
+        rows = {key: row + start for key, row in table.rows.items()} | rows
+        start += sum(size for size, _ in table.parts)
+    return TaskVectors(
         rows,
-        Joined(queries.source, queries.size, candidates.source),
-        queries.size + candidates.size,
-        queries.encoded + candidates.encoded,
-        queries.cached + candidates.cached,
-        tuple(dict.fromkeys(queries.damaged + candidates.damaged)),
+        tuple(part for table in tables for part in table.parts),
+        sum(table.encoded for table in tables),
+        sum(table.cached for table in tables),
+        tuple(dict.fromkeys(damage for table in tables for damage in table.damaged)),
     )
+
+
+@dataclass(frozen=True)
+class MissingTexts:
+    """What a store lacks of a request, in the order of encoding: the long texts first."""
+
+    documents: tuple[Document, ...]
+    keys: Keys
+    role: Role
+    space: Space
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A request beside a store: the one answer to which texts the store lacks.
+
+    Attributes:
+        keys: key of each document's text (n,).
+        fresh: places of documents whose text was not looked up before, each text once.
+        held: which of the fresh texts have a vector in the store.
+        space: where their vectors belong; None where there is no store.
+    """
+
+    request: EncodeRequest
+    keys: Keys
+    fresh: NDArray[np.int64]
+    held: NDArray[np.bool_]
+    space: Space | None
+
+    def missing(self) -> MissingTexts:
+        """Fresh texts without a vector, longest first: an out-of-memory shows at once, and batches
+        hold texts of like length."""
+        assert self.space is not None
+        documents, places = self.request.documents, self.fresh[~self.held]
+        size = np.array([sum(map(len, documents[at].parts)) for at in places], dtype=np.int64)
+        # Stable, so that a run that goes on after a kill meets the batches it would have met.
+        places = places[np.argsort(-size, kind="stable")]
+        texts = tuple(documents[at] for at in places)
+        return MissingTexts(texts, self.keys[places], self.request.role, self.space)
+
+
+def look_up(
+    encoder: Encoder,
+    request: EncodeRequest,
+    store: EmbeddingStore | None,
+    ledger: Ledger | None = None,
+    *,
+    verify: bool = True,
+) -> Lookup:
+    """Which texts of a request the store lacks.
+
+    Args:
+        ledger: texts of earlier requests, which are not fresh any more: their vectors are there, or
+            are on their way, when this request's turn comes.
+        verify: check the vectors' checksums; else only their keys are looked at, as a plan does.
+    """
+    identity = encoder.identity(request.role)
+    keys = key_array(text_key(encoder.text(item, request.role)) for item in request.documents)
+    fresh = (ledger or Ledger()).new(space_key(identity), keys)
+    if store is None:
+        return Lookup(request, keys, fresh, np.zeros(len(fresh), dtype=bool), None)
+    space = store.space(identity)
+    held = space.sound(keys[fresh]) if verify else space.holds(keys[fresh])
+    return Lookup(request, keys, fresh, held, space)
+
+
+def encode_missing(encoder: Encoder, missing: Sequence[MissingTexts], advance: Advance) -> None:
+    """Encode, each batch written to its space as soon as it is done.
+
+    Raises:
+        ModelError: vectors of another shape than asked for, or not finite; what the encoder raises.
+        StorageError: the store cannot be written.
+    """
+    clock = Clock(encoder)
+    try:
+        for number, rows, vectors in _batches(encoder, missing):
+            texts = missing[number]
+            good = checked(encoder, [texts.documents[row] for row in rows], vectors)
+            texts.space.append(texts.keys[rows], good)
+            clock.tick(len(rows))
+            advance(len(rows))
+    finally:
+        for texts in missing:
+            texts.space.finish()
+    if missing and (rate := clock.rate()) is not None:
+        # Of one space; a plan finds it from every other space of the same base and precision.
+        write_rate(missing[0].space.folder, rate)
+
+
+def _batches(
+    encoder: Encoder, missing: Sequence[MissingTexts]
+) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.float32]]]:
+    """Number of the request, positions in it and their vectors, in the order in which they are
+    done."""
+    if isinstance(encoder, OrderEncoder):
+        yield from encoder.encode_orders([(texts.documents, texts.role) for texts in missing])
+        return
+    for number, texts in enumerate(missing):
+        if isinstance(encoder, BatchEncoder):
+            if texts.documents:
+                batches = encoder.encode_batches(texts.documents, texts.role)
+                yield from ((number, rows, vectors) for rows, vectors in batches)
+            continue
+        for start in range(0, len(texts.documents), SLICE):
+            part = texts.documents[start : start + SLICE]
+            rows = np.arange(start, start + len(part), dtype=np.intp)
+            yield number, rows, encoder.encode(part, texts.role, lambda count: None)
+
+
+AHEAD = 300_000
+"""Documents to encode that are held at a time (about 0.7 GB)."""
+
+
+def encode_ahead(
+    encoder: Encoder,
+    requests: Iterable[EncodeRequest],
+    store: EmbeddingStore,
+    done: Advance,
+    progress: Progress = SILENT,
+) -> None:
+    """Fill the store for requests that will come one after another.
+
+    Batches are those that each request would have had when its turn came, so that the vectors are
+    the same to the last bit. Nothing for encoders whose vectors hang on more than a text.
+
+    Args:
+        done: called with the number of texts just written, so that they count even where encoding
+            stops half way.
+
+    Raises:
+        ModelError, StorageError: see :func:`encode_missing`.
+    """
+    if not encoder.cacheable:
+        return
+    ledger, waiting = Ledger(), list[MissingTexts]()
+
+    def encode() -> None:
+        if not waiting:
+            return
+        total = sum(len(texts.documents) for texts in waiting)
+        with progress.bar(f"{encoder.name} · encode", total) as advance:
+
+            def both(count: int) -> None:
+                done(count)
+                advance(count)
+
+            encode_missing(encoder, waiting, both)
+        waiting.clear()
+
+    for request in requests:
+        missing = look_up(encoder, request, store, ledger).missing()
+        if not missing.documents:
+            continue
+        if sum(len(texts.documents) for texts in (*waiting, missing)) > AHEAD:
+            encode()
+        waiting.append(missing)
+    encode()
 
 
 def checked(
     encoder: Encoder, documents: Sequence[Document], vectors: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """The vectors, if there is one finite row a document.
+
+    The one place where vectors enter: whatever reads them afterwards, from memory or the store,
+    need not look again.
 
     Raises:
         ModelError: otherwise; a NaN would become a score without a word.
@@ -195,109 +324,6 @@ def checked(
             fix="Check the model; in a narrower type, try --dtype float32",
         )
     return np.ascontiguousarray(vectors, dtype=np.float32)
-
-
-def _encode(
-    encoder: Encoder,
-    documents: Sequence[Document],
-    keys: Keys,
-    role: Role,
-    space: Space | None,
-    advance: Advance,
-) -> NDArray[np.float32]:
-    """Encode, each batch written to the space at once; all rows only where there is no space."""
-    made = np.zeros((0, 0), np.float32)
-    clock = Clock(encoder)
-    try:
-        for rows, vectors in _batches(encoder, documents, role):
-            good = checked(encoder, [documents[row] for row in rows], vectors)
-            if space is not None:
-                space.append(keys[rows], good)
-            elif not len(made):
-                made = np.empty((len(documents), good.shape[1]), np.float32)
-            if space is None:
-                made[rows] = good
-            clock.tick(len(rows))
-            advance(len(rows))
-    finally:
-        if space is not None:
-            space.finish()
-    if space is not None and (rate := clock.rate()) is not None:
-        write_rate(space.folder, rate)
-    return made
-
-
-def _batches(
-    encoder: Encoder, documents: Sequence[Document], role: Role
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
-    """Positions and vectors in the order in which they are done."""
-    if not documents:
-        return
-    if isinstance(encoder, BatchEncoder):
-        yield from encoder.encode_batches(documents, role)
-        return
-    for start in range(0, len(documents), SLICE):
-        part = documents[start : start + SLICE]
-        yield (
-            np.arange(start, start + len(part), dtype=np.intp),
-            encoder.encode(part, role, lambda count: None),
-        )
-
-
-@dataclass(frozen=True)
-class Order:
-    """Documents that the store lacks in a role, in the order in which they are encoded."""
-
-    documents: tuple[Document, ...]
-    keys: Keys
-    role: Role
-    space: Space
-
-
-def orders_of(
-    encoder: OrderEncoder,
-    wanted: Iterable[tuple[Sequence[Document], Role]],
-    store: EmbeddingStore,
-) -> tuple[Order, ...]:
-    """What is to be encoded for requests that come one after another: what each would encode when
-    its turn came, so that batches and vectors are the same to the last bit."""
-    ledger, orders = Ledger(), []
-    for documents, role in wanted:
-        identity = encoder.identity(role)
-        space = store.space(identity)
-        keys = key_array(text_key(encoder.text(document, role)) for document in documents)
-        fresh = ledger.new(space_key(identity), keys)
-        missing = longest_first(documents, fresh[~space.sound(keys[fresh])])
-        if len(missing):
-            chosen = tuple(documents[at] for at in missing)
-            orders.append(Order(chosen, keys[missing], role, space))
-    return tuple(orders)
-
-
-def encode_orders(encoder: OrderEncoder, orders: Sequence[Order], advance: Advance) -> int:
-    """Encode all orders, each batch written as soon as it is done; the number of texts.
-
-    Raises:
-        ModelError: vectors of another shape than asked for, or not finite; what the encoder raises.
-        StorageError: the store cannot be written.
-    """
-    clock, count = Clock(encoder), 0
-    try:
-        for number, rows, vectors in encoder.encode_orders(
-            [(order.documents, order.role) for order in orders]
-        ):
-            order = orders[number]
-            good = checked(encoder, [order.documents[row] for row in rows], vectors)
-            order.space.append(order.keys[rows], good)
-            clock.tick(len(rows))
-            advance(len(rows))
-            count += len(rows)
-    finally:
-        for order in orders:
-            order.space.finish()
-    if orders and (rate := clock.rate()) is not None:
-        write_rate(orders[0].space.folder, rate)
-    return count
 
 
 FILE = "rates.json"

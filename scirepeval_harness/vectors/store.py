@@ -8,8 +8,8 @@ mapped and their checksums verified when they are first asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -71,6 +71,18 @@ class EmbeddingStore:
         if self._passing is None:
             self._passing = TemporaryDirectory(prefix="scirepeval-vectors-")
         return Path(self._passing.name)
+
+
+@contextmanager
+def open_store(root: Path | None) -> Iterator[EmbeddingStore]:
+    """The store at a folder, or without one a temporary one: a text that several tasks share is
+    encoded once all the same, and vectors need no memory."""
+    with ExitStack() as stack:
+        if root is None:
+            root = Path(stack.enter_context(TemporaryDirectory(prefix="scirepeval-vectors-")))
+        store = EmbeddingStore(root)
+        stack.callback(store.close)
+        yield store
 
 
 @dataclass

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.cluster.probes import Piece, fit_piece, join_classes, pieces_of
-from scirepeval_harness.probes.fit import fit_samples
+from scirepeval_harness.probes.fit import ProbeJob, fit_samples
 from scirepeval_harness.probes.problem import Kind
 
 RNG = np.random.default_rng(5)
@@ -26,15 +26,13 @@ SAMPLES = [np.arange(90), np.arange(10, 80), np.arange(0, 90, 2)]
 @pytest.mark.parametrize("places", [1, 7])
 def test_pieces_give_the_fits_of_the_whole(kind: Kind, places: int) -> None:
     labels = LABELS[kind]
-    whole = list(fit_samples(kind, X, labels, SAMPLES, X_TEST, grid=True, seed=42))
+    job = ProbeJob(kind, X, labels, SAMPLES, X_TEST, grid=True, seed=42)
+    whole = list(fit_samples(job))
     pieces = pieces_of(kind, "reference", len(SAMPLES), 5 if kind == "multi" else 1, places)
     parts: dict[int, list] = {}
     jobs = 2 if kind == "multi" and places == 1 else 1
     for piece in pieces:
-        fits = fit_piece(
-            kind, piece, X, labels, SAMPLES, X_TEST,
-            grid=True, seed=42, probe="reference", jobs=jobs, on_gpu=False,
-        )  # fmt: skip
+        fits = fit_piece(job, piece, jobs, False)
         parts.setdefault(piece.first, []).extend(fits)
     assert len(pieces) == (6 if kind == "multi" and places == 7 else 3)
     for number, one in enumerate(whole):

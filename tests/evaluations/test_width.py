@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.evaluations.ranking import RankingSet, evaluate_ranking
-from scirepeval_harness.evaluations.scorers import Width, euclidean_scorer
+from scirepeval_harness.evaluations.scorers import euclidean_scorer
+from scirepeval_harness.options import VectorPrecision
 from tests.support.ranking_tasks import ranking_task
 from tests.support.tables import Table
 
 
-def score(table: Table, qrels: dict[str, dict[str, int]], width: Width) -> float:
+def score(table: Table, qrels: dict[str, dict[str, int]], width: VectorPrecision) -> float:
     scorer = euclidean_scorer(table, width=width)
     data = RankingSet({}, {}, qrels)
     return evaluate_ranking(ranking_task("map"), data, scorer).scores[0].value

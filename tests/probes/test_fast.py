@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.evaluations.metrics import f1_macro
 from scirepeval_harness.probes import fast, reference
-from scirepeval_harness.probes.fit import fit_samples
+from scirepeval_harness.probes.fit import ProbeJob, fit_samples
 from tests.probes import oracles
 
 pytest.importorskip("torch")
@@ -63,21 +63,21 @@ def test_regressor_searches_as_exact_loops_and_refits_as_the_reference(d: int) -
     y = x[:, :6] @ rng.normal(size=6) + 2 * rng.normal(size=180) + 4
     fitted = fast.fit_regressor(x[:120], y[:120], x[120:], grid=True, seed=42)
     _, c = oracles.regressor(x[:120], y[:120], x[120:], exact=True)
-    want = reference.fit_regressor(x[:120], y[:120], x[120:], grid=False, seed=42, c=c)
+    want = reference.fit("regression", x[:120], y[:120], x[120:], grid=False, seed=42, c=c)
     assert fitted.chosen_c == c
     assert fitted.predictions.tolist() == want.predictions.tolist()
-    assert (fitted.fits, fitted.given_back) == (22, False)
+    assert (fitted.fits, fitted.fell_back_to_reference) == (22, False)
 
 
-def test_a_regression_that_stays_unsolved_is_given_back() -> None:
+def test_a_regression_that_stays_unsolved_falls_back_to_the_reference() -> None:
     """Most labels equal: the minimum is a constant, and liblinear's answer is where it stopped."""
     rng = np.random.default_rng(3)
     x = (10 * rng.normal(size=(300, 40)) * np.arange(1, 41) ** -0.7).astype(np.float32)
     y = np.maximum(x[:, 0] + rng.normal(size=300) - 6, 0)
     assert np.median(y) == 0
     ours = fast.fit_regressor(x[:200], y[:200], x[200:], grid=True, seed=42)
-    theirs = reference.fit_regressor(x[:200], y[:200], x[200:], grid=True, seed=42)
-    assert ours.given_back
+    theirs = reference.fit("regression", x[:200], y[:200], x[200:], grid=True, seed=42)
+    assert ours.fell_back_to_reference
     assert ours.chosen_c == theirs.chosen_c
     assert ours.predictions.tolist() == theirs.predictions.tolist()
     assert (ours.fits, ours.unconverged) == (theirs.fits, theirs.unconverged)
@@ -104,7 +104,7 @@ def test_classifier_has_the_reference_s_choice_or_score(
     assume(np.bincount(y).max() >= 3)
     test, _ = blobs(200, d, classes, seed, spread=1.0)
     ours = fast.fit_classifier(x, y, test * scale, grid=True)
-    theirs = reference.fit_classifier(x, y, test * scale, grid=True, seed=42)
+    theirs = reference.fit("single", x, y, test * scale, grid=True, seed=42)
     assert ours.fits == theirs.fits
     if ours.chosen_c == theirs.chosen_c:
         # Rows on the boundary within rounding may go either way.
@@ -141,7 +141,7 @@ def test_score_on_embedding_like_vectors() -> None:
     x = (8 * (z + 0.5 * rng.normal(size=64))).astype(np.float32)
     y = (z @ rng.normal(size=(64, 6)) + 0.3 * rng.normal(size=(1400, 6))).argmax(1)
     ours = fast.fit_classifier(x[:900], y[:900], x[900:], grid=True)
-    theirs = reference.fit_classifier(x[:900], y[:900], x[900:], grid=True, seed=42)
+    theirs = reference.fit("single", x[:900], y[:900], x[900:], grid=True, seed=42)
     scores = [100 * f1_macro(y[900:], fit.predictions) for fit in (ours, theirs)]
     assert ours.chosen_c == theirs.chosen_c
     assert abs(scores[0] - scores[1]) <= 0.1
@@ -155,9 +155,10 @@ def test_few_shot_samples_equal_single_fits(classes: int, d: int) -> None:
     rng = np.random.default_rng(1)
     samples = [rng.choice(400, size, replace=False) for size in (12, 15, 8, 14)]
     samples.append(np.flatnonzero((y < 2) & (np.arange(500) < 60)))
-    found = list(fit_samples("single", x, y, samples, x[400:], grid=False, seed=42, probe="fast"))
+    job = ProbeJob("single", x, y, samples, x[400:], grid=False, seed=42, probe="fast")
+    found = list(fit_samples(job))
     for rows, fitted in zip(samples, found, strict=True):
-        want = reference.fit_classifier(x[rows], y[rows], x[400:], grid=False, seed=42)
+        want = reference.fit("single", x[rows], y[rows], x[400:], grid=False, seed=42)
         assert fitted.predictions.tolist() == want.predictions.tolist()
         assert (fitted.chosen_c, fitted.fits, fitted.unconverged) == (None, 1, 0)
 

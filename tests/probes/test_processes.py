@@ -12,7 +12,7 @@ import pytest
 
 from scirepeval_harness.probes import fit
 from scirepeval_harness.probes import reference as processes
-from scirepeval_harness.probes.fit import fit_samples
+from scirepeval_harness.probes.fit import ProbeJob, fit_samples
 from scirepeval_harness.probes.problem import Kind
 
 RNG = np.random.default_rng(9)
@@ -27,9 +27,10 @@ LABELS = {
 @pytest.mark.parametrize("kind", ["single", "multi", "regression"])
 def test_processes_change_no_bit(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "processes_for", lambda rows, dimensions, processors: 2)
-    words = (kind, X[:120], LABELS[kind][:120], [np.arange(120)], X[120:])
-    alone = next(fit_samples(*words, grid=True, seed=42, jobs=1))
-    spread = list(fit_samples(*words, grid=True, seed=42))
+    labels, rows = LABELS[kind][:120], [np.arange(120)]
+    job = ProbeJob(kind, X[:120], labels, rows, X[120:], grid=True, seed=42)
+    alone = next(fit_samples(job, 1))
+    spread = list(fit_samples(job))
     assert len(spread) == 1
     assert spread[0].predictions.tobytes() == alone.predictions.tobytes()
     assert spread[0].chosen_c == alone.chosen_c
@@ -56,9 +57,9 @@ def test_as_many_as_memory_allows(rows: int, processors: int, count: int) -> Non
 KILLED = """
 import os
 from joblib import Parallel, delayed
-from scirepeval_harness.probes.reference import processes
+from scirepeval_harness.probes.reference import worker_processes
 
-with processes(2):
+with worker_processes(2):
     pids = set(Parallel()(delayed(os.getpid)() for _ in range(20)))
     print(*pids, flush=True)
     os.kill(os.getpid(), 9)
@@ -92,9 +93,9 @@ def test_workers_end_with_the_searches_and_start_only_for_them() -> None:
     from joblib.externals.loky import reusable_executor
 
     before = reusable_executor._executor
-    with processes.processes(2):
+    with processes.worker_processes(2):
         pass
     assert reusable_executor._executor is before
-    with processes.processes(2):
+    with processes.worker_processes(2):
         assert Parallel()(delayed(abs)(-k) for k in range(4)) == [0, 1, 2, 3]
     assert reusable_executor._executor._flags.shutdown

@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from scirepeval_harness.evaluations import metrics
 from scirepeval_harness.evaluations.probe import LabelledSet
-from scirepeval_harness.probes.fit import fit_samples
+from scirepeval_harness.probes.fit import ProbeJob, fit_samples
 from scirepeval_harness.probes.problem import Kind
 from scirepeval_harness.roles import Format
 from scirepeval_harness.tasks.load import DataOptions, load_task
@@ -43,7 +43,16 @@ def test_same_choice_or_same_score_on_every_set(realdata: Path) -> None:
         fast, reference = (
             next(
                 fit_samples(
-                    kind, x_train, data.train_labels, whole, x_test, grid=True, seed=42, probe=probe
+                    ProbeJob(
+                        kind,
+                        x_train,
+                        data.train_labels,
+                        whole,
+                        x_test,
+                        grid=True,
+                        seed=42,
+                        probe=probe,
+                    )
                 )
             )
             for probe in ("fast", "reference")

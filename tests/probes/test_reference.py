@@ -23,7 +23,7 @@ def blobs(n: int, d: int, classes: int, seed: int = 0, spread: float = 1.5):
 @pytest.mark.parametrize("grid", [True, False])
 def test_classifier_equals_loops(shape: tuple[int, int, int], grid: bool) -> None:
     x, y = blobs(*shape)
-    fitted = reference.fit_classifier(x[:-20], y[:-20], x[-20:], grid=grid, seed=42)
+    fitted = reference.fit("single", x[:-20], y[:-20], x[-20:], grid=grid, seed=42)
     want, c = oracles.classifier(x[:-20], y[:-20], x[-20:], grid=grid)
     assert fitted.predictions.tolist() == want.tolist()
     assert fitted.chosen_c == (c if grid else None)
@@ -36,7 +36,7 @@ def test_multilabel_equals_loops_with_rare_and_constant_classes() -> None:
     single = np.zeros((150, 1), dtype=int)
     single[17] = 1  # one positive: no fold can both train and test on it
     labels = np.hstack([labels, single])
-    fitted = reference.fit_multilabel(x[:-30], labels[:-30], x[-30:], grid=True, seed=42)
+    fitted = reference.fit("multi", x[:-30], labels[:-30], x[-30:], grid=True, seed=42)
     want, chosen = oracles.multilabel(x[:-30], labels[:-30], x[-30:])
     assert fitted.predictions.tolist() == want.tolist()
     assert list(fitted.chosen_c) == chosen
@@ -49,7 +49,7 @@ def test_regressor_equals_loops(grid: bool) -> None:
     rng = np.random.default_rng(5)
     x = rng.normal(size=(110, 6))
     y = x @ rng.normal(size=6) + rng.normal(size=110) + 4
-    fitted = reference.fit_regressor(x[:80], y[:80], x[80:], grid=grid, seed=42)
+    fitted = reference.fit("regression", x[:80], y[:80], x[80:], grid=grid, seed=42)
     want, c = oracles.regressor(x[:80], y[:80], x[80:], grid=grid)
     assert fitted.predictions.tolist() == want.tolist()
     assert fitted.chosen_c == (c if grid else None)
@@ -69,7 +69,7 @@ def test_unconverged_fits_are_those_that_warn() -> None:
             warned += sum(issubclass(w.category, ConvergenceWarning) for w in seen)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # nothing may leak to the caller
-        fitted = reference.fit_regressor(x, y, x, grid=True, seed=42)
+        fitted = reference.fit("regression", x, y, x, grid=True, seed=42)
     assert warned > 0
     assert fitted.fits == 22
     assert fitted.unconverged - warned in (0, 1), "the refit may miss too"
@@ -88,4 +88,4 @@ def test_unconverged_fits_are_those_that_warn() -> None:
 )
 def test_impossible_training_rows(x: np.ndarray, y: np.ndarray, message: str) -> None:
     with pytest.raises(ProbeError, match=message):
-        reference.fit_classifier(x, y, np.zeros((5, 2)), grid=True, seed=42)
+        reference.fit("single", x, y, np.zeros((5, 2)), grid=True, seed=42)

@@ -72,7 +72,7 @@ def run(folder: Path) -> None:
     from scirepeval_harness.cli.main import main
     from scirepeval_harness.models.base import Identity, Vectors
     from scirepeval_harness.roles import Role
-    from scirepeval_harness.run.resources import LocalEngine
+    from scirepeval_harness.run.engine import LocalEngine
     from scirepeval_harness.tasks.dataset import Document
 
     class Light:

@@ -8,7 +8,6 @@ import pytest
 from scirepeval_harness.run.plan import (
     ModelPlan,
     SpacePlan,
-    Tally,
     even_sample,
     summary,
     time_in_words,
@@ -36,25 +35,26 @@ def test_a_text_is_new_once_a_space() -> None:
 
 
 def test_tokens_of_a_sample_stand_for_all() -> None:
-    tally = Tally()
+    tally = SpacePlan()
     tally.add("proximity", 10, 6, 2)
     tally.add_tokens(np.asarray([10, 20]), 4)  # 15 tokens a text, two of four counted
     tally.add("query", 1, 1, 0)
     tally.add("proximity", 3, 0, 0)
     tally.add_tokens(np.asarray([7]), 1)
-    plan = tally.plan(rate=33.5)
-    assert plan == SpacePlan(("proximity", "query"), 14, 7, 2, 67, False, 33.5)
-    assert plan.to_encode == 5
-    assert plan.seconds == pytest.approx(2.0)
+    tally.rate = 33.5
+    assert tally == SpacePlan(("proximity", "query"), 14, 7, 2, 67, False, 33.5)
+    assert tally.to_encode == 5
+    assert tally.seconds == pytest.approx(2.0)
 
 
 def test_what_is_unknown_stays_unknown() -> None:
-    tally = Tally()
+    tally = SpacePlan()
     tally.add("proximity", 2, 2, 0)
     tally.add_tokens(None, 2)
     tally.add_tokens(np.asarray([3]), 1)
-    assert tally.plan(10.0).tokens is None
-    assert tally.plan(10.0).seconds is None
+    tally.rate = 10.0
+    assert tally.tokens is None
+    assert tally.seconds is None
     assert space(rate=None).seconds is None
     assert space(rate=None, cached=5).seconds == 0, "nothing to do takes no time at any rate"
     assert ModelPlan("m", "encode", 1, (space(), space(rate=None))).seconds is None

@@ -8,9 +8,9 @@ import pytest
 from scirepeval_harness.errors import CoverageError, ModelError
 from scirepeval_harness.models.base import Advance, Identity, Vectors
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.tasks.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import combine, embed
-from scirepeval_harness.vectors.store import EmbeddingStore, space_key, text_key
+from scirepeval_harness.vectors.store import EmbeddingStore, open_store, space_key, text_key
 
 
 class Counting:
@@ -46,33 +46,39 @@ DOCUMENTS = [Document("a", ("one",)), Document("b", ("two", "words")), Document(
 def ignore(count: int) -> None: ...
 
 
+def asked(documents: list[Document], role: Role) -> EncodeRequest:
+    return EncodeRequest(role, tuple(documents))
+
+
 def test_equal_texts_are_encoded_once_and_a_second_run_encodes_nothing(tmp_path: Path) -> None:
     first, second = Counting(), Counting()
     store = EmbeddingStore(tmp_path)
-    done = embed(first, DOCUMENTS, Role.PROXIMITY, store, ignore)
+    done = embed(first, asked(DOCUMENTS, Role.PROXIMITY), store, ignore)
     assert sorted(first.asked) == ["one", "two words"]
     assert (done.encoded, done.cached) == (2, 0)
     assert done.take(["c", "b", "a"]).tolist() == [[3, 0], [9, 1], [3, 0]]
-    again = embed(second, DOCUMENTS, Role.PROXIMITY, EmbeddingStore(tmp_path), ignore)
+    again = embed(second, asked(DOCUMENTS, Role.PROXIMITY), EmbeddingStore(tmp_path), ignore)
     assert second.asked == []
     assert (again.encoded, again.cached) == (0, 2)
     assert again.take(["b"]).tolist() == [[9, 1]]
 
 
-def test_without_a_store_the_vectors_are_the_same() -> None:
-    done = embed(Counting(), DOCUMENTS, Role.PROXIMITY, None, ignore)
-    assert done.take(["a", "b", "c"]).tolist() == [[3, 0], [9, 1], [3, 0]]
+def test_without_a_folder_the_vectors_are_the_same_and_nothing_stays() -> None:
+    with open_store(None) as store:
+        done = embed(Counting(), asked(DOCUMENTS, Role.PROXIMITY), store, ignore)
+        assert done.take(["a", "b", "c"]).tolist() == [[3, 0], [9, 1], [3, 0]]
+    assert not store.root.exists()
 
 
 @pytest.mark.parametrize("spoil", ["flip", "cut", "foreign"])
 def test_a_damaged_shard_is_set_aside_and_encoded_again(tmp_path: Path, spoil: str) -> None:
-    embed(Counting(), DOCUMENTS, Role.PROXIMITY, EmbeddingStore(tmp_path), ignore)
+    embed(Counting(), asked(DOCUMENTS, Role.PROXIMITY), EmbeddingStore(tmp_path), ignore)
     shard = next(tmp_path.rglob("*.vec"))
     data = bytearray(shard.read_bytes())
     data[-1] ^= 1
     shard.write_bytes({"flip": data, "cut": data[:-3], "foreign": b"x" * 99}[spoil])
     encoder = Counting()
-    done = embed(encoder, DOCUMENTS, Role.PROXIMITY, EmbeddingStore(tmp_path), ignore)
+    done = embed(encoder, asked(DOCUMENTS, Role.PROXIMITY), EmbeddingStore(tmp_path), ignore)
     assert len(encoder.asked) == 2
     assert len(done.damaged) == 1
     assert done.damaged[0].shard.parent.name == "damaged"
@@ -98,10 +104,11 @@ def test_two_writers_of_one_space_see_each_other_when_opened_again(tmp_path: Pat
         both.append([text_key("z")], np.ones((1, 3), np.float32))
 
 
-def test_a_document_in_both_tables_keeps_its_query_vector() -> None:
-    queries = embed(Counting(), [Document("a", ("q",))], Role.QUERY, None, ignore)
+def test_a_document_in_both_tables_keeps_its_query_vector(tmp_path: Path) -> None:
+    store = EmbeddingStore(tmp_path)
+    queries = embed(Counting(), asked([Document("a", ("q",))], Role.QUERY), store, ignore)
     rest = [Document("a", ("other text",)), Document("z", ("zz",))]
-    table = combine(queries, embed(Counting(), rest, Role.PROXIMITY, None, ignore))
+    table = combine(queries, embed(Counting(), asked(rest, Role.PROXIMITY), store, ignore))
     assert table.take(["a", "z"]).tolist() == [[1, 0], [2, 0]]
     with pytest.raises(CoverageError, match="1 of 2 vectors are missing, such as no"):
         table.take(["a", "no"])
@@ -110,5 +117,5 @@ def test_a_document_in_both_tables_keeps_its_query_vector() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_vectors_that_are_not_finite_never_reach_the_store(tmp_path: Path, value: float) -> None:
     with pytest.raises(ModelError, match="NaN or infinity"):
-        embed(Counting(value), DOCUMENTS, Role.QUERY, EmbeddingStore(tmp_path), ignore)
+        embed(Counting(value), asked(DOCUMENTS, Role.QUERY), EmbeddingStore(tmp_path), ignore)
     assert not list(tmp_path.rglob("*.vec"))

@@ -1,0 +1,312 @@
+"""A run: every chosen task with every chosen model. A failing task does not stop the others."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import scirepeval_harness
+from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
+from scirepeval_harness.evaluations.base import requests_of
+from scirepeval_harness.models.base import Encoder, Model
+from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.options import Choices, RunOptions
+from scirepeval_harness.progress import SILENT, Progress
+from scirepeval_harness.results.environment import Environment, describe_environment
+from scirepeval_harness.results.folder import RUN_FILE, write_run, write_task
+from scirepeval_harness.results.record import (
+    RunRecord,
+    Status,
+    TaskRecord,
+    TaskRun,
+    run_signature,
+)
+from scirepeval_harness.run.engine import Engine, build_models, open_engine
+from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
+from scirepeval_harness.run.plan import plan_run, summary
+from scirepeval_harness.run.resume import earlier_tasks, finished_task, result_folders
+from scirepeval_harness.run.task import (
+    Phases,
+    describe,
+    model_record,
+    outline,
+    record_of,
+    score_task,
+)
+from scirepeval_harness.tasks.dataset import EncodeRequest, LoadedTask
+from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
+from scirepeval_harness.vectors.encode import encode_ahead
+from scirepeval_harness.vectors.store import EmbeddingStore, open_store
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended a run, after what was finished had been written to ``folders``.
+
+    A KeyboardInterrupt, so that whoever runs models in a notebook or a loop of their own is
+    interrupted as well, and no ``except Exception`` goes on with half a run.
+    """
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        super().__init__("interrupted")
+        self.folders = folders
+
+
+def run(
+    models: Sequence[ModelSpec],
+    selection: Selection,
+    options: RunOptions,
+    arguments: Mapping[str, object] | None = None,
+    progress: Progress = SILENT,
+) -> tuple[Path, ...]:
+    """Evaluate the models one after another; one result folder each, below ``options.output``.
+
+    A model's texts are encoded first, those of all tasks, and then the tasks are scored. What there
+    is to encode is said before the first task.
+
+    Args:
+        arguments: what the run's record says it was asked; by default the options and all names.
+        progress: where lines and bars go.
+
+    Raises:
+        UsageError: no such data folder, two models of one name, results that are already there, or
+            no model that can run any of the tasks.
+        HarnessError: an engine that is not there (see :func:`~.engine.open_engine`), or a model
+            that cannot be built (see :func:`~.models.base.build_model`).
+        IncompleteRunError: results cannot be written.
+        RunInterrupted: Ctrl-C; what is finished is written.
+    """
+    if options.data is not None and not options.data.is_dir():
+        raise UsageError("no such folder", where=str(options.data), fix="Check --data")
+    folders = result_folders(models, options)
+    if selection and not any(spec.can_run(task) for spec in models for _, task in selection):
+        raise UsageError(
+            "the chosen tasks need vectors, which the model does not have",
+            where=f"model {', '.join(spec.name for spec in models)}",
+            fix="Choose ranking tasks with --task or --format, or another model",
+        )
+    if arguments is None:
+        suites = dict.fromkeys(suite.name for suite, _ in selection)
+        names, tasks = (spec.name for spec in models), (task.name for _, task in selection)
+        arguments = options.arguments(
+            Choices(models=tuple(names), suites=tuple(suites), tasks=tuple(tasks))
+        )
+    environment = describe_environment(Path(scirepeval_harness.__file__).parent)
+    with (
+        task_loader(options) as loader,
+        open_engine(options) as engine,
+        open_store(options.cache) as store,
+    ):
+        try:
+            built = deque(build_models(models, options, engine))
+            plans = plan_run(built, selection, loader, store)
+        except KeyboardInterrupt:
+            progress.say("interrupted before the first task")
+            raise RunInterrupted(()) from None
+        if options.engine != "local":
+            progress.say(str(engine))
+        for plan in plans:
+            progress.say(summary(plan))
+        interrupted = False
+        for folder in folders:
+            # Taken out of the list, so that a model's weights go before the next one's come.
+            spec, model = built.popleft()
+            one = _ModelRun(
+                spec, model, [pair for pair in selection if spec.can_run(pair[1])], folder, options,
+                arguments, environment, engine, store, loader, progress,
+            )  # fmt: skip
+            interrupted = one.run()
+            if interrupted:
+                break
+    written = tuple(folder for folder in folders if (folder / RUN_FILE).is_file())
+    if interrupted:
+        raise RunInterrupted(written)
+    return written
+
+
+@dataclass
+class _ModelRun:
+    """One model's run: what it works with, and what it has so far."""
+
+    spec: ModelSpec
+    model: Model
+    selection: Selection
+    folder: Path
+    options: RunOptions
+    arguments: Mapping[str, object]
+    environment: Environment
+    engine: Engine
+    store: EmbeddingStore
+    loader: TaskLoader
+    progress: Progress
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: float = field(default_factory=time.perf_counter)
+    entries: dict[str, tuple[TaskRun, TaskRecord]] = field(default_factory=dict)
+    """By task: those of the earlier run that this one resumes, each replaced when this run comes to
+    it, and then the others of this run."""
+    come_to: int = 0
+    encoded: int = 0
+    cached: int = 0
+    ahead: int = 0
+    ahead_seconds: float = 0.0
+    interrupted: bool = False
+
+    def run(self) -> bool:
+        """Run all tasks; True when the user interrupted it."""
+        self.entries = earlier_tasks(self.folder, self.options)
+        try:
+            self._encode_ahead()
+            for suite, task in self.selection:
+                self._run_task(suite, task)
+                self.come_to += 1
+                self._write()
+        except KeyboardInterrupt:
+            self._interrupt()
+        except StorageError as error:
+            # Written task by task: what is finished is whole, and --resume goes on from there.
+            raise IncompleteRunError(error.what, where=error.where, fix=error.fix) from error
+        return self.interrupted
+
+    def _encode_ahead(self) -> None:
+        """Fill the store for all tasks that are not finished."""
+        if not hasattr(self.model, "encode"):
+            return
+        start = time.perf_counter()
+        try:
+            encoder = cast(Encoder, self.model)
+            encode_ahead(encoder, self._requests(), self.store, self._count, self.progress)
+        except Exception as error:  # noqa: BLE001
+            # Whatever it is, the task that needs the text meets it again, and it is that task's.
+            self.progress.say(f"{self.spec.name}  encoding ahead of the tasks stopped: {error}")
+        if self.ahead:
+            self.ahead_seconds = time.perf_counter() - start
+
+    def _count(self, texts: int) -> None:
+        self.ahead += texts
+
+    def _requests(self) -> Iterator[EncodeRequest]:
+        for suite, task in self.selection:
+            try:
+                loaded = self.loader.get(task, suite)
+                draft = self._describe(suite, task, loaded)
+            except HarnessError:
+                continue  # the task itself will say so
+            if finished_task(self.folder, self.options, draft, draft.signature) is None:
+                yield from requests_of(task, loaded.data)
+
+    def _describe(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord:
+        model = model_record(self.spec, self.model, task)
+        return describe(suite, task, loaded, model, self.options)
+
+    def _run_task(self, suite: SuiteSpec, task: TaskSpec) -> None:
+        """Score one task and write it. Any exception becomes the task's error, and the other tasks
+        go on."""
+        phases, draft = Phases(), None
+        trace: str | None = None
+        resumed = False
+        try:
+            with phases.time("load"):
+                loaded = self.loader.get(task, suite)
+            draft = self._describe(suite, task, loaded)
+            record = finished_task(self.folder, self.options, draft, draft.signature)
+            resumed = record is not None
+            if record is None:
+                scored = score_task(
+                    draft, task, loaded, self.model, self.store, self.options, self.progress,
+                    phases, self.engine.fit_samples,
+                )  # fmt: skip
+                record = scored.record
+                self.encoded += scored.encoded
+                self.cached += scored.cached
+                with phases.time("write"):
+                    write_task(self.folder, record, scored.outcome.items, scored.draws)
+            self.progress.say(_result_line(self.spec.name, record, sum(phases.seconds.values())))
+        except Exception as error:  # noqa: BLE001
+            trace = traceback.format_exc()
+            known = isinstance(error, HarnessError)
+            what = str(error) if known else f"{type(error).__name__}: {error}"
+            record = self._unfinished(suite, task, draft, "failed", what)
+            self.progress.say(f"{self.spec.name}  {task.name}  FAILED  {record.error}")
+            write_task(self.folder, record)
+        if resumed and task.name in self.entries:
+            return  # its entry has the seconds that the scores really took
+        self._note(suite, task, record, phases.seconds, trace)
+
+    def _interrupt(self) -> None:
+        """Write down that the user ended the run, and in which task."""
+        self.interrupted = True
+        for suite, task in self.selection[self.come_to : self.come_to + 1]:
+            record = self._unfinished(suite, task, None, "interrupted", "interrupted")
+            if finished_task(self.folder, self.options, record) is None:
+                write_task(self.folder, record)
+            self._note(suite, task, record, {}, None)
+        name = self.spec.name
+        self.progress.say(f"{name}  interrupted; finished tasks are kept in {self.folder}")
+        self._write()
+
+    def _unfinished(
+        self,
+        suite: SuiteSpec,
+        task: TaskSpec,
+        draft: TaskRecord | None,
+        status: Status,
+        error: str,
+    ) -> TaskRecord:
+        draft = draft or outline(suite, task, record_of(self.spec, {}), self.options)
+        return draft.model_copy(update={"status": status, "error": " ".join(error.split())})
+
+    def _note(
+        self,
+        suite: SuiteSpec,
+        task: TaskSpec,
+        record: TaskRecord,
+        seconds: dict[str, float],
+        trace: str | None,
+    ) -> None:
+        entry = TaskRun(
+            suite=suite.name,
+            task=task.name,
+            status=record.status,
+            seconds=seconds,
+            traceback=trace,
+        )
+        self.entries[task.name] = entry, record
+
+    def _write(self) -> None:
+        entries, records = zip(*self.entries.values(), strict=True) if self.entries else ((), ())
+        failed = any(entry.status == "failed" for entry in entries)
+        roles = {name: value for record in records for name, value in record.model.roles.items()}
+        # Of the time before the first task, only what encoding took can be told apart.
+        ahead = {"encode": round(self.ahead_seconds, 3)} if self.ahead else {}
+        record = RunRecord(
+            harness_version=scirepeval_harness.__version__,
+            model=record_of(self.spec, roles),
+            suites=tuple(dict.fromkeys(entry.suite for entry in entries)),
+            status="interrupted" if self.interrupted else "failed" if failed else "ok",
+            created_at=self.created.isoformat(timespec="seconds"),
+            arguments=dict(self.arguments),
+            tasks=entries,
+            # Tasks find in the store what was encoded ahead of them; it was not there before.
+            documents_encoded=self.encoded + self.ahead,
+            documents_cached=max(0, self.cached - self.ahead),
+            seconds={"total": round(time.perf_counter() - self.clock, 3), **ahead},
+            packages=dict(self.environment.packages),
+            hardware=dict(self.environment.hardware),
+            git_commit=self.environment.git_commit,
+            git_dirty=self.environment.git_dirty,
+            signature=run_signature(records, scirepeval_harness.__version__),
+        )
+        write_run(self.folder, record)
+
+
+def _result_line(model: str, record: TaskRecord, seconds: float) -> str:
+    """What is said of a finished task: its scores, the time, and whether something was missing."""
+    shown = [score for score in record.scores if score.field is None]
+    scores = "  ".join(f"{score.key} {score.value:.2f}" for score in shown)
+    partial = "" if record.coverage is None or record.coverage.complete else "  PARTIAL"
+    return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}"
