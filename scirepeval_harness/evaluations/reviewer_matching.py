@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.errors import DataError, ModelError
+from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations.base import (
     Outcome,
     Score,
@@ -95,7 +95,6 @@ def reviewer_run(
 
     Raises:
         DataError: a paper without reviewers, or a reviewer without papers.
-        ModelError: a vector that is not finite.
     """
     for query, labels in qrels.items():
         if not labels:
@@ -113,7 +112,7 @@ def reviewer_run(
                 fix="Add the reviewer's papers to the reviewer metadata",
             )
     papers = list(dict.fromkeys(paper for name in names for paper in reviewers[name]))
-    units, column = _distinct(_unit_rows(vectors.take(papers), papers))
+    units, column = _distinct(_unit_rows(vectors.take(papers)))
     column_of = dict(zip(papers, column.tolist(), strict=True))
     layout = _layout([[column_of[paper] for paper in reviewers[name]] for name in names])
     counts = np.array([min(top, len(reviewers[name])) for name in names])
@@ -124,24 +123,17 @@ def reviewer_run(
     step = max(1, CHUNK_VALUES // max(1, layout.size))
     for start in range(0, len(queries), step):
         chunk = queries[start : start + step]
-        similarity = _unit_rows(vectors.take(chunk), chunk) @ units.T
+        similarity = _unit_rows(vectors.take(chunk)) @ units.T
         means = _top_means(similarity, layout, counts, top)
         for query, row in zip(chunk, means.tolist(), strict=True):
             run[query] = {name: row[position[name]] for name in qrels[query]}
     return run
 
 
-def _unit_rows(rows: NDArray[np.float32], ids: Sequence[str]) -> NDArray[np.float64]:
+def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Rows scaled to length 1; a row of zeros stays as it is."""
     wide = rows.astype(np.float64)
     norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    finite = np.isfinite(norms)
-    if not finite.all():
-        raise ModelError(
-            "the vector holds a value that is not finite",
-            where=f"document {ids[int(np.flatnonzero(~finite)[0])]}",
-            fix="Encode it again",
-        )
     return wide / np.where(norms > 0, norms, 1.0)[:, None]
 
 
