@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scirepeval_harness.errors import DataError, ModelError
+from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations.author_disambiguation import LIGHT_METRIC, AuthorBlocks
 from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
 from scirepeval_harness.tasks.spec import TaskSpec
@@ -38,9 +38,6 @@ def merge_tree(vectors: NDArray[np.float32]) -> Tree:
     """Average-linkage tree of a block's vectors (n, dimensions) by cosine distance, in float64.
 
     A vector of zeros is at distance 1 from every other. A block of one signature has no merges.
-
-    Raises:
-        ModelError: a vector that is not finite.
     """
     # scipy's clustering takes a while to load, and only this task needs it.
     from scipy.cluster.hierarchy import linkage
@@ -49,12 +46,6 @@ def merge_tree(vectors: NDArray[np.float32]) -> Tree:
         return np.empty((0, 4), dtype=np.float64)
     wide = vectors.astype(np.float64)
     norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    if not np.isfinite(norms).all():
-        raise ModelError(
-            "a vector of the block holds a value that is not finite",
-            where=f"row {int(np.flatnonzero(~np.isfinite(norms))[0])}",
-            fix="Encode the papers again",
-        )
     units = wide / np.where(norms > 0, norms, 1.0)[:, None]
     upper = np.triu_indices(len(units), k=1)
     distances = np.clip(1.0 - (units @ units.T)[upper], 0.0, 2.0)

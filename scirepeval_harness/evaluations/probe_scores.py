@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scirepeval_harness.errors import ModelError, ProbeError
+from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable, not_resampled
 from scirepeval_harness.evaluations.metrics import why_not_resampled
 from scirepeval_harness.evaluations.probe import LabelledSet
@@ -55,7 +55,6 @@ def evaluate_probe(
 
     Raises:
         ProbeError: labels on which the probe cannot be fitted or scored; names the task.
-        ModelError: a vector that is not finite.
         CoverageError: a document without a vector.
     """
     kind: Kind = (
@@ -65,7 +64,7 @@ def evaluate_probe(
         if task.multi_label
         else "single"
     )
-    x_train, x_test = _matrix(vectors, data.train_ids), _matrix(vectors, data.test_ids)
+    x_train, x_test = vectors.take(data.train_ids), vectors.take(data.test_ids)
     scores: list[Score] = []
     tables: list[pd.DataFrame] = []
     settings: dict[str, object] = {}
@@ -171,19 +170,6 @@ def _samples(
     if kind == "multi":
         return multilabel_samples(labels, shot, seed)
     return single_label_samples(labels, shot)
-
-
-def _matrix(vectors: VectorTable, ids: Sequence[str]) -> NDArray[np.float32]:
-    rows = vectors.take(ids)
-    bad = ~np.isfinite(rows).all(axis=1)
-    if bad.any():
-        first = ids[int(np.argmax(bad))]
-        raise ModelError(
-            f"{int(bad.sum())} vectors hold NaN or infinity",
-            where=f"document {first}",
-            fix="Encode them again, in float32 if the model overflows at a lower precision",
-        )
-    return rows
 
 
 def _items(

@@ -71,16 +71,7 @@ class EuclideanScorer:
         return dict(zip(pools, np.split(scores, ends[:-1]), strict=True))
 
     def _read(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        table = read_as(self.vectors, self.width).take(ids)
-        finite = np.isfinite(table).all(axis=1)
-        if not finite.all():
-            bad = ids[int(np.flatnonzero(~finite)[0])]
-            raise ModelError(
-                "the vector holds a value that is not finite",
-                where=f"document {bad}",
-                fix="Encode it again",
-            )
-        return table
+        return read_as(self.vectors, self.width).take(ids)
 
 
 @dataclass(frozen=True)
@@ -226,7 +217,7 @@ class HalfTable:
         rows = self.vectors.take(ids)
         with np.errstate(over="ignore"):
             rounded = rows.astype(np.float16).astype(np.float32)
-        lost = (np.isinf(rounded) & np.isfinite(rows)).any(axis=1)
+        lost = np.isinf(rounded).any(axis=1)
         if lost.any():
             raise ModelError(
                 "the vector holds a value beyond the range of float16",
@@ -275,7 +266,7 @@ def reviewer_run(
                 fix="Add the reviewer's papers to the reviewer metadata",
             )
     papers = list(dict.fromkeys(paper for name in names for paper in reviewers[name]))
-    units, column = _distinct(_unit_rows(vectors.take(papers), papers))
+    units, column = _distinct(_unit_rows(vectors.take(papers)))
     column_of = dict(zip(papers, column.tolist(), strict=True))
     layout = _layout([[column_of[paper] for paper in reviewers[name]] for name in names])
     counts = np.array([min(top, len(reviewers[name])) for name in names])
@@ -286,24 +277,17 @@ def reviewer_run(
     step = max(1, CHUNK_VALUES // max(1, layout.size))
     for start in range(0, len(queries), step):
         chunk = queries[start : start + step]
-        similarity = _unit_rows(vectors.take(chunk), chunk) @ units.T
+        similarity = _unit_rows(vectors.take(chunk)) @ units.T
         means = _top_means(similarity, layout, counts, top)
         for query, row in zip(chunk, means.tolist(), strict=True):
             run[query] = {name: row[position[name]] for name in qrels[query]}
     return run
 
 
-def _unit_rows(rows: NDArray[np.float32], ids: Sequence[str]) -> NDArray[np.float64]:
+def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Rows scaled to length 1; a row of zeros stays as it is."""
     wide = rows.astype(np.float64)
     norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    finite = np.isfinite(norms)
-    if not finite.all():
-        raise ModelError(
-            "the vector holds a value that is not finite",
-            where=f"document {ids[int(np.flatnonzero(~finite)[0])]}",
-            fix="Encode it again",
-        )
     return wide / np.where(norms > 0, norms, 1.0)[:, None]
 
 

@@ -256,7 +256,7 @@ class Training:
         return FoldProblem(self, index, mask, axes)
 
     def rows_at(self, index: Tensor) -> Tensor:
-        """DualRidge at distinct places in rising order; no copy where they are all of them."""
+        """Rows at distinct places in rising order; no copy where they are all of them."""
         return self.rows if len(index) == len(self.rows) else self.rows[index]
 
 

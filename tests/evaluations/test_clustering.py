@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scirepeval_harness.errors import ModelError
 from scirepeval_harness.evaluations.clustering import best_cut, cut, merge_tree
 from tests.oracle import clusters as oracle
 
@@ -45,11 +44,6 @@ def test_a_block_of_one_signature() -> None:
     tree = merge_tree(directions(0))
     assert tree.shape == (0, 4)
     assert cut(tree, 0.5).tolist() == [1]
-
-
-def test_vectors_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(ModelError, match="row 1"):
-        merge_tree(np.array([[1.0], [np.nan]], dtype=np.float32))
 
 
 def test_the_best_cut_separates_what_is_separable() -> None:

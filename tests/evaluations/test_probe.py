@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from scirepeval_harness.errors import CoverageError, ModelError, ProbeError
+from scirepeval_harness.errors import CoverageError, ProbeError
 from scirepeval_harness.evaluations.probe import LabelledSet
 from scirepeval_harness.evaluations.probe_scores import evaluate_probe
 from scirepeval_harness.roles import Format
@@ -177,11 +177,3 @@ def test_errors_name_the_task() -> None:
     task = make_task("f1_macro", few_shot=(FewShot(sample_size=64, iterations=2),))
     with pytest.raises(ProbeError, match=r"^toy: 30 training rows for samples of 64"):
         evaluate_probe(task, data, table, probe="reference", seed=42)
-
-
-def test_vector_that_is_not_finite_is_named() -> None:
-    x, y = toy(40, 2)
-    x[33, 3] = np.nan
-    data, table = make_set(x, y, 30)
-    with pytest.raises(ModelError, match=r"d33.*NaN"):
-        evaluate_probe(make_task("f1_macro"), data, table, probe="reference", seed=42)

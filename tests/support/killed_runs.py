@@ -23,8 +23,8 @@ LIBRARIES = ("pandas", "pyarrow.parquet", "pytrec_eval", "scipy.stats", "torch",
              "transformers.models.auto.tokenization_auto")  # fmt: skip
 HARNESS = tuple(
     f"scirepeval_harness.{name}"
-    for name in ("cli.main", "cli.finish", "encoders.replica", "evaluators.probe",
-                 "evaluators.ranking", "probes.reference", "runner.run", "statistics.bootstrap")
+    for name in ("cli.main", "cli.finish", "models.replica", "evaluations.probe",
+                 "evaluations.ranking", "probes.reference", "run.loop", "statistics.bootstrap")
 )  # fmt: skip
 """Imported, not used, before the first fork: threads of a parent do not survive one."""
 TASKS = ("sample-cite", "sample-search", "sample-year")

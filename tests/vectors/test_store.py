@@ -115,7 +115,13 @@ def test_a_document_in_both_tables_keeps_its_query_vector(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_vectors_that_are_not_finite_never_reach_the_store(tmp_path: Path, value: float) -> None:
-    with pytest.raises(ModelError, match="NaN or infinity"):
-        embed(Counting(value), asked(DOCUMENTS, Role.QUERY), EmbeddingStore(tmp_path), ignore)
+@pytest.mark.parametrize("cacheable", [True, False])
+def test_vectors_that_are_not_finite_are_refused_where_they_enter(
+    tmp_path: Path, value: float, cacheable: bool
+) -> None:
+    """The one check for all evaluations, which names the model and the document."""
+    encoder = Counting(value)
+    encoder.cacheable = cacheable
+    with pytest.raises(ModelError, match=r"model \w+, document [abc]: .*NaN or infinity"):
+        embed(encoder, asked(DOCUMENTS, Role.QUERY), EmbeddingStore(tmp_path), ignore)
     assert not list(tmp_path.rglob("*.vec"))
