@@ -25,8 +25,8 @@ from scirepeval_harness.report.content import (
 from scirepeval_harness.report.html import report_html
 from scirepeval_harness.report.latex import leaderboard_latex
 from scirepeval_harness.report.leaderboard import csv_text
-from scirepeval_harness.report.markdown import report_markdown
-from scirepeval_harness.report.plots.draw import draw_plots
+from scirepeval_harness.report.pages import report_markdown
+from scirepeval_harness.report.charts import draw_plots
 from scirepeval_harness.results.folder import Result, slug
 from scirepeval_harness.results.leaderboard import Row, TaskScores, measured_row, task_numbers
 from scirepeval_harness.results.published import PublishedScore, published_rows, task_scores

@@ -7,12 +7,12 @@ import hashlib
 from importlib import resources
 
 from scirepeval_harness.report import comparison as render
-from scirepeval_harness.report import markdown as texts
+from scirepeval_harness.report import pages as texts
 from scirepeval_harness.report import provenance as circumstances
-from scirepeval_harness.report import tables
+from scirepeval_harness.report import table as tables
 from scirepeval_harness.report.content import Report
-from scirepeval_harness.report.plots.draw import Plots
-from scirepeval_harness.report.plots.style import Plot, inline_svg
+from scirepeval_harness.report.charts import Plots
+from scirepeval_harness.report.style import Plot, inline_svg
 
 TEMPLATES = "templates"
 LONGEST_WARNING = 500

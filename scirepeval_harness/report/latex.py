@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from scirepeval_harness.report import tables
+from scirepeval_harness.report import table as tables
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.leaderboard import caption
-from scirepeval_harness.report.tables import Field
+from scirepeval_harness.report.table import Field
 
 SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from scirepeval_harness.report import comparison as render
 from scirepeval_harness.report.comparison import shown
 from scirepeval_harness.report.content import Execution, Gap, Report
-from scirepeval_harness.report.tables import NONE, Field, Table, text_fields
+from scirepeval_harness.report.table import NONE, Field, Table, text_fields
 from scirepeval_harness.results.folder import Result
 
 LONGEST_SIGNATURE = 600

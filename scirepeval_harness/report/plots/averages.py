@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.leaderboard import DIGITS, columns_of
-from scirepeval_harness.report.plots import style
+from scirepeval_harness.report import style
 from scirepeval_harness.results.leaderboard import Row
 
 if TYPE_CHECKING:

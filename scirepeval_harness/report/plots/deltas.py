@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scirepeval_harness.comparison.records import Comparison, Difference
 from scirepeval_harness.report.comparison import number, shown
-from scirepeval_harness.report.plots import style
+from scirepeval_harness.report import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.report.content import NumberLine, Report
-from scirepeval_harness.report.plots import style
+from scirepeval_harness.report import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

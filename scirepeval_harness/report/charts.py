@@ -9,7 +9,7 @@ from scirepeval_harness.report.plots.averages import averages_plot
 from scirepeval_harness.report.plots.deltas import deltas_plot
 from scirepeval_harness.report.plots.heatmap import heatmap_plot
 from scirepeval_harness.report.plots.speed import speed_plot
-from scirepeval_harness.report.plots.style import Plot
+from scirepeval_harness.report.style import Plot
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.report.comparison import one_line
-from scirepeval_harness.report.plots import style
+from scirepeval_harness.report import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
