@@ -22,7 +22,7 @@ from scirepeval_harness.errors import UsageError
 
 if TYPE_CHECKING:
     from scirepeval_harness.comparison.gate import GateReport
-    from scirepeval_harness.comparison.systems import Subject
+    from scirepeval_harness.comparison.systems import System
     from scirepeval_harness.tasks.spec import SuiteSpec
 
 
@@ -53,7 +53,7 @@ def check_command(
     """
     from scirepeval_harness.comparison.gate import gate
     from scirepeval_harness.comparison.policy import Policy, read_policy
-    from scirepeval_harness.comparison.systems import find_result, read_subjects
+    from scirepeval_harness.comparison.systems import find_result, read_systems
     from scirepeval_harness.files import bundled, write_json, write_text
     from scirepeval_harness.report.gate import (
         append_step_summary,
@@ -78,7 +78,7 @@ def check_command(
         suites = suites_under(registry, related, few_shot, s2and, reviewers)
     rules = Policy() if policy is None else read_policy(policy, suites, registry.tasks)
     published = read_published(bundled("results/published"))
-    base, other = read_subjects([baseline, candidate], published, suites)
+    base, other = read_systems([baseline, candidate], published, suites)
     if base.published:
         suites = [entry for entry in suites if _covers(base, entry)]
     report = gate(
@@ -100,7 +100,7 @@ def check_command(
     raise typer.Exit(report.exit_code)
 
 
-def _covers(base: Subject, suite: SuiteSpec) -> bool:
+def _covers(base: System, suite: SuiteSpec) -> bool:
     """Whether a published row has anything of a suite."""
     columns = {column.name for column in suite.columns}
     return bool(columns & set(base.columns) or set(suite.task_names()) & set(base.scores))

@@ -56,7 +56,7 @@ def compare_command(
     Exits with 4 when scores differ in data or protocol, unless --allow-mismatch is given.
     """
     from scirepeval_harness.comparison.compare import compare
-    from scirepeval_harness.comparison.systems import find_result, read_subjects
+    from scirepeval_harness.comparison.systems import find_result, read_systems
     from scirepeval_harness.files import bundled, write_json, write_text
     from scirepeval_harness.report.comparison import markdown
     from scirepeval_harness.report.gate import comparison_values
@@ -70,7 +70,7 @@ def compare_command(
     own = list(dict.fromkeys(name for result in results for name in result.run.suites))
     suites = suites_under(registry, suite or own, few_shot, s2and, reviewers)
     published = read_published(bundled("results/published"))
-    base, *others = read_subjects(systems, published, suites)
+    base, *others = read_systems(systems, published, suites)
     found = [
         compare(base, other, suites, registry.tasks, seed=seed, allow_mismatch=allow_mismatch)
         for other in others

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.comparison.pairs import Pair, make_pair, paired_draws, paired_p
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary, Verdict
-from scirepeval_harness.comparison.systems import Subject, by_reason, mismatches
+from scirepeval_harness.comparison.systems import System, by_reason, mismatches
 from scirepeval_harness.errors import NotComparableError
 from scirepeval_harness.results.leaderboard import row, row_draws
 from scirepeval_harness.results.record import TaskRecord
@@ -31,8 +31,8 @@ class _Found:
 
 
 def compare(
-    base: Subject,
-    other: Subject,
+    base: System,
+    other: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     *,
@@ -67,8 +67,8 @@ def compare(
 
 
 def examine(
-    base: Subject,
-    other: Subject,
+    base: System,
+    other: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     *,
@@ -105,21 +105,21 @@ def _count(number: int, word: str) -> str:
 
 
 def _tasks_of(
-    base: Subject, other: Subject, suites: Sequence[SuiteSpec]
+    base: System, other: System, suites: Sequence[SuiteSpec]
 ) -> Iterator[tuple[SuiteSpec, str]]:
     """Tasks that either system has, in the suites' order; beside a published row, those of it,
     which are what its authors chose to print."""
-    printed = [subject for subject in (base, other) if subject.published]
-    known = {name for subject in printed or (base, other) for name in subject.scores}
-    known |= {name for subject in (base, other) for name in subject.records if not printed}
+    printed = [system for system in (base, other) if system.published]
+    known = {name for system in printed or (base, other) for name in system.scores}
+    known |= {name for system in (base, other) for name in system.records if not printed}
     for suite in suites:
         yield from ((suite, name) for name in suite.task_names() if name in known)
 
 
 def _compare_task(
     found: _Found,
-    base: Subject,
-    other: Subject,
+    base: System,
+    other: System,
     suite: SuiteSpec,
     task: TaskSpec,
     seed: int,
@@ -131,9 +131,9 @@ def _compare_task(
         if not allow_mismatch:
             return
     a, b = base.scores[task.name], other.scores[task.name]
-    for subject, own, others in ((base, a, b), (other, b, a)):
+    for system, own, others in ((base, a, b), (other, b, a)):
         found.mismatches += [
-            Mismatch(task.name, f"{key} only in {subject.title}", missing=True)
+            Mismatch(task.name, f"{key} only in {system.title}", missing=True)
             for key in own
             if key not in others
         ]
@@ -225,8 +225,8 @@ class Summaries:
 
 
 def summaries(
-    base: Subject,
-    other: Subject,
+    base: System,
+    other: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     common: Common,
@@ -321,18 +321,18 @@ def _with_draws(
 
 
 def _as_printed(
-    name: str, base: Subject, other: Subject, suite: SuiteSpec, tasks: Mapping[str, TaskSpec]
+    name: str, base: System, other: System, suite: SuiteSpec, tasks: Mapping[str, TaskSpec]
 ) -> Summary | Mismatch:
     """A printed average against the other side's, which must be whole or printed too."""
     values: list[float] = []
     need = row(suite, tasks, {})[name].need
-    for subject in (base, other):
-        if name in subject.columns:
-            values.append(subject.columns[name])
+    for system in (base, other):
+        if name in system.columns:
+            values.append(system.columns[name])
             continue
-        cell = row(suite, tasks, subject.scores)[name]
+        cell = row(suite, tasks, system.scores)[name]
         if cell.value is None or cell.partial:
-            reason = f"{subject.title} has {cell.have} of the {cell.need} numbers"
+            reason = f"{system.title} has {cell.have} of the {cell.need} numbers"
             return Mismatch(name, reason, missing=True)
         values.append(cell.value)
     a, b = values

@@ -10,7 +10,7 @@ from typing import Literal
 from scirepeval_harness.comparison.compare import examine
 from scirepeval_harness.comparison.policy import Policy
 from scirepeval_harness.comparison.records import Comparison, Difference, Summary
-from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
 
 Outcome = Literal["pass", "regression", "incomplete", "not comparable"]
@@ -78,8 +78,8 @@ class GateReport:
 
 
 def gate(
-    base: Subject,
-    candidate: Subject,
+    base: System,
+    candidate: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     policy: Policy,
@@ -110,8 +110,8 @@ def gate(
 
 
 def _unjudged(
-    base: Subject,
-    candidate: Subject,
+    base: System,
+    candidate: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     policy: Policy,
@@ -147,7 +147,7 @@ def _unjudged(
             yield Case(suite.name, name, tasks[name].title, "-", outcome, reason)
 
 
-def _gap(candidate: Subject, task: str) -> str | None:
+def _gap(candidate: System, task: str) -> str | None:
     """Why the candidate's score of a task is missing or covers too little, if so."""
     record = candidate.records.get(task)
     if record is not None and record.status != "ok":
@@ -159,13 +159,13 @@ def _gap(candidate: Subject, task: str) -> str | None:
     return None
 
 
-def _lost_scores(base: Subject, candidate: Subject, task: str) -> list[str]:
+def _lost_scores(base: System, candidate: System, task: str) -> list[str]:
     own = candidate.scores.get(task, {})
     return [key for key in base.scores.get(task, {}) if key not in own]
 
 
 def _required_only(
-    candidate: Subject, suite: SuiteSpec, task: TaskSpec, policy: Policy
+    candidate: System, suite: SuiteSpec, task: TaskSpec, policy: Policy
 ) -> Iterator[Case]:
     """A required task that the baseline does not have: only its floors can be judged."""
     for key, value in candidate.scores[task.name].items():
@@ -198,7 +198,7 @@ def _judge_score(entry: Difference, policy: Policy) -> Case:
 
 
 def _judge_averages(
-    base: Subject, candidate: Subject, found: Comparison, policy: Policy
+    base: System, candidate: System, found: Comparison, policy: Policy
 ) -> Iterator[Case]:
     for entry in found.averages:
         yield _judge_average(entry, policy)

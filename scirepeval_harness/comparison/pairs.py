@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.errors import StorageError
 from scirepeval_harness.evaluations.base import ItemKind, Outcome, Score
 from scirepeval_harness.results.record import ScoreRecord, TaskRecord
@@ -50,7 +50,7 @@ class Pair:
     same_draws: bool
 
 
-def make_pair(base: Subject, other: Subject, task: str) -> Pair | str:
+def make_pair(base: System, other: System, task: str) -> Pair | str:
     """The pair, or why the two systems were not scored on the same items.
 
     Raises:
@@ -63,12 +63,12 @@ def make_pair(base: Subject, other: Subject, task: str) -> Pair | str:
     if kind is None or kind != b_record.item_kind:
         return f"items of kind {kind} against {b_record.item_kind}"
     a, b = base.items.items(task), other.items.items(task)
-    for subject, frame in ((base, a), (other, b)):
+    for system, frame in ((base, a), (other, b)):
         lacking = set(KEYS[kind]) - set(frame.columns)
         if lacking:
             raise StorageError(
                 f"items without {', '.join(sorted(lacking))}",
-                where=f"{subject.title}, task {task}",
+                where=f"{system.title}, task {task}",
                 fix="Run the task again",
             )
     ordered = _same(a, b, kind)
@@ -103,7 +103,7 @@ def _other_items(a: pd.DataFrame, b: pd.DataFrame, kind: str) -> str:
 
 
 def paired_draws(
-    pair: Pair, base: Subject, other: Subject, seed: int
+    pair: Pair, base: System, other: System, seed: int
 ) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
     """Bootstrap draws of both, by score key, in which draw k takes the same items.
 

@@ -12,6 +12,7 @@ from scirepeval_harness.comparison.records import Comparison
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.files import write_bytes, write_text
 from scirepeval_harness.report import provenance as of_run
+from scirepeval_harness.report.charts import draw_plots
 from scirepeval_harness.report.content import (
     FormatLine,
     NumberLine,
@@ -26,7 +27,6 @@ from scirepeval_harness.report.html import report_html
 from scirepeval_harness.report.latex import leaderboard_latex
 from scirepeval_harness.report.leaderboard import csv_text
 from scirepeval_harness.report.pages import report_markdown
-from scirepeval_harness.report.charts import draw_plots
 from scirepeval_harness.results.folder import Result, slug
 from scirepeval_harness.results.leaderboard import Row, TaskScores, measured_row, task_numbers
 from scirepeval_harness.results.published import PublishedScore, published_rows, task_scores

@@ -10,8 +10,8 @@ from scirepeval_harness.report import comparison as render
 from scirepeval_harness.report import pages as texts
 from scirepeval_harness.report import provenance as circumstances
 from scirepeval_harness.report import table as tables
-from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.charts import Plots
+from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.style import Plot, inline_svg
 
 TEMPLATES = "templates"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from scirepeval_harness.report import comparison as render
 from scirepeval_harness.report import provenance as circumstances
 from scirepeval_harness.report import table as tables
+from scirepeval_harness.report.charts import Plots
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.leaderboard import caption, escape
-from scirepeval_harness.report.charts import Plots
 from scirepeval_harness.report.style import Plot
 from scirepeval_harness.report.table import Field, Table
 

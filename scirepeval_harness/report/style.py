@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scirepeval_harness.report.comparison import one_line
 from scirepeval_harness.report import style
+from scirepeval_harness.report.comparison import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -26,7 +26,7 @@ from scirepeval_harness.report.gate import (
     junit_xml,
 )
 from tests.support.golden import HOSTILE, check_golden
-from tests.support.made_results import queries, query_task, subject, suite_of
+from tests.support.made_results import queries, query_task, suite_of, system
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -41,13 +41,13 @@ def made(
     tasks = {task.name: task for task in (one, two, three)}
     start = np.linspace(0.3, 0.7, 50)
     wave = 0.01 * np.sin(np.arange(50))
-    base = subject(
+    base = system(
         "Model A",
         queries(suite, one, start),
         queries(suite, two, start),
         queries(suite, three, start),
     )
-    other = subject(
+    other = system(
         title, queries(suite, one, start + 0.01 + wave), queries(suite, two, start - 0.02 + wave)
     )
     policy = Policy(floors=Floors(tasks={"related": 10.0}))

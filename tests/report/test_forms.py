@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from scirepeval_harness.report.charts import draw_plots
 from scirepeval_harness.report.content import report_json
 from scirepeval_harness.report.latex import escape, leaderboard_latex
 from scirepeval_harness.report.leaderboard import csv_text
 from scirepeval_harness.report.pages import report_markdown
-from scirepeval_harness.report.charts import draw_plots
 from scirepeval_harness.report.table import formats, leaderboard, tasks
 from tests.support.golden import HOSTILE, check_golden
 from tests.support.made_report import Made, made_report

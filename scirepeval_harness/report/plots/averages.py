@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scirepeval_harness.report import style
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.report.leaderboard import DIGITS, columns_of
-from scirepeval_harness.report import style
 from scirepeval_harness.results.leaderboard import Row
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.comparison.records import Comparison, Difference
-from scirepeval_harness.report.comparison import number, shown
 from scirepeval_harness.report import style
+from scirepeval_harness.report.comparison import number, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

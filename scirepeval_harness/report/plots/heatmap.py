@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from scirepeval_harness.report.content import NumberLine, Report
 from scirepeval_harness.report import style
+from scirepeval_harness.report.content import NumberLine, Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

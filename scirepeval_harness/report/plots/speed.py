@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scirepeval_harness.report import style
 from scirepeval_harness.report.comparison import shown
 from scirepeval_harness.report.content import Report
-from scirepeval_harness.report import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
