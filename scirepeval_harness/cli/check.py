@@ -17,7 +17,7 @@ from scirepeval_harness.cli.options import (
     TasksDir,
     suites_under,
 )
-from scirepeval_harness.cli.tables import show_table
+from scirepeval_harness.cli.tables import print_table
 from scirepeval_harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def check_command(
         gate_values,
         junit_xml,
     )
-    from scirepeval_harness.results.published import read_published
+    from scirepeval_harness.results.leaderboard import read_published
     from scirepeval_harness.tasks.registry import load_registry
 
     registry = load_registry(tasks_dir or ())
@@ -111,7 +111,7 @@ def _show(report: GateReport) -> None:
 
     typer.echo(shape.names_line(report))
     typer.echo("")
-    show_table(shape.HEADER, [shape.gate_row(case) for case in report.cases])
+    print_table(shape.gate_table(report.cases))
     blind = shape.blind_line(report)
     if blind:
         typer.echo(f"\n{blind}")

@@ -22,7 +22,7 @@ from scirepeval_harness.errors import UsageError
 if TYPE_CHECKING:
     from scirepeval_harness.comparison.systems import System
     from scirepeval_harness.results.folder import Result
-    from scirepeval_harness.results.published import PublishedScore
+    from scirepeval_harness.results.leaderboard import PublishedScore
     from scirepeval_harness.tasks.spec import SuiteSpec
 
 
@@ -59,15 +59,11 @@ def report_command(
     from scirepeval_harness.comparison.compare import examine
     from scirepeval_harness.files import bundled
     from scirepeval_harness.models.registry import load_models
-    from scirepeval_harness.report.build import (
-        build_report,
-        check_suites,
-        default_folder,
-        write_report,
-    )
+    from scirepeval_harness.report.build import build_report, check_suites
     from scirepeval_harness.report.model_card import add_to_model_card
+    from scirepeval_harness.report.pages import default_folder, write_report
     from scirepeval_harness.results.folder import load_results
-    from scirepeval_harness.results.published import read_published
+    from scirepeval_harness.results.leaderboard import read_published
     from scirepeval_harness.tasks.registry import load_registry
 
     registry = load_registry(tasks_dir or ())

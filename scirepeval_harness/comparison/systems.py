@@ -11,7 +11,7 @@ from scirepeval_harness.comparison.records import Mismatch
 from scirepeval_harness.errors import NotComparableError, UsageError
 from scirepeval_harness.models.registry import load_models
 from scirepeval_harness.results.folder import RUN_FILE, Result, load_results
-from scirepeval_harness.results.published import PublishedScore, task_scores
+from scirepeval_harness.results.leaderboard import PublishedScore, task_scores
 from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.tasks.spec import Evaluation, SuiteSpec

@@ -1,219 +1,260 @@
-"""The tables of a report, as text that every form of it shows alike."""
+"""The one table of the harness: cells under a header, and every form that it is written in.
+
+Names of models and tasks are anybody's: each form takes a cell as plain text, on one line, with
+what is special in that form escaped. Nothing heavy is imported here, since lists of tasks and
+models are printed with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from scirepeval_harness.comparison.records import Comparison
-from scirepeval_harness.report import comparison as render
-from scirepeval_harness.report.comparison import number, range_text, shown
-from scirepeval_harness.report.content import Report, Score, ScoreLine, System
-from scirepeval_harness.report.leaderboard import DIGITS, columns_of
-from scirepeval_harness.results.leaderboard import Cell, Row
+if TYPE_CHECKING:
+    import pandas as pd
+    from jinja2 import Environment
 
-SYNTHETIC = "Synthetic data: these scores say nothing about real papers."
 NONE = "-"
-PARTIAL = " (partial)"
+"""Stands where there is no number."""
+LONGEST_NAME = 80
+GAP = "  "
+MARKDOWN = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {char: f"\\{char}" for char in "\\|`*_[]~"}
+)
+LATEX = str.maketrans(
+    {char: f"\\{char}" for char in "&%$#_{}"}
+    | {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        # After the end of a row these would be taken for its optional argument or star.
+        "[": "{[}",
+        "*": "{*}",
+    }
+)
+LATEX_HEAD = "% Needs \\usepackage{booktabs}; names beyond Latin letters need LuaLaTeX or XeLaTeX."
 
 
-@dataclass(frozen=True)
-class Field:
-    """A cell. ``sort`` orders it among numbers, ``small`` is its interval, ``part`` says how much
-    of a mean is there, ``tone`` is ``better`` or ``worse``."""
+def printable(text: str) -> str:
+    """Without line ends, control characters and marks that turn the direction of writing, so that
+    a name can neither move the cursor nor break a row; each becomes a space."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def one_line(text: str) -> str:
+    """`printable`, with single spaces."""
+    return " ".join(printable(text).split())
+
+
+def shown(text: str) -> str:
+    """A name on one line, cut where it would fill the page."""
+    plain = one_line(text)
+    return plain if len(plain) <= LONGEST_NAME else plain[: LONGEST_NAME - 3] + "..."
+
+
+def escape_markdown(text: str) -> str:
+    """Text that markdown and HTML show as it is, on one line."""
+    return printable(text).translate(MARKDOWN)
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX sets as it is, on one line."""
+    # Two of these in a row would be set as one other character, a ligature.
+    return re.sub(r"([-`',?!])(?=[-`',])", r"\1{}", printable(text).translate(LATEX))
+
+
+def escape_csv(text: str) -> str:
+    """Text that a spreadsheet does not take for a formula, on one line."""
+    plain = printable(text)
+    return f"'{plain}" if plain[:1] in ("=", "+", "-", "@") else plain
+
+
+def number(value: float | None, sign: bool = False) -> str:
+    """``71.25``, or ``+0.31`` with its sign; a hyphen for none."""
+    if value is None:
+        return NONE
+    # Not -0.00: a difference in the last bits is none.
+    value = round(value, 2) + 0.0
+    return f"{value:+.2f}" if sign and value else f"{value:.2f}"
+
+
+def range_text(interval: tuple[float, float] | None, sign: bool = True) -> str:
+    """``[-0.12, +0.43]``; a hyphen for none."""
+    if interval is None:
+        return NONE
+    return f"[{number(interval[0], sign)}, {number(interval[1], sign)}]"
+
+
+def p_text(value: float | None) -> str:
+    """A p-value to four places; a hyphen for none."""
+    return NONE if value is None else f"{value:.4f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell. ``number`` is its value at full precision, for sorting, CSV and frames; ``small`` is
+    its interval, ``part`` says how much of a mean is there, ``tone`` is ``better`` or ``worse``."""
 
     text: str
-    sort: float | None = None
+    number: float | None = None
     best: bool = False
     small: str = ""
     part: str = ""
     tone: str = ""
 
+    @property
+    def plain(self) -> str:
+        """All that it says, on one line: ``71.2 [70.5, 71.9] (12 of 27)``."""
+        return " ".join(part for part in map(printable, (self.text, self.small, self.part)) if part)
+
+    @property
+    def value(self) -> float | str | None:
+        """The number, else the text; None where the cell is empty."""
+        if self.number is not None:
+            return self.number
+        return None if self.text in (NONE, "") else self.text
+
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a header, the first ``left`` columns of which are text."""
+    """Rows under a header, the first ``left`` columns of which are text.
 
-    caption: str
+    ``synthetic`` marks scores of made data; ``rule_before`` is the row above which a form with
+    rules draws one.
+    """
+
     header: tuple[str, ...]
-    rows: tuple[tuple[Field, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     left: int = 1
-    scores: bool = True
-    """Whether it shows scores, so that synthetic data must be marked on it."""
+    caption: str = ""
+    notes: tuple[str, ...] = ()
+    synthetic: bool = False
+    rule_before: int | None = None
 
+    def to_text(self) -> str:
+        """Aligned columns, the notes below; nothing for a table without columns."""
+        body = [[cell.plain for cell in row] for row in self.rows]
+        return "\n".join([*aligned([list(self.header), *body]), *map(printable, self.notes)])
 
-def leaderboard(report: Report, *, intervals: bool) -> Table:
-    """The leaderboard in the form of the model card."""
-    columns, partly = columns_of(report.suites), report.partly_covered
-    covered = [row for row in report.rows if row.published or row.title not in partly]
-    best = {name: _best_cell(row.cells.get(name) for row in covered) for name in columns}
-    rows = [
-        (
-            Field(row_title(row, partly)),
-            *(
-                _cell(row.cells.get(n), DIGITS, best[n] if row in covered else None, intervals)
-                for n in columns
-            ),
-        )
-        for row in report.rows
-    ]
-    return Table("Leaderboard", ("Model", *map(shown, columns)), tuple(rows))
+    def markdown_lines(self) -> list[str]:
+        """The lines of a markdown table, the best of a column in bold."""
+        rule = "|" + "---|" * self.left + "---:|" * (len(self.header) - self.left)
+        rows = [" | ".join(map(_markdown_cell, row)) for row in self.rows]
+        header = " | ".join(map(escape_markdown, self.header))
+        return [f"| {header} |", rule, *(f"| {row} |" for row in rows)]
 
+    def to_markdown(self) -> str:
+        """The caption as a sentence, the table, its notes as a list."""
+        caption = [f"{escape_markdown(self.caption)}.", ""] if self.caption else []
+        notes = ["", *(f"- {escape_markdown(note)}" for note in self.notes)] if self.notes else []
+        return "\n".join([*caption, *self.markdown_lines(), *notes]) + "\n"
 
-def row_title(row: Row, partly: Set[str] = frozenset()) -> str:
-    """The row's name; a published one is marked, and one that was scored on a part of its data."""
-    if row.published:
-        return f"{shown(row.title)} (published)"
-    return shown(row.title) + (PARTIAL if row.title in partly else "")
+    def to_latex(self, label: str = "tab:scores") -> str:
+        """A floating table: caption, booktabs rules, best in bold, notes below."""
+        rows = [" & ".join(map(_latex_cell, row)) + r" \\" for row in self.rows]
+        if self.rule_before is not None:
+            rows.insert(self.rule_before, r"\midrule")
+        columns = "l" * self.left + "r" * (len(self.header) - self.left)
+        lines = [
+            LATEX_HEAD,
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escape_latex(self.caption)}.}}",
+            rf"\label{{{label}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(map(escape_latex, self.header)) + r" \\",
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *(rf"\par\footnotesize {escape_latex(note)}" for note in self.notes),
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
 
-
-def row_notes(report: Report) -> list[str]:
-    """Footnotes of the leaderboard."""
-    notes = []
-    if any(cell.partial and cell.have for row in report.rows for cell in row.cells.values()):
-        notes.append("(x of y): the mean of the x numbers that are there, of y; not comparable.")
-    by_text: dict[str, list[str]] = {}
-    for row in report.rows:
-        for note in row.notes:
-            by_text.setdefault(render.one_line(note), []).append(row_title(row))
-    for system in report.systems:
-        for note in system.notes:
-            by_text.setdefault(render.one_line(note), []).append(_system_title(system))
-    return [*notes, *(f"{', '.join(names)}: {text}" for text, names in by_text.items())]
-
-
-def _system_title(system: System) -> str:
-    return f"{shown(system.title)} (published)" if system.published else shown(system.title)
-
-
-def formats(report: Report) -> Table:
-    """Means by format with intervals, one column a result."""
-    partly = report.partly_covered
-    rows = []
-    for line in report.formats:
-        cells = list(zip(report.results, line.cells, strict=True))
-        best = _best_cell(cell for title, cell in cells if title not in partly)
-        own = (_cell(c, 2, None if title in partly else best, True) for title, c in cells)
-        rows.append((Field(line.name), *own))
-    titles = (shown(title) + (PARTIAL if title in partly else "") for title in report.results)
-    return Table("Means by format", ("Format", *titles), tuple(rows))
-
-
-def tasks(report: Report) -> Table:
-    """Every score of every task, one column a system."""
-    return _scores("Scores by task", report, [e for e in report.scores if e.field is None])
-
-
-def fields(report: Report) -> Table | None:
-    """Scores of the parts of tasks, such as MDCR's fields of study; None where there are none."""
-    lines = [line for line in report.scores if line.field is not None]
-    return _scores("Scores by field of study", report, lines) if lines else None
-
-
-def _scores(caption: str, report: Report, lines: Sequence[ScoreLine]) -> Table:
-    used = [
-        number
-        for number, system in enumerate(report.systems)
-        if not system.published or any(line.scores[number] for line in lines)
-    ]
-    rows = []
-    for line in lines:
-        scores = [line.scores[number] for number in used]
-        rounded = [round(s.value, 2) for s in scores if s is not None and not s.partial]
-        best = max(rounded) if len(rounded) > 1 else None
-        rows.append(
-            (
-                Field(shown(line.title)),
-                Field(shown(line.key)),
-                Field(shown(line.group or NONE)),
-                Field(line.format),
-                *(_score(score, best) for score in scores),
+    def to_csv(self) -> str:
+        """Numbers at full precision, and text that no spreadsheet takes for a formula."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(map(escape_csv, self.header))
+        for row in self.rows:
+            writer.writerow(
+                escape_csv(cell.text) if cell.number is None else repr(cell.number) for cell in row
             )
-        )
-    titles = (_system_title(report.systems[number]) for number in used)
-    return Table(caption, ("Task", "Score", "Group", "Format", *titles), tuple(rows), left=4)
+        return out.getvalue()
+
+    def to_html(self) -> str:
+        """The table with its notes as a fragment of a page, every cell escaped."""
+        macros: Any = templates().get_template("table.html.j2").module
+        return str(macros.alone(self))
+
+    def to_values(self) -> list[dict[str, float | str | None]]:
+        """JSON-ready: one mapping a row, from the header to numbers and texts."""
+        return [
+            {name: cell.value for name, cell in zip(self.header, row, strict=True)}
+            for row in self.rows
+        ]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A frame of `to_values`."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_values(), columns=list(self.header))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.to_html()
 
 
-def deltas(comparison: Comparison) -> Table:
-    """Every score of one system against the baseline."""
-    rows = []
-    for entry in comparison.tasks:
-        texts = render.score_row(entry)
-        sort = [None, None, entry.a, entry.b, entry.difference, entry.difference]
-        numbers = [*sort, entry.p_value, entry.p_holm, None]
-        tones = ["", "", "", "", entry.verdict, "", "", "", entry.verdict]
-        rows.append(text_fields(texts, numbers, tones))
-    header = _named(render.SCORES_HEADER, comparison)
-    return Table(_against(comparison), header, tuple(rows), left=2)
+def text_table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    left: int | None = None,
+    caption: str = "",
+) -> Table:
+    """A table of plain cells; all columns are text unless ``left`` says how many are."""
+    cells = tuple(tuple(map(Cell, row)) for row in rows)
+    return Table(tuple(header), cells, len(header) if left is None else left, caption)
 
 
-def delta_means(comparison: Comparison) -> Table:
-    """Means by format and the averages of one system against the baseline."""
-    rows = []
-    for entry in (*comparison.formats, *comparison.averages):
-        numbers = [None, entry.a, entry.b, entry.difference, entry.difference, entry.p_holm, None]
-        rows.append(text_fields(render.mean_row(entry), numbers, [""] * len(numbers)))
-    header = _named(render.MEANS_HEADER, comparison)
-    return Table(f"Means: {_against(comparison)}", header, tuple(rows))
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines whose columns start at the same place, without spaces at the end."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
-def _against(comparison: Comparison) -> str:
-    return f"{shown(comparison.other)} against {shown(comparison.base)}"
+def templates() -> Environment:
+    """The package's page templates, in which every name is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-
-def _named(header: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
-    names = {
-        "A": shown(comparison.base),
-        "B": shown(comparison.other),
-        "B - A": "Difference",
-        "B is": "Verdict",
-    }
-    return tuple(names.get(name, name) for name in header)
-
-
-def text_fields(
-    texts: Sequence[str],
-    numbers: Sequence[float | None] = (),
-    tones: Sequence[str] = (),
-) -> tuple[Field, ...]:
-    """A row of plain cells; numbers to sort by and tones where they are given."""
-    return tuple(
-        Field(
-            text,
-            numbers[place] if place < len(numbers) else None,
-            tone=tones[place] if place < len(tones) else "",
-        )
-        for place, text in enumerate(texts)
+    return Environment(
+        loader=PackageLoader("scirepeval_harness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
-def _cell(cell: Cell | None, digits: int, best: float | None, intervals: bool) -> Field:
-    if cell is None or cell.value is None:
-        return Field(NONE)
-    small = ""
-    if intervals and cell.interval is not None:
-        small = f"[{cell.interval[0]:.{digits}f}, {cell.interval[1]:.{digits}f}]"
-    text = f"{cell.value:.{digits}f}"
-    whole = not cell.partial
-    return Field(
-        text,
-        cell.value,
-        best=whole and best is not None and text == f"{best:.{digits}f}",
-        small=small,
-        part="" if whole else f"({cell.have} of {cell.need})",
-    )
+def _markdown_cell(cell: Cell) -> str:
+    text, small, part = map(escape_markdown, (cell.text, cell.small, cell.part))
+    return " ".join(filter(None, (f"**{text}**" if cell.best else text, small, part)))
 
 
-def _best_cell(cells: Iterable[Cell | None]) -> float | None:
-    """The best whole number of at least two."""
-    whole = [c.value for c in cells if c is not None and c.value is not None and not c.partial]
-    return max(whole) if len(whole) > 1 else None
-
-
-def _score(score: Score | None, best: float | None) -> Field:
-    if score is None:
-        return Field(NONE)
-    small = "" if score.interval is None else range_text(score.interval).replace("+", "")
-    bold = not score.partial and round(score.value, 2) == best
-    part = PARTIAL.strip() if score.partial else ""
-    return Field(number(score.value), score.value, bold, small, part)
+def _latex_cell(cell: Cell) -> str:
+    # A hyphen alone is set as a dash: it stands for a number.
+    text = "--" if cell.text == NONE else escape_latex(cell.text)
+    text = rf"\textbf{{{text}}}" if cell.best else text
+    return f"{text} {{\\footnotesize {escape_latex(cell.part)}}}" if cell.part else text

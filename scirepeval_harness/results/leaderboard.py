@@ -1,14 +1,18 @@
-"""From the scores of tasks to the cells of a leaderboard row."""
+"""The rows of a leaderboard: from the scores of tasks to averages, and averages as published."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from scirepeval_harness.errors import SpecError
 from scirepeval_harness.results.folder import Result
+from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.statistics.bootstrap import interval
-from scirepeval_harness.tasks.spec import Column, Evaluation, Readings, SuiteSpec, TaskSpec
+from scirepeval_harness.tasks.spec import Column, Readings, SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +28,8 @@ TaskDraws = Mapping[str, Mapping[str, "NDArray[np.float64]"]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A column's mean over the ``have`` numbers that are there of the ``need`` that it takes.
+class Mean:
+    """The mean of a column over the ``have`` numbers that are there of the ``need`` that it takes.
 
     ``interval`` is the 95% bootstrap interval of ``value`` under resampling within tasks.
     """
@@ -45,15 +49,15 @@ def row(
     tasks: Mapping[str, TaskSpec],
     scores: TaskScores,
     draws: TaskDraws | None = None,
-) -> dict[str, Cell]:
-    """One cell a column of the suite, with intervals where draws are given.
+) -> dict[str, Mean]:
+    """One mean per column of the suite, with intervals where draws are given.
 
     A column of tasks is the mean of its numbers; a pooling column the mean of all numbers of the
     columns that it pools, which for SciRepEval is (7 x In-Train + 20 x Out-of-Train) / 27.
     """
     resampled = row_draws(suite, tasks, scores, draws) if draws else {}
     return {
-        name: _cell(numbers, resampled.get(name))
+        name: _mean_of_column(numbers, resampled.get(name))
         for name, numbers in _numbers(suite, tasks, scores).items()
     }
 
@@ -97,39 +101,63 @@ def task_numbers(
 ) -> dict[str, Number | None]:
     """The numbers with which a task enters the averages, by metric; None where one is missing.
 
-    Rankings count once a metric; a supervised task once, over its full and few-shot scores;
-    reviewer matching once, over its four (docs/protocol.md).
+    Rankings count once per metric; a supervised task once, over its full and few-shot scores;
+    reviewer matching once, over its four (docs/protocol.md); an evaluation that the protocol does
+    not know once, with the mean of its scores of the full setting.
     """
-    match task.evaluation:
-        case Evaluation.RANKING | Evaluation.CITATION_POOLS:
-            return {metric: scores.get(metric) for metric in task.metrics}
-        case Evaluation.REVIEWER_MATCHING:
-            kinds = {"hard_only": ("hard",), "soft_only": ("soft",)}
-            wanted = kinds.get(readings.reviewer_matching, ("hard", "soft"))
-            keys = [f"{kind}_{metric}" for kind in wanted for metric in task.metrics]
-            return {"mean": _mean([scores.get(key) for key in keys])}
-        case Evaluation.AUTHOR_DISAMBIGUATION:
-            if readings.author_disambiguation == "excluded":
-                return {}
-            if readings.author_disambiguation == "constant":
-                return {"constant": readings.author_disambiguation_constant}
-            return {metric: scores.get(metric) for metric in task.metrics}
-        case Evaluation.PROBE:
-            return {
-                metric: _probe_number(task, metric, scores, readings) for metric in task.metrics
-            }
+    reduce = NUMBERS.get(task.evaluation, _mean_of_full)
+    return reduce(task, scores, readings)
 
 
-def _probe_number(
-    task: TaskSpec, metric: str, scores: Mapping[str, Number], readings: Readings
-) -> Number | None:
-    full = scores.get(metric)
-    shots = [scores.get(f"{metric}@{shot.setting}") for shot in task.few_shot]
-    if not shots:
-        return full
-    if readings.few_shot == "full_and_mean_of_few_shot":
-        return _mean([full, _mean(shots)])
-    return _mean([full, *shots])
+def _by_metric(
+    task: TaskSpec, scores: Mapping[str, Number], readings: Readings
+) -> dict[str, Number | None]:
+    """One number per metric: the score, or its mean over the full and the few-shot settings."""
+    numbers: dict[str, Number | None] = {}
+    for metric in task.metrics:
+        shots = [scores.get(f"{metric}@{shot.setting}") for shot in task.few_shot]
+        if shots and readings.few_shot == "full_and_mean_of_few_shot":
+            shots = [_mean(shots)]
+        numbers[metric] = _mean([scores.get(metric), *shots])
+    return numbers
+
+
+def _reviewer_matching(
+    task: TaskSpec, scores: Mapping[str, Number], readings: Readings
+) -> dict[str, Number | None]:
+    kinds = {"hard_only": ("hard",), "soft_only": ("soft",)}
+    wanted = kinds.get(readings.reviewer_matching, ("hard", "soft"))
+    keys = [f"{kind}_{metric}" for kind in wanted for metric in task.metrics]
+    return {"mean": _mean([scores.get(key) for key in keys])}
+
+
+def _author_disambiguation(
+    task: TaskSpec, scores: Mapping[str, Number], readings: Readings
+) -> dict[str, Number | None]:
+    if readings.author_disambiguation == "excluded":
+        return {}
+    if readings.author_disambiguation == "constant":
+        return {"constant": readings.author_disambiguation_constant}
+    return {metric: scores.get(metric) for metric in task.metrics}
+
+
+def _mean_of_full(
+    task: TaskSpec, scores: Mapping[str, Number], readings: Readings
+) -> dict[str, Number | None]:
+    """The mean of the scores without a setting (``@``) or a field (``[``) in their key."""
+    full = [value for key, value in scores.items() if "@" not in key and "[" not in key]
+    return {"mean": _mean_of_present(full)}
+
+
+# By the name of an evaluation. The paper leaves open how these enter its averages, so each is
+# written out; a kind that is not here, from any package, enters with one number.
+NUMBERS: Mapping[str, Callable[..., dict[str, Number | None]]] = {
+    "ranking": _by_metric,
+    "citation_pools": _by_metric,
+    "probe": _by_metric,
+    "reviewer_matching": _reviewer_matching,
+    "author_disambiguation": _author_disambiguation,
+}
 
 
 def _mean(values: Sequence[Number | None]) -> Number | None:
@@ -155,10 +183,10 @@ def _column_numbers(
     return found
 
 
-def _cell(numbers: Sequence[Number | None], draws: Number | None) -> Cell:
+def _mean_of_column(numbers: Sequence[Number | None], draws: Number | None) -> Mean:
     have = sum(number is not None for number in numbers)
     mean = _mean_of_present(numbers)
-    return Cell(
+    return Mean(
         None if mean is None else float(mean),
         have,
         len(numbers),
@@ -166,14 +194,28 @@ def _cell(numbers: Sequence[Number | None], draws: Number | None) -> Cell:
     )
 
 
+def column_tasks(suite: SuiteSpec, column: Column) -> list[str]:
+    """The tasks whose numbers enter a column, its own or those of the columns that it pools."""
+    pooled = [entry for entry in suite.columns if entry.name in column.pools] or [column]
+    return [name for entry in pooled for name in entry.tasks]
+
+
+def columns_of(suites: Sequence[SuiteSpec]) -> list[str]:
+    """The columns of all suites, in order."""
+    return [column.name for suite in suites for column in suite.columns]
+
+
 @dataclass(frozen=True)
 class Row:
-    """One system. ``notes`` are footnotes: partial coverage, failed tasks, the published source."""
+    """One system's averages by column. ``partial`` tells that a task was scored on a part of its
+    documents or queries, so that the averages are not those of others. ``notes`` are footnotes:
+    partial coverage, failed tasks, the published source."""
 
     title: str
-    cells: Mapping[str, Cell]
+    means: Mapping[str, Mean]
     published: bool = False
     notes: tuple[str, ...] = ()
+    partial: bool = False
 
 
 def measured_row(
@@ -186,28 +228,48 @@ def measured_row(
     """The row of a result. Tasks that failed count as missing; incomplete coverage is noted.
 
     Args:
-        intervals: give each cell its interval, for which the draws of every task are read.
+        intervals: give each average its interval, for which the draws of every task are read.
     """
     done = {name: record for name, record in result.tasks.items() if record.status == "ok"}
     scores = {
         name: {score.key: score.value for score in record.scores} for name, record in done.items()
     }
     draws = _draws(result) if intervals else {}
-    cells: dict[str, Cell] = {}
+    fixed = _not_resampled(done) if intervals else {}
+    means: dict[str, Mean] = {}
     for suite in suites:
-        cells |= row(suite, tasks, scores, draws)
-    notes = [
-        f"{name} scored on {record.coverage}"
+        means |= row(suite, tasks, scores, draws)
+        for column in suite.columns:
+            # Held fixed, a score would make the interval of its average too narrow.
+            if fixed.keys() & set(column_tasks(suite, column)):
+                means[column.name] = replace(means[column.name], interval=None)
+    parts = {
+        name: record.coverage
         for name, record in done.items()
         if record.coverage is not None and not record.coverage.complete
-    ]
+    }
+    notes = [f"{name} scored on {coverage}" for name, coverage in parts.items()]
     failed = [name for name, record in result.tasks.items() if record.status != "ok"]
     if failed:
         notes.append(f"failed: {', '.join(failed)}")
     limits = {record.settings["limit"] for record in done.values() if record.settings["limit"]}
     if limits:
         notes.append(f"limited to {', '.join(map(str, sorted(limits)))} queries or rows a task")
-    return Row(result.run.model.title, cells, notes=tuple(notes))
+    notes += [
+        f"no interval for {name} ({', '.join(keys)}), which cannot be resampled, nor for its means"
+        for name, keys in fixed.items()
+    ]
+    return Row(result.run.model.title, means, notes=tuple(notes), partial=bool(parts))
+
+
+def _not_resampled(done: Mapping[str, TaskRecord]) -> dict[str, list[str]]:
+    """Score keys without an interval, of tasks that have other scores with one or items."""
+    found: dict[str, list[str]] = {}
+    for name, record in done.items():
+        keys = [s.key for s in record.scores if s.interval is None and s.field is None]
+        if keys and record.item_kind is not None:
+            found[name] = keys
+    return found
 
 
 def _draws(result: Result) -> TaskDraws:
@@ -217,4 +279,70 @@ def _draws(result: Result) -> TaskDraws:
         if any(score.interval for score in record.scores):
             table = result.draws(name)
             found[name] = {key: table[key].to_numpy() for key in table.columns}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedScore:
+    """One number. ``level`` is ``column`` for an average as printed, ``task`` for a task's score;
+    ``name`` the column or task; ``task_set`` the version of the task list that it belongs to."""
+
+    system: str
+    title: str
+    level: str
+    name: str
+    key: str
+    value: float
+    kind: str
+    task_set: str
+    source: str
+
+
+def read_published(folder: Path) -> tuple[PublishedScore, ...]:
+    """All published numbers below ``folder``; raises SpecError for a malformed file."""
+    scores: list[PublishedScore] = []
+    for path in sorted(folder.glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as lines:
+            for number, row in enumerate(csv.DictReader(lines), 2):
+                try:
+                    value = float(row.pop("value"))
+                    scores.append(PublishedScore(value=value, **row))
+                except (KeyError, TypeError, ValueError) as error:
+                    raise SpecError(
+                        f"not a published score ({error})",
+                        where=f"{path}:{number}",
+                        fix="See results/README.md for the columns",
+                    ) from error
+    return tuple(scores)
+
+
+def published_rows(
+    scores: Sequence[PublishedScore], task_set: str, titles: Mapping[str, str]
+) -> tuple[Row, ...]:
+    """Rows of the averages as printed, of one task set only: v1 and v2 lists do not compare.
+
+    Args:
+        titles: our title of each registered model, by its name.
+    """
+    by_title: dict[str, list[PublishedScore]] = {}
+    for score in scores:
+        if score.level == "column" and score.task_set == task_set:
+            by_title.setdefault(score.title, []).append(score)
+    return tuple(
+        Row(
+            titles.get(printed[0].system, title),
+            {score.name: Mean(score.value, 1, 1) for score in printed},
+            published=True,
+            notes=tuple(dict.fromkeys(f"published in {score.source}" for score in printed)),
+        )
+        for title, printed in by_title.items()
+    )
+
+
+def task_scores(scores: Sequence[PublishedScore], title: str) -> dict[str, dict[str, float]]:
+    """A title's scores by task and score key, as the aggregation takes them."""
+    found: dict[str, dict[str, float]] = {}
+    for score in scores:
+        if score.title == title and score.level == "task":
+            found.setdefault(score.name, {})[score.key] = score.value
     return found

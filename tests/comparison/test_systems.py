@@ -5,7 +5,7 @@ import pytest
 from scirepeval_harness.comparison.systems import published_system, read_systems
 from scirepeval_harness.errors import NotComparableError, UsageError
 from scirepeval_harness.files import bundled
-from scirepeval_harness.results.published import PublishedScore, read_published
+from scirepeval_harness.results.leaderboard import PublishedScore, read_published
 from scirepeval_harness.tasks.registry import load_registry
 
 

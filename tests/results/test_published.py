@@ -5,7 +5,7 @@ import pytest
 from scirepeval_harness.files import bundled
 from scirepeval_harness.report.leaderboard import cell_text
 from scirepeval_harness.results.leaderboard import row
-from scirepeval_harness.results.published import (
+from scirepeval_harness.results.leaderboard import (
     PublishedScore,
     published_rows,
     read_published,

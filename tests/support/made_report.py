@@ -12,7 +12,7 @@ from scirepeval_harness.comparison.systems import measured_system
 from scirepeval_harness.report.build import build_report, unique_titles
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.results.folder import Result, load_result
-from scirepeval_harness.results.published import PublishedScore
+from scirepeval_harness.results.leaderboard import PublishedScore
 from scirepeval_harness.results.record import CoverageRecord
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.tasks.spec import Column, SuiteSpec, TaskSpec
