@@ -17,12 +17,12 @@ from scirepeval_harness.cli.options import (
     TasksDir,
     suites_under,
 )
-from scirepeval_harness.cli.tables import show_table
+from scirepeval_harness.cli.tables import print_table
 from scirepeval_harness.errors import UsageError
 
 if TYPE_CHECKING:
     from scirepeval_harness.comparison.gate import GateReport
-    from scirepeval_harness.comparison.systems import Subject
+    from scirepeval_harness.comparison.systems import System
     from scirepeval_harness.tasks.spec import SuiteSpec
 
 
@@ -53,7 +53,7 @@ def check_command(
     """
     from scirepeval_harness.comparison.gate import gate
     from scirepeval_harness.comparison.policy import Policy, read_policy
-    from scirepeval_harness.comparison.systems import find_result, read_subjects
+    from scirepeval_harness.comparison.systems import find_result, read_systems
     from scirepeval_harness.files import bundled, write_json, write_text
     from scirepeval_harness.report.gate import (
         append_step_summary,
@@ -61,7 +61,7 @@ def check_command(
         gate_values,
         junit_xml,
     )
-    from scirepeval_harness.results.published import read_published
+    from scirepeval_harness.results.leaderboard import read_published
     from scirepeval_harness.tasks.registry import load_registry
 
     registry = load_registry(tasks_dir or ())
@@ -78,7 +78,7 @@ def check_command(
         suites = suites_under(registry, related, few_shot, s2and, reviewers)
     rules = Policy() if policy is None else read_policy(policy, suites, registry.tasks)
     published = read_published(bundled("results/published"))
-    base, other = read_subjects([baseline, candidate], published, suites)
+    base, other = read_systems([baseline, candidate], published, suites)
     if base.published:
         suites = [entry for entry in suites if _covers(base, entry)]
     report = gate(
@@ -100,7 +100,7 @@ def check_command(
     raise typer.Exit(report.exit_code)
 
 
-def _covers(base: Subject, suite: SuiteSpec) -> bool:
+def _covers(base: System, suite: SuiteSpec) -> bool:
     """Whether a published row has anything of a suite."""
     columns = {column.name for column in suite.columns}
     return bool(columns & set(base.columns) or set(suite.task_names()) & set(base.scores))
@@ -111,7 +111,7 @@ def _show(report: GateReport) -> None:
 
     typer.echo(shape.names_line(report))
     typer.echo("")
-    show_table(shape.HEADER, [shape.gate_row(case) for case in report.cases])
+    print_table(shape.gate_table(report.cases))
     blind = shape.blind_line(report)
     if blind:
         typer.echo(f"\n{blind}")

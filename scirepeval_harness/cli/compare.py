@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +16,7 @@ from scirepeval_harness.cli.options import (
     TasksDir,
     suites_under,
 )
-from scirepeval_harness.cli.tables import show_table
+from scirepeval_harness.cli.tables import print_table
 from scirepeval_harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,11 +57,10 @@ def compare_command(
     Exits with 4 when scores differ in data or protocol, unless --allow-mismatch is given.
     """
     from scirepeval_harness.comparison.compare import compare
-    from scirepeval_harness.comparison.systems import find_result, read_subjects
+    from scirepeval_harness.comparison.systems import find_result, read_systems
     from scirepeval_harness.files import bundled, write_json, write_text
-    from scirepeval_harness.report.comparison import markdown
-    from scirepeval_harness.report.gate import comparison_values
-    from scirepeval_harness.results.published import read_published
+    from scirepeval_harness.report.comparison import comparison_markdown, comparison_values
+    from scirepeval_harness.results.leaderboard import read_published
     from scirepeval_harness.tasks.registry import load_registry
 
     if len(systems) < 2:
@@ -70,7 +70,7 @@ def compare_command(
     own = list(dict.fromkeys(name for result in results for name in result.run.suites))
     suites = suites_under(registry, suite or own, few_shot, s2and, reviewers)
     published = read_published(bundled("results/published"))
-    base, *others = read_subjects(systems, published, suites)
+    base, *others = read_systems(systems, published, suites)
     found = [
         compare(base, other, suites, registry.tasks, seed=seed, allow_mismatch=allow_mismatch)
         for other in others
@@ -84,9 +84,9 @@ def compare_command(
         else:
             typer.echo(json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False))
     elif output is not None:
-        write_text(output, "\n".join(markdown(entry) for entry in found))
+        write_text(output, "\n".join(comparison_markdown(entry) for entry in found))
     elif shape == "md":
-        typer.echo("\n".join(markdown(entry) for entry in found), nl=False)
+        typer.echo("\n".join(comparison_markdown(entry) for entry in found), nl=False)
     else:
         for number, entry in enumerate(found):
             if number:
@@ -102,13 +102,14 @@ def _show(comparison: Comparison) -> None:
     typer.echo(render.heading(comparison))
     if comparison.tasks:
         typer.echo("")
-        show_table(render.SCORES_HEADER, [render.score_row(e) for e in comparison.tasks])
-    for entries in (comparison.formats, comparison.averages):
-        if entries:
-            typer.echo("")
-            show_table(render.MEANS_HEADER, [render.mean_row(e) for e in entries])
+        print_table(replace(render.score_table(comparison), caption=""))
+    for means in render.mean_tables(comparison):
+        typer.echo("")
+        print_table(replace(means, caption=""))
     if comparison.mismatches:
         typer.echo("\nNot comparable:")
         for line in render.mismatch_lines(comparison.mismatches):
             typer.echo(f"  {line}")
+    for line in render.untested_lines(comparison):
+        typer.echo(f"\n{line}")
     typer.echo(f"\n{render.METHOD}")

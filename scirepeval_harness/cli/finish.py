@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
-from scirepeval_harness.cli.tables import show_table
+from scirepeval_harness.cli.tables import print_table, show_table
 from scirepeval_harness.errors import IncompleteRunError
 from scirepeval_harness.files import write_text
-from scirepeval_harness.report.leaderboard import caption, columns_of, csv_text, markdown, table
+from scirepeval_harness.report.leaderboard import Leaderboard
 from scirepeval_harness.results.folder import Result
-from scirepeval_harness.results.leaderboard import measured_row
+from scirepeval_harness.results.leaderboard import columns_of, measured_row
 from scirepeval_harness.run.plan import (
     ModelPlan,
     SpacePlan,
@@ -37,16 +38,12 @@ def show_results(
         IncompleteRunError: a task failed, or the run was interrupted.
     """
     if columns_of(suites):
-        rows = [measured_row(result, suites, tasks) for result in results]
-        write_text(output / "leaderboard.md", markdown(rows, suites))
-        precise = [measured_row(result, suites, tasks, intervals=True) for result in results]
-        write_text(output / "leaderboard.csv", csv_text(precise, suites))
-        typer.echo(caption(suites))
-        header, *lines = table(rows, columns_of(suites))
-        show_table(header, lines)
-        for row in rows:
-            for note in row.notes:
-                typer.echo(f"{row.title}: {note}")
+        rows = [measured_row(result, suites, tasks, intervals=True) for result in results]
+        board = Leaderboard(tuple(rows), tuple(suites))
+        write_text(output / "leaderboard.md", board.to_markdown())
+        write_text(output / "leaderboard.csv", board.to_csv())
+        typer.echo(board.table.caption)
+        print_table(replace(board.table, caption=""))
     typer.echo(f"Results: {output}")
     unfinished = [
         f"{result.run.model.name}/{name}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from scirepeval_harness.cli.options import FewShot, Reviewers, S2and, TasksDir, suites_under
-from scirepeval_harness.cli.tables import show_table
+from scirepeval_harness.cli.tables import print_table
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.tasks.registry import load_registry
 
@@ -35,10 +36,9 @@ def leaderboard_command(
     """Print the leaderboard of results, published rows, or both."""
     from scirepeval_harness.files import bundled
     from scirepeval_harness.models.registry import load_models
-    from scirepeval_harness.report.leaderboard import caption, columns_of, csv_text, markdown, table
+    from scirepeval_harness.report.leaderboard import Leaderboard
     from scirepeval_harness.results.folder import load_results
-    from scirepeval_harness.results.leaderboard import measured_row
-    from scirepeval_harness.results.published import published_rows, read_published
+    from scirepeval_harness.results.leaderboard import measured_row, published_rows, read_published
 
     if not results and not published:
         raise UsageError("nothing to show", fix="Give result folders, --published, or both")
@@ -57,14 +57,11 @@ def leaderboard_command(
         titles = {model.name: model.title for model in load_models().values()}
         scores = read_published(bundled("results/published"))
         rows += published_rows(scores, task_sets.pop(), titles)
+    board = Leaderboard(tuple(rows), tuple(suites), intervals)
     if shape == "md":
-        typer.echo(markdown(rows, suites), nl=False)
+        typer.echo(board.to_markdown(), nl=False)
     elif shape == "csv":
-        typer.echo(csv_text(rows, suites), nl=False)
+        typer.echo(board.to_csv(), nl=False)
     else:
-        header, *lines = table(rows, columns_of(suites))
-        typer.echo(caption(suites))
-        show_table(header, lines)
-        for row in rows:
-            for note in row.notes:
-                typer.echo(f"{row.title}: {note}")
+        typer.echo(board.table.caption)
+        print_table(replace(board.table, caption=""))

@@ -20,9 +20,9 @@ from scirepeval_harness.cli.options import (
 from scirepeval_harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from scirepeval_harness.comparison.systems import Subject
+    from scirepeval_harness.comparison.systems import System
     from scirepeval_harness.results.folder import Result
-    from scirepeval_harness.results.published import PublishedScore
+    from scirepeval_harness.results.leaderboard import PublishedScore
     from scirepeval_harness.tasks.spec import SuiteSpec
 
 
@@ -59,15 +59,11 @@ def report_command(
     from scirepeval_harness.comparison.compare import examine
     from scirepeval_harness.files import bundled
     from scirepeval_harness.models.registry import load_models
-    from scirepeval_harness.report.build import (
-        build_report,
-        check_suites,
-        default_folder,
-        write_report,
-    )
+    from scirepeval_harness.report.build import build_report, check_suites
     from scirepeval_harness.report.model_card import add_to_model_card
+    from scirepeval_harness.report.pages import default_folder, write_report
     from scirepeval_harness.results.folder import load_results
-    from scirepeval_harness.results.published import read_published
+    from scirepeval_harness.results.leaderboard import read_published
     from scirepeval_harness.tasks.registry import load_registry
 
     registry = load_registry(tasks_dir or ())
@@ -82,8 +78,8 @@ def report_command(
     suites = suites_under(registry, names, few_shot, s2and, reviewers)
     check_suites(suites)
     scores = read_published(bundled("results/published"))
-    subjects, base = _subjects(loaded, place, baseline, scores, suites)
-    others = [subject for subject in subjects if subject is not base]
+    systems, base = _systems(loaded, place, baseline, scores, suites)
+    others = [system for system in systems if system is not base]
     report = build_report(
         loaded,
         suites,
@@ -123,23 +119,23 @@ def _with_baseline(
     return (base, *results), 0
 
 
-def _subjects(
+def _systems(
     results: Sequence[Result],
     place: int | None,
     baseline: str | None,
     scores: Sequence[PublishedScore],
     suites: Sequence[SuiteSpec],
-) -> tuple[list[Subject], Subject]:
+) -> tuple[list[System], System]:
     """The results under the titles of the report, and what they are compared with."""
-    from scirepeval_harness.comparison.systems import measured_subject, read_subjects
+    from scirepeval_harness.comparison.systems import measured_system, read_systems
     from scirepeval_harness.report.build import unique_titles
 
     titles = unique_titles(results)
-    subjects = [
-        replace(measured_subject(result), title=title)
+    systems = [
+        replace(measured_system(result), title=title)
         for title, result in zip(titles, results, strict=True)
     ]
     if place is not None or baseline is None:
-        return subjects, subjects[place or 0]
-    (base,) = read_subjects([baseline], scores, suites)
-    return subjects, base
+        return systems, systems[place or 0]
+    (base,) = read_systems([baseline], scores, suites)
+    return systems, base

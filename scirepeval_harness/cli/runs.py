@@ -101,7 +101,7 @@ def show_command(
 
 def _entry(result: Result, registry: Registry) -> dict[str, Any]:
     """What is listed of a result; averages of suites that are registered."""
-    from scirepeval_harness.report.leaderboard import cell_text
+    from scirepeval_harness.report.leaderboard import mean_text
     from scirepeval_harness.results.leaderboard import measured_row
 
     averages: dict[str, dict[str, str]] = {}
@@ -109,8 +109,8 @@ def _entry(result: Result, registry: Registry) -> dict[str, Any]:
         suite = registry.suites.get(name)
         known = suite is not None and all(task in registry.tasks for task in suite.task_names())
         if suite is not None and known and suite.columns:
-            cells = measured_row(result, [suite], registry.tasks).cells
-            averages[name] = {column: cell_text(cell) for column, cell in cells.items()}
+            means = measured_row(result, [suite], registry.tasks).means
+            averages[name] = {column: mean_text(mean) for column, mean in means.items()}
     data = [record.data for record in result.tasks.values() if record.data is not None]
     return {
         "folder": str(result.folder),
@@ -125,7 +125,7 @@ def _entry(result: Result, registry: Registry) -> dict[str, Any]:
 
 
 def _line(entry: Mapping[str, Any]) -> list[str]:
-    from scirepeval_harness.report.comparison import shown
+    from scirepeval_harness.report.table import shown
 
     return [
         entry["folder"],

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.comparison.pairs import Pair, make_pair, paired_draws, paired_p
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary, Verdict
-from scirepeval_harness.comparison.systems import Subject, by_reason, mismatches
+from scirepeval_harness.comparison.systems import System, by_reason, mismatches
 from scirepeval_harness.errors import NotComparableError
-from scirepeval_harness.evaluations.base import NOT_RESAMPLED
-from scirepeval_harness.results.leaderboard import row, row_draws
-from scirepeval_harness.results.record import TaskRecord
+from scirepeval_harness.results.leaderboard import column_tasks, columns_of, row, row_draws
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.statistics.permutation import difference_draws, holm, p_of_draws
 from scirepeval_harness.tasks.spec import Column, SuiteSpec, TaskSpec
 
 ALPHA = 0.05
-
-
-@dataclass
-class _Found:
-    """What the tasks gave so far."""
-
-    differences: list[Difference] = field(default_factory=list)
-    mismatches: list[Mismatch] = field(default_factory=list)
-    draws: dict[str, tuple[Draws, Draws]] = field(default_factory=dict)
+NOT_RESAMPLED = "a metric that cannot be resampled"
+Draws = Mapping[str, NDArray[np.float64]]
+PairedDraws = Mapping[str, tuple[Draws, Draws]]
+"""Task -> draws x 100 by score key, those of the base and those of the other system."""
+Common = Mapping[str, tuple[Mapping[str, float], Mapping[str, float]]]
+"""Task -> the scores by key that both systems have: those of the base, those of the other."""
+Tested = TypeVar("Tested", Difference, Summary)
 
 
 def compare(
-    base: Subject,
-    other: Subject,
+    base: System,
+    other: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     *,
@@ -51,25 +48,25 @@ def compare(
         NotComparableError: a task differs in data, version, limit, probe, precision or coverage.
         StorageError: items or draws that cannot be read.
     """
-    found = examine(base, other, suites, tasks, seed=seed, allow_mismatch=allow_mismatch)
-    refused = [entry for entry in found.mismatches if not entry.missing]
+    comparison = examine(base, other, suites, tasks, seed=seed, allow_mismatch=allow_mismatch)
+    refused = [entry for entry in comparison.mismatches if not entry.missing]
     if refused and not allow_mismatch:
         names = list(dict.fromkeys(entry.task for entry in refused))
         reasons = [
-            f"{reason} ({', '.join(own[:3])}{', ...' if len(own) > 3 else ''})"
-            for reason, own in by_reason(refused).items()
+            f"{reason} ({', '.join(tasks_of[:3])}{', ...' if len(tasks_of) > 3 else ''})"
+            for reason, tasks_of in by_reason(refused).items()
         ]
         raise NotComparableError(
             f"{_count(len(names), 'task')} cannot be compared: {'; '.join(reasons[:5])}",
             where=f"{base.title} and {other.title}",
             fix="Run both alike, or pass --allow-mismatch to compare them all the same",
         )
-    return found
+    return comparison
 
 
 def examine(
-    base: Subject,
-    other: Subject,
+    base: System,
+    other: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     *,
@@ -77,27 +74,41 @@ def examine(
     allow_mismatch: bool,
 ) -> Comparison:
     """As `compare`, but what may not be compared is left out and listed, and nothing refused."""
-    found = _Found()
+    differences: list[Difference] = []
+    left_out: list[Mismatch] = []
+    draws: dict[str, tuple[Draws, Draws]] = {}
     for suite, name in _tasks_of(base, other, suites):
         reasons = mismatches(base, other, name, suite)
-        found.mismatches += reasons
+        left_out += reasons
         if any(entry.missing for entry in reasons) or (reasons and not allow_mismatch):
             continue
-        _compare_task(found, base, other, suite, tasks[name], seed, allow_mismatch)
+        pair = make_pair(base, other, tasks[name])
+        if isinstance(pair, str) and not (base.published or other.published):
+            left_out.append(Mismatch(name, pair))
+            if not allow_mismatch:
+                continue
+        left_out += _keys_of_one(base, other, name)
+        if not isinstance(pair, str):
+            draws[name] = paired_draws(pair, base, other, seed)
+        differences += _differences(base, other, suite, tasks[name], pair, draws.get(name), seed)
     common: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
-    for entry in found.differences:
+    for entry in differences:
         a, b = common.setdefault(entry.task, ({}, {}))
         a[entry.key], b[entry.key] = entry.a, entry.b
-    parts = summaries(base, other, suites, tasks, common, found.draws)
-    scores, averages = _corrected(found.differences, parts.averages)
+    averages, not_whole = _averages(base, other, suites, tasks, common, draws)
+    # All scores and averages are one family of tests, so that the chance of any false finding
+    # among them is bounded; the formats, which say the same again, are another.
+    differences, averages = _corrected(differences, averages)
+    formats = _means(by_format(suites, tasks), tasks, common, draws) if suites else []
+    of_tasks = {column.name for suite in suites for column in suite.columns if column.tasks}
     return Comparison(
         base=base.title,
         other=other.title,
-        tasks=scores,
-        formats=parts.formats,
-        groups=tuple(entry for entry in averages if entry.name in parts.groups),
-        averages=averages,
-        mismatches=(*found.mismatches, *parts.mismatches),
+        tasks=tuple(replace(e, verdict=verdict(e.difference, e.p_holm)) for e in differences),
+        formats=tuple(_corrected(formats, [])[0]),
+        groups=tuple(entry for entry in averages if entry.name in of_tasks),
+        averages=tuple(averages),
+        mismatches=(*left_out, *not_whole),
     )
 
 
@@ -106,253 +117,181 @@ def _count(number: int, word: str) -> str:
 
 
 def _tasks_of(
-    base: Subject, other: Subject, suites: Sequence[SuiteSpec]
+    base: System, other: System, suites: Sequence[SuiteSpec]
 ) -> Iterator[tuple[SuiteSpec, str]]:
     """Tasks that either system has, in the suites' order; beside a published row, those of it,
     which are what its authors chose to print."""
-    printed = [subject for subject in (base, other) if subject.published]
-    known = {name for subject in printed or (base, other) for name in subject.scores}
-    known |= {name for subject in (base, other) for name in subject.records if not printed}
+    printed = [system for system in (base, other) if system.published]
+    known = {name for system in printed or (base, other) for name in system.scores}
+    known |= {name for system in (base, other) for name in system.records if not printed}
     for suite in suites:
         yield from ((suite, name) for name in suite.task_names() if name in known)
 
 
-def _compare_task(
-    found: _Found,
-    base: Subject,
-    other: Subject,
+def _keys_of_one(base: System, other: System, task: str) -> Iterator[Mismatch]:
+    """The scores that only one of the two has."""
+    for system, against in ((base, other), (other, base)):
+        for key in system.scores[task]:
+            if key not in against.scores[task]:
+                yield Mismatch(task, f"{key} only in {system.title}", missing=True)
+
+
+def _differences(
+    base: System,
+    other: System,
     suite: SuiteSpec,
     task: TaskSpec,
+    pair: Pair | str,
+    draws: tuple[Draws, Draws] | None,
     seed: int,
-    allow_mismatch: bool,
-) -> None:
-    pair = make_pair(base, other, task)
-    if isinstance(pair, str) and not (base.published or other.published):
-        found.mismatches.append(Mismatch(task.name, pair))
-        if not allow_mismatch:
-            return
+) -> Iterator[Difference]:
+    """The difference of every score that both have; ``pair`` is the reason where items differ."""
     a, b = base.scores[task.name], other.scores[task.name]
-    for subject, own, others in ((base, a, b), (other, b, a)):
-        found.mismatches += [
-            Mismatch(task.name, f"{key} only in {subject.title}", missing=True)
-            for key in own
-            if key not in others
-        ]
-    draws = None if isinstance(pair, str) else paired_draws(pair, base, other, seed)
-    # A score held fixed would make the interval of a mean too narrow: all of the task, or nothing.
-    if draws is not None and all(key in side for side in draws for key in a if key in b):
-        found.draws[task.name] = draws
-    for record in (base.records.get(task.name), other.records.get(task.name)):
-        untested = record.notes.get(NOT_RESAMPLED, {}) if record is not None else {}
-        found.mismatches += [
-            Mismatch(task.name, f"{key} has no interval and no test: {reason}", missing=True)
-            for key, reason in untested.items()
-            if Mismatch(task.name, f"{key} has no interval and no test: {reason}", missing=True)
-            not in found.mismatches
-        ]
     record = other.records.get(task.name) or base.records.get(task.name)
+    items = {score.key: score.items for score in record.scores} if record is not None else {}
     for key in (key for key in a if key in b):
-        found.differences.append(
-            Difference(
-                suite=suite.name,
-                task=task.name,
-                title=task.title,
-                format=task.format.value,
-                group=suite.group_of(task.name),
-                key=key,
-                a=a[key],
-                b=b[key],
-                difference=b[key] - a[key],
-                interval=_interval(draws, key),
-                p_value=None if isinstance(pair, str) else _p_value(pair, key, seed),
-                p_holm=None,
-                items=_items(record, key),
-                verdict="unknown",
-            )
+        between, p_value, untested = None, None, pair if isinstance(pair, str) else None
+        if not isinstance(pair, str):
+            score = next(score for score in pair.record.scores if score.key == key)
+            p_value = paired_p(pair, score, seed)
+            untested = NOT_RESAMPLED if p_value is None else None
+        if draws is not None and key in draws[0] and key in draws[1]:
+            between = interval(difference_draws(draws[0][key], draws[1][key]))
+        yield Difference(
+            suite=suite.name,
+            task=task.name,
+            title=task.title,
+            format=task.format.value,
+            group=suite.group_of(task.name),
+            key=key,
+            a=a[key],
+            b=b[key],
+            difference=b[key] - a[key],
+            interval=between,
+            p_value=p_value,
+            p_holm=None,
+            items=items.get(key, 0),
+            verdict="unknown",
+            untested=untested,
         )
 
 
-def _interval(draws: tuple[Draws, Draws] | None, key: str) -> tuple[float, float] | None:
-    if draws is None or key not in draws[0] or key not in draws[1]:
-        return None
-    return interval(difference_draws(draws[0][key], draws[1][key]))
-
-
-def _p_value(pair: Pair, key: str, seed: int) -> float | None:
-    score = next(score for score in pair.record.scores if score.key == key)
-    return paired_p(pair, score, seed)
-
-
-def _items(record: TaskRecord | None, key: str) -> int:
-    scores = record.scores if record is not None else ()
-    return next((score.items for score in scores if score.key == key), 0)
-
-
 def _corrected(
-    scores: Sequence[Difference], averages: Sequence[Summary]
-) -> tuple[tuple[Difference, ...], tuple[Summary, ...]]:
-    """With p-values corrected over all tested scores and averages together, so that the chance of
-    any false finding among them is bounded; and verdicts on the scores."""
-    tested = [entry.p_value for entry in scores if entry.p_value is not None]
-    tested += [entry.p_value for entry in averages if entry.p_value is not None]
-    corrected = iter(holm(tested))
-    judged = tuple(
-        entry
-        if entry.p_value is None
-        else replace(entry, p_holm=(p := next(corrected)), verdict=verdict(entry.difference, p))
-        for entry in scores
+    first: Iterable[Tested], second: Iterable[Summary]
+) -> tuple[list[Tested], list[Summary]]:
+    """With p-values corrected over all that were tested, the first and the second together."""
+    first, second = list(first), list(second)
+    p_values = [entry.p_value for entry in first] + [entry.p_value for entry in second]
+    tested = [p_value for p_value in p_values if p_value is not None]
+    p_holm = iter(holm(tested))
+    return (
+        [e if e.p_value is None else replace(e, p_holm=next(p_holm)) for e in first],
+        [e if e.p_value is None else replace(e, p_holm=next(p_holm)) for e in second],
     )
-    means = tuple(
-        entry if entry.p_value is None else replace(entry, p_holm=next(corrected))
-        for entry in averages
-    )
-    return judged, means
 
 
-def verdict(difference: float, p_holm: float) -> Verdict:
-    """What the test says of a difference at 5%."""
+def verdict(difference: float, p_holm: float | None) -> Verdict:
+    """What the test says of a difference at 5%; ``unknown`` where there was none."""
+    if p_holm is None:
+        return "unknown"
     if p_holm > ALPHA or difference == 0:
         return "same"
     return "better" if difference > 0 else "worse"
 
 
-Draws = Mapping[str, NDArray[np.float64]]
-Common = Mapping[str, tuple[Mapping[str, float], Mapping[str, float]]]
-"""Task -> the scores by key that both systems have: those of the base, those of the other."""
-PairedDraws = Mapping[str, tuple[Draws, Draws]]
-
-
-@dataclass(frozen=True)
-class Summaries:
-    """Means by format and by column, the latter not yet corrected, since they are so together
-    with the scores; ``groups`` names the columns that list tasks, ``mismatches`` those that could
-    not be compared."""
-
-    formats: tuple[Summary, ...]
-    groups: tuple[str, ...]
-    averages: tuple[Summary, ...]
-    mismatches: tuple[Mismatch, ...]
-
-
-def summaries(
-    base: Subject,
-    other: Subject,
+def _averages(
+    base: System,
+    other: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     common: Common,
     draws: PairedDraws,
-) -> Summaries:
-    """Means over the scores that both have, reduced as the leaderboard does.
+) -> tuple[list[Summary], list[Mismatch]]:
+    """Means by column over the scores that both have, reduced as the leaderboard does, and the
+    columns that could not be compared.
 
     An average that a published row prints is taken as printed, against the whole average of the
     other side.
     """
     averages: list[Summary] = []
-    lost: list[Mismatch] = []
+    not_whole: list[Mismatch] = []
     printed = {**base.columns, **other.columns}
     for suite in suites:
-        averages += [
-            entry for entry in _means(suite, tasks, common, draws) if entry.name not in printed
-        ]
+        averages += [e for e in _means(suite, tasks, common, draws) if e.name not in printed]
         for column in suite.columns:
             if column.name in printed:
                 entry = _as_printed(column.name, base, other, suite, tasks)
-                (averages if isinstance(entry, Summary) else lost).append(entry)  # type: ignore[arg-type]
-    own = {column.name for suite in suites for column in suite.columns if column.tasks}
-    order = [column.name for suite in suites for column in suite.columns]
-    averages.sort(key=lambda entry: order.index(entry.name))
-    formats = _means(by_format(suites, tasks), tasks, common, draws) if suites else []
-    return Summaries(
-        formats=tuple(_corrected_formats(formats)),
-        groups=tuple(name for name in order if name in own),
-        averages=tuple(averages),
-        mismatches=tuple(lost),
-    )
+                if isinstance(entry, Summary):
+                    averages.append(entry)
+                else:
+                    not_whole.append(entry)
+    order = columns_of(suites)
+    return sorted(averages, key=lambda entry: order.index(entry.name)), not_whole
 
 
 def by_format(suites: Sequence[SuiteSpec], tasks: Mapping[str, TaskSpec]) -> SuiteSpec:
-    """A suite with a column a format, under the readings of the first suite."""
+    """A suite with a column per format, under the readings of the first suite."""
     members: dict[str, list[str]] = {}
     for name in dict.fromkeys(name for suite in suites for name in suite.task_names()):
         members.setdefault(tasks[name].format.value, []).append(name)
-    columns = tuple(Column(name=name, tasks=tuple(own)) for name, own in members.items())
+    columns = tuple(Column(name=name, tasks=tuple(listed)) for name, listed in members.items())
     return suites[0].model_copy(update={"columns": columns, "unlisted": ()})
 
 
 def _means(
     suite: SuiteSpec, tasks: Mapping[str, TaskSpec], common: Common, draws: PairedDraws
-) -> list[Summary]:
-    """One summary a column of which both have numbers."""
+) -> Iterator[Summary]:
+    """One summary per column of which both have numbers."""
     sides = [{name: pair[side] for name, pair in common.items()} for side in (0, 1)]
-    cells = [row(suite, tasks, scores) for scores in sides]
+    means = [row(suite, tasks, scores) for scores in sides]
     resampled = [
         row_draws(suite, tasks, sides[side], {name: pair[side] for name, pair in draws.items()})
         for side in (0, 1)
     ]
-    whole = _with_draws(suite, common, draws)
-    found = []
-    for name, cell in cells[0].items():
-        a, b = cell.value, cells[1][name].value
-        if a is None or b is None or not whole[name][0]:
-            continue
-        first, second = (part[name] for part in resampled)
-        between = None
-        if whole[name][1] and isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-            between = difference_draws(first, second)
-        found.append(
-            Summary(
-                name=name,
-                a=a,
-                b=b,
-                difference=b - a,
-                interval=None if between is None else interval(between),
-                numbers=cell.have,
-                need=cell.need,
-                p_value=None if between is None else p_of_draws(b - a, between),
-            )
-        )
-    return found
-
-
-def _with_draws(
-    suite: SuiteSpec, common: Common, draws: PairedDraws
-) -> dict[str, tuple[bool, bool]]:
-    """For each column, whether any of its tasks is in both, and whether all those have draws.
-
-    A score held fixed would make the interval too narrow.
-    """
-    by_name = {column.name: column for column in suite.columns}
-    found = {}
     for column in suite.columns:
-        pools = [by_name[name] for name in column.pools] or [column]
-        names = [task for pool in pools for task in pool.tasks if common.get(task, ({},))[0]]
-        found[column.name] = (bool(names), all(name in draws for name in names))
-    return found
+        name = column.name
+        members = [task for task in column_tasks(suite, column) if common.get(task, ({},))[0]]
+        a, b = means[0][name].value, means[1][name].value
+        if a is None or b is None or not members:
+            continue
+        first, second = (draws_of[name] for draws_of in resampled)
+        between = None
+        # A score held fixed would make the interval too narrow.
+        whole = all(_resampled(common[task][0], draws.get(task)) for task in members)
+        if whole and isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+            between = difference_draws(first, second)
+        yield Summary(
+            name=name,
+            a=a,
+            b=b,
+            difference=b - a,
+            interval=None if between is None else interval(between),
+            numbers=means[0][name].have,
+            need=means[0][name].need,
+            p_value=None if between is None else p_of_draws(b - a, between),
+            untested=None if whole or not draws.keys() >= set(members) else NOT_RESAMPLED,
+        )
+
+
+def _resampled(keys: Iterable[str], draws: tuple[Draws, Draws] | None) -> bool:
+    """Whether all scores of a task have draws in both systems."""
+    return draws is not None and all(key in draws[0] and key in draws[1] for key in keys)
 
 
 def _as_printed(
-    name: str, base: Subject, other: Subject, suite: SuiteSpec, tasks: Mapping[str, TaskSpec]
+    name: str, base: System, other: System, suite: SuiteSpec, tasks: Mapping[str, TaskSpec]
 ) -> Summary | Mismatch:
     """A printed average against the other side's, which must be whole or printed too."""
     values: list[float] = []
     need = row(suite, tasks, {})[name].need
-    for subject in (base, other):
-        if name in subject.columns:
-            values.append(subject.columns[name])
+    for system in (base, other):
+        if name in system.columns:
+            values.append(system.columns[name])
             continue
-        cell = row(suite, tasks, subject.scores)[name]
-        if cell.value is None or cell.partial:
-            reason = f"{subject.title} has {cell.have} of the {cell.need} numbers"
+        mean = row(suite, tasks, system.scores)[name]
+        if mean.value is None or mean.partial:
+            reason = f"{system.title} has {mean.have} of the {mean.need} numbers"
             return Mismatch(name, reason, missing=True)
-        values.append(cell.value)
+        values.append(mean.value)
     a, b = values
     return Summary(name, a, b, b - a, None, need, need)
-
-
-def _corrected_formats(entries: Sequence[Summary]) -> list[Summary]:
-    """With p-values corrected over all that were tested."""
-    corrected = iter(holm([entry.p_value for entry in entries if entry.p_value is not None]))
-    return [
-        entry if entry.p_value is None else replace(entry, p_holm=next(corrected))
-        for entry in entries
-    ]

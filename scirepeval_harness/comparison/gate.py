@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
-from scirepeval_harness.comparison.compare import examine
+from scirepeval_harness.comparison.compare import NOT_RESAMPLED, examine
 from scirepeval_harness.comparison.policy import Policy
 from scirepeval_harness.comparison.records import Comparison, Difference, Summary
-from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
 
 Outcome = Literal["pass", "regression", "incomplete", "not comparable"]
@@ -64,8 +64,19 @@ class GateReport:
 
     @property
     def outcome(self) -> Outcome:
-        found = {case.outcome for case in self.cases}
-        return next((outcome for outcome in EXIT_CODES if outcome in found), "pass")
+        """The gravest outcome of any case, in the order of `EXIT_CODES`."""
+        outcomes = {case.outcome for case in self.cases}
+        return next((outcome for outcome in EXIT_CODES if outcome in outcomes), "pass")
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate may take the baseline's place."""
+        return self.outcome == "pass"
+
+    @property
+    def failures(self) -> tuple[Case, ...]:
+        """Every case that did not pass."""
+        return tuple(case for case in self.cases if case.outcome != "pass")
 
     @property
     def exit_code(self) -> int:
@@ -78,8 +89,8 @@ class GateReport:
 
 
 def gate(
-    base: Subject,
-    candidate: Subject,
+    base: System,
+    candidate: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     policy: Policy,
@@ -98,29 +109,29 @@ def gate(
     Raises:
         StorageError: items or draws that cannot be read.
     """
-    found = examine(base, candidate, suites, tasks, seed=seed, allow_mismatch=allow_mismatch)
+    comparison = examine(base, candidate, suites, tasks, seed=seed, allow_mismatch=allow_mismatch)
     cases = [
-        *_unjudged(base, candidate, suites, tasks, policy, found, allow_mismatch),
-        *(_judge_score(entry, policy) for entry in found.tasks),
-        *_judge_averages(base, candidate, found, policy),
+        *_unjudged(base, candidate, suites, tasks, policy, comparison, allow_mismatch),
+        *(_judge_score(entry, policy) for entry in comparison.tasks),
+        *_judge_averages(base, candidate, comparison, policy),
     ]
     order = {name: n for n, name in enumerate(n for s in suites for n in s.task_names())}
     cases.sort(key=lambda case: order.get(case.task, len(order)))
-    return GateReport(base.title, candidate.title, tuple(cases), policy, found)
+    return GateReport(base.title, candidate.title, tuple(cases), policy, comparison)
 
 
 def _unjudged(
-    base: Subject,
-    candidate: Subject,
+    base: System,
+    candidate: System,
     suites: Sequence[SuiteSpec],
     tasks: Mapping[str, TaskSpec],
     policy: Policy,
-    found: Comparison,
+    comparison: Comparison,
     allow_mismatch: bool,
 ) -> Iterator[Case]:
     """Tasks whose candidate or baseline gives no score to judge, once each; never skipped."""
     reasons: dict[str, list[str]] = {}
-    for entry in found.mismatches:
+    for entry in comparison.mismatches:
         if not entry.missing:
             reasons.setdefault(entry.task, []).append(entry.reason)
     for suite in suites:
@@ -147,7 +158,7 @@ def _unjudged(
             yield Case(suite.name, name, tasks[name].title, "-", outcome, reason)
 
 
-def _gap(candidate: Subject, task: str) -> str | None:
+def _gap(candidate: System, task: str) -> str | None:
     """Why the candidate's score of a task is missing or covers too little, if so."""
     record = candidate.records.get(task)
     if record is not None and record.status != "ok":
@@ -159,13 +170,13 @@ def _gap(candidate: Subject, task: str) -> str | None:
     return None
 
 
-def _lost_scores(base: Subject, candidate: Subject, task: str) -> list[str]:
-    own = candidate.scores.get(task, {})
-    return [key for key in base.scores.get(task, {}) if key not in own]
+def _lost_scores(base: System, candidate: System, task: str) -> list[str]:
+    present = candidate.scores.get(task, {})
+    return [key for key in base.scores.get(task, {}) if key not in present]
 
 
 def _required_only(
-    candidate: Subject, suite: SuiteSpec, task: TaskSpec, policy: Policy
+    candidate: System, suite: SuiteSpec, task: TaskSpec, policy: Policy
 ) -> Iterator[Case]:
     """A required task that the baseline does not have: only its floors can be judged."""
     for key, value in candidate.scores[task.name].items():
@@ -179,31 +190,18 @@ def _required_only(
 def _judge_score(entry: Difference, policy: Policy) -> Case:
     tolerance = policy.tolerance_of(entry.task, entry.key, entry.format, entry.group)
     floor = policy.floor_of(entry.task, entry.key)
-    outcome, reason = _judge(entry.b, entry.difference, entry.p_holm, tolerance, floor, policy)
-    return Case(
-        suite=entry.suite,
-        task=entry.task,
-        title=entry.title,
-        key=entry.key,
-        outcome=outcome,
-        reason=reason,
-        a=entry.a,
-        b=entry.b,
-        difference=entry.difference,
-        interval=entry.interval,
-        p_holm=entry.p_holm,
-        tolerance=tolerance,
-        detectable=_detectable(entry.interval, policy),
+    return _judged(
+        (entry.suite, entry.task, entry.title, entry.key), entry, tolerance, floor, policy
     )
 
 
 def _judge_averages(
-    base: Subject, candidate: Subject, found: Comparison, policy: Policy
+    base: System, candidate: System, comparison: Comparison, policy: Policy
 ) -> Iterator[Case]:
-    for entry in found.averages:
+    for entry in comparison.averages:
         yield _judge_average(entry, policy)
-    compared = {entry.name for entry in found.averages}
-    for lost in found.mismatches:
+    compared = {entry.name for entry in comparison.averages}
+    for lost in comparison.mismatches:
         # A printed average that the candidate does not have whole.
         if lost.task in base.columns and lost.task not in compared:
             yield Case("", AVERAGES, lost.task, "mean", "incomplete", lost.reason)
@@ -212,16 +210,25 @@ def _judge_averages(
 def _judge_average(entry: Summary, policy: Policy) -> Case:
     tolerance = policy.column_tolerance(entry.name)
     floor = policy.floors.columns.get(entry.name)
-    outcome, reason = _judge(entry.b, entry.difference, entry.p_holm, tolerance, floor, policy)
+    case = _judged(("", AVERAGES, entry.name, "mean"), entry, tolerance, floor, policy)
     if entry.partial:
-        reason += f"; over {entry.numbers} of {entry.need} numbers"
+        case = replace(case, reason=f"{case.reason}; over {entry.numbers} of {entry.need} numbers")
+    return case
+
+
+def _judged(
+    names: tuple[str, str, str, str],
+    entry: Difference | Summary,
+    tolerance: float,
+    floor: float | None,
+    policy: Policy,
+) -> Case:
+    """The case of a score or an average: ``names`` are its suite, task, title and key."""
+    outcome, reason = _judge(entry, tolerance, floor, policy)
     return Case(
-        suite="",
-        task=AVERAGES,
-        title=entry.name,
-        key="mean",
-        outcome=outcome,
-        reason=reason,
+        *names,
+        outcome,
+        reason,
         a=entry.a,
         b=entry.b,
         difference=entry.difference,
@@ -233,15 +240,11 @@ def _judge_average(entry: Summary, policy: Policy) -> Case:
 
 
 def _judge(
-    value: float,
-    difference: float,
-    p_holm: float | None,
-    tolerance: float,
-    floor: float | None,
-    policy: Policy,
+    entry: Difference | Summary, tolerance: float, floor: float | None, policy: Policy
 ) -> tuple[Outcome, str]:
-    if floor is not None and value < floor:
+    if floor is not None and entry.b < floor:
         return "regression", f"below the floor of {floor:g}"
+    difference, p_holm = entry.difference, entry.p_holm
     moved = abs(difference) if policy.fails_on == "change" else -difference
     word = "fell" if difference < 0 else "rose"
     # Not a hair's breadth: 70.1 - 70.0 is a little more than 0.1 in binary.
@@ -255,10 +258,9 @@ def _judge(
     if policy.alpha >= 1:
         return "regression", text
     if p_holm is None:
-        return (
-            "regression",
-            f"{text}; not tested: no common items, or not resampled",
-        )
+        # Without a test, tolerance alone decides: a gate that passes what it cannot test is none.
+        why = NOT_RESAMPLED if entry.untested == NOT_RESAMPLED else "no common items"
+        return "regression", f"{text}; {why}, so not tested"
     if p_holm <= policy.alpha:
         return "regression", f"{text}; not noise (p {p_holm:.4f})"
     return "pass", f"{text}; may be noise (p {p_holm:.4f})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.errors import StorageError
 from scirepeval_harness.evaluations.base import Outcome, Score, evaluation_of
 from scirepeval_harness.results.record import ScoreRecord, TaskRecord
@@ -35,7 +35,7 @@ class Pair:
     same_draws: bool
 
 
-def make_pair(base: Subject, other: Subject, task: TaskSpec) -> Pair | str:
+def make_pair(base: System, other: System, task: TaskSpec) -> Pair | str:
     """The pair, or why the two systems were not scored on the same items.
 
     Raises:
@@ -49,12 +49,12 @@ def make_pair(base: Subject, other: Subject, task: TaskSpec) -> Pair | str:
         return f"items of kind {kind} against {b_record.item_kind}"
     keys, shared = evaluation_of(task).item_keys(kind)
     a, b = base.items.items(task.name), other.items.items(task.name)
-    for subject, frame in ((base, a), (other, b)):
+    for system, frame in ((base, a), (other, b)):
         lacking = set(keys) - set(frame.columns)
         if lacking:
             raise StorageError(
                 f"items without {', '.join(sorted(lacking))}",
-                where=f"{subject.title}, task {task.name}",
+                where=f"{system.title}, task {task.name}",
                 fix="Run the task again",
             )
     ordered = _same(a, b, keys, shared)
@@ -86,7 +86,7 @@ def _other_items(a: pd.DataFrame, b: pd.DataFrame) -> str:
 
 
 def paired_draws(
-    pair: Pair, base: Subject, other: Subject, seed: int
+    pair: Pair, base: System, other: System, seed: int
 ) -> tuple[Mapping[str, Array], Mapping[str, Array]]:
     """Bootstrap draws of both, by score key, in which draw k takes the same items.
 

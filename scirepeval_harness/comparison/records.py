@@ -32,6 +32,8 @@ class Difference:
     p_holm: float | None
     items: int
     verdict: Verdict
+    untested: str | None = None
+    """Why there is no test, where there is none."""
 
     @property
     def few_shot(self) -> bool:
@@ -56,6 +58,7 @@ class Summary:
     need: int = 0
     p_value: float | None = None
     p_holm: float | None = None
+    untested: str | None = None
 
     @property
     def partial(self) -> bool:

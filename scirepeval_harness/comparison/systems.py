@@ -13,7 +13,7 @@ from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.models.registry import load_models
 from scirepeval_harness.options import OPTIONS
 from scirepeval_harness.results.folder import RUN_FILE, Result, load_results
-from scirepeval_harness.results.published import PublishedScore, task_scores
+from scirepeval_harness.results.leaderboard import PublishedScore, task_scores
 from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.tasks.spec import SuiteSpec
@@ -34,7 +34,7 @@ class Items(Protocol):
 
 
 @dataclass(frozen=True)
-class Subject:
+class System:
     """One system. A published row has scores and printed averages, but no records and items."""
 
     title: str
@@ -51,9 +51,9 @@ class Subject:
         return self.items is None
 
 
-def measured_subject(result: Result) -> Subject:
-    """A result as a subject; scores of single fields of study are left out."""
-    return Subject(
+def measured_system(result: Result) -> System:
+    """A result as a system; scores of single fields of study are left out."""
+    return System(
         title=result.run.model.title,
         scores={
             name: {score.key: score.value for score in record.scores if score.field is None}
@@ -66,7 +66,7 @@ def measured_subject(result: Result) -> Subject:
     )
 
 
-def published_subject(name: str, scores: Sequence[PublishedScore], task_set: str) -> Subject:
+def published_system(name: str, scores: Sequence[PublishedScore], task_set: str) -> System:
     """The published row of a title, or of a system: the one with averages where it has several.
 
     Raises:
@@ -95,7 +95,7 @@ def published_subject(name: str, scores: Sequence[PublishedScore], task_set: str
             fix="Choose one title: " + "; ".join(f"'{PREFIX}{title}'" for title in titles),
         )
     of_tasks = task_scores(own, titles[0])
-    return Subject(
+    return System(
         title=f"{titles[0]} (published)",
         scores={
             task: {key: value for key, value in keys.items() if "[" not in key}
@@ -128,9 +128,9 @@ def find_result(text: str) -> Result | None:
     return results[0]
 
 
-def read_subjects(
+def read_systems(
     texts: Sequence[str], scores: Sequence[PublishedScore], suites: Sequence[SuiteSpec]
-) -> tuple[Subject, ...]:
+) -> tuple[System, ...]:
     """Result folders and published rows, under titles that differ.
 
     A published row goes by its own title, by the name of a registered model or by its title.
@@ -144,11 +144,11 @@ def read_subjects(
     task_sets = sorted({suite.task_set for suite in suites})
     # The leaderboard shows published rows under our titles of the models.
     systems = {model.title: model.name for model in load_models().values()}
-    found: list[Subject] = []
+    found: list[System] = []
     for text in texts:
         result = find_result(text)
         if result is not None:
-            found.append(measured_subject(result))
+            found.append(measured_system(result))
             continue
         if len(task_sets) != 1:
             raise UsageError(
@@ -156,7 +156,7 @@ def read_subjects(
             )
         try:
             name = text.removeprefix(PREFIX)
-            found.append(published_subject(systems.get(name, name), scores, task_sets[0]))
+            found.append(published_system(systems.get(name, name), scores, task_sets[0]))
         except UsageError as error:
             if text.startswith(PREFIX) or "rows of" in error.what:
                 raise
@@ -166,9 +166,9 @@ def read_subjects(
                 fix=f"Give a result folder or {PREFIX}NAME",
             ) from error
     return tuple(
-        replace(subject, title=f"{subject.title} [{text}]") if twice else subject
-        for subject, text, twice in zip(
-            found, texts, _repeated([subject.title for subject in found]), strict=True
+        replace(system, title=f"{system.title} [{text}]") if twice else system
+        for system, text, twice in zip(
+            found, texts, _repeated([system.title for system in found]), strict=True
         )
     )
 
@@ -182,19 +182,19 @@ PROBE_SETTINGS = [option.key for option in OPTIONS.values() if option.moves_scor
 """What a user may choose and what moves a score for one and the same model."""
 
 
-def mismatches(base: Subject, other: Subject, task: str, suite: SuiteSpec) -> tuple[Mismatch, ...]:
+def mismatches(base: System, other: System, task: str, suite: SuiteSpec) -> tuple[Mismatch, ...]:
     """All reasons against comparing a task; none where it may be compared."""
     lost = [
         Mismatch(task, reason, missing=True)
-        for subject in (base, other)
-        for reason in _absence(subject, task)
+        for system in (base, other)
+        for reason in _absence(system, task)
     ]
     if lost:
         return tuple(lost)
     a, b = base.records.get(task), other.records.get(task)
     reasons = [
-        f"{subject.title}: {text}"
-        for subject, record in ((base, a), (other, b))
+        f"{system.title}: {text}"
+        for system, record in ((base, a), (other, b))
         if record is not None
         for text in _shortfall(record)
     ]
@@ -214,11 +214,11 @@ def by_reason(entries: Iterable[Mismatch]) -> dict[str, list[str]]:
     return found
 
 
-def _absence(subject: Subject, task: str) -> list[str]:
-    record = subject.records.get(task)
+def _absence(system: System, task: str) -> list[str]:
+    record = system.records.get(task)
     if record is not None and record.status != "ok":
-        return [f"{record.status} in {subject.title}: {record.error or 'no reason given'}"]
-    return [] if subject.scores.get(task) else [f"no score in {subject.title}"]
+        return [f"{record.status} in {system.title}: {record.error or 'no reason given'}"]
+    return [] if system.scores.get(task) else [f"no score in {system.title}"]
 
 
 def _shortfall(record: TaskRecord) -> Iterator[str]:

@@ -1,16 +1,22 @@
-"""A comparison as rows of a table and as markdown."""
+"""A comparison of two systems: its tables, its sentences, and its numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
+from scirepeval_harness.comparison.compare import NOT_RESAMPLED
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary
 from scirepeval_harness.comparison.systems import by_reason
-from scirepeval_harness.report.leaderboard import escape
+from scirepeval_harness.report import table as form
+from scirepeval_harness.report.table import Cell, Table, number, shown
 
-LONGEST = 80
-SCORES_HEADER = ["Task", "Score", "A", "B", "B - A", "95% interval", "p", "p (Holm)", "B is"]
-MEANS_HEADER = ["Mean", "A", "B", "B - A", "95% interval", "p (Holm)", "Numbers"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORES = ("Task", "Score", "A", "B", "B - A", "95% interval", "p", "p (Holm)", "B is")
+MEANS = ("Mean", "A", "B", "B - A", "95% interval", "p (Holm)", "Numbers")
 METHOD = (
     "Intervals: paired bootstrap over the same queries or rows. p: paired permutation test, for a "
     "mean by its bootstrap error. Holm: corrected over all scores and averages (over the formats, "
@@ -18,64 +24,106 @@ METHOD = (
 )
 
 
-def one_line(text: str) -> str:
-    """Without line ends, control characters and marks that turn the direction of writing."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+@dataclass(frozen=True)
+class ComparisonView:
+    """A comparison that shows itself: in a notebook, as a frame, as markdown, as JSON."""
+
+    comparison: Comparison
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row per score that both have, at full precision; columns are the fields of
+        `Difference`, with the ends of the interval as ``low`` and ``high``."""
+        return frame_of(self.comparison.tasks, Difference)
+
+    def to_markdown(self) -> str:
+        """The tables with the method below."""
+        return comparison_markdown(self.comparison)
+
+    def to_values(self) -> dict[str, Any]:
+        """All numbers, JSON-ready."""
+        return comparison_values(self.comparison)
+
+    def _repr_html_(self) -> str:
+        tables = (score_table(self.comparison), *mean_tables(self.comparison))
+        return "".join(table.to_html() for table in tables if table.rows)
 
 
-def shown(text: str) -> str:
-    """A name on one line, cut where it would fill the page."""
-    plain = one_line(text)
-    return plain if len(plain) <= LONGEST else plain[: LONGEST - 3] + "..."
+def frame_of(entries: Sequence[Any], kind: type) -> pd.DataFrame:
+    """Records of one dataclass as a frame, its interval in two columns at the end."""
+    import pandas as pd
+
+    frame = pd.DataFrame(map(asdict, entries), columns=[field.name for field in fields(kind)])
+    ends = [entry.interval or (None, None) for entry in entries]
+    frame["low"] = pd.Series([low for low, _ in ends], dtype="float64")
+    frame["high"] = pd.Series([high for _, high in ends], dtype="float64")
+    return frame.drop(columns="interval")
 
 
-def number(value: float | None, sign: bool = False) -> str:
-    """``71.25``, or ``+0.31`` with its sign; a hyphen for none."""
-    if value is None:
-        return "-"
-    # Not -0.00: a difference in the last bits is none.
-    value = round(value, 2) + 0.0
-    return f"{value:+.2f}" if sign and value else f"{value:.2f}"
+def score_table(comparison: Comparison, *, named: bool = False, synthetic: bool = False) -> Table:
+    """Every score of both. ``named`` puts the systems' names into the header, for A and B."""
+    rows = tuple(map(_score_row, comparison.tasks))
+    header = _named(SCORES, comparison) if named else SCORES
+    return Table(header, rows, 2, _against(comparison), (), synthetic)
 
 
-def range_text(interval: tuple[float, float] | None) -> str:
-    """``[-0.12, +0.43]``; a hyphen for none."""
-    if interval is None:
-        return "-"
-    return f"[{number(interval[0], True)}, {number(interval[1], True)}]"
-
-
-def p_text(value: float | None) -> str:
-    """A p-value to four places; a hyphen for none."""
-    return "-" if value is None else f"{value:.4f}"
-
-
-def score_row(entry: Difference) -> list[str]:
-    """The cells of one score, under `SCORES_HEADER`."""
+def mean_tables(comparison: Comparison) -> list[Table]:
+    """Means by format and the averages, where there are any."""
+    parts = (("By format", comparison.formats), ("Averages", comparison.averages))
     return [
-        shown(entry.title),
-        entry.key,
-        number(entry.a),
-        number(entry.b),
-        number(entry.difference, True),
-        range_text(entry.interval),
-        p_text(entry.p_value),
-        p_text(entry.p_holm),
-        entry.verdict,
+        Table(MEANS, tuple(map(_mean_row, entries)), caption=title)
+        for title, entries in parts
+        if entries
     ]
 
 
-def mean_row(entry: Summary) -> list[str]:
-    """The cells of one mean, under `MEANS_HEADER`."""
-    return [
-        shown(entry.name),
-        number(entry.a),
-        number(entry.b),
-        number(entry.difference, True),
-        range_text(entry.interval),
-        p_text(entry.p_holm),
-        f"{entry.numbers} of {entry.need}" if entry.partial else str(entry.numbers),
-    ]
+def named_means(comparison: Comparison, *, synthetic: bool) -> Table:
+    """All means in one table, under the systems' names."""
+    rows = tuple(map(_mean_row, (*comparison.formats, *comparison.averages)))
+    title = f"Means: {_against(comparison)}"
+    return Table(_named(MEANS, comparison), rows, 1, title, (), synthetic)
+
+
+def _score_row(entry: Difference) -> tuple[Cell, ...]:
+    return (
+        Cell(shown(entry.title)),
+        Cell(entry.key),
+        *_numbers(entry, entry.verdict),
+        Cell(form.p_text(entry.p_value), entry.p_value),
+        Cell(form.p_text(entry.p_holm), entry.p_holm),
+        Cell(entry.verdict, tone=entry.verdict),
+    )
+
+
+def _mean_row(entry: Summary) -> tuple[Cell, ...]:
+    return (
+        Cell(shown(entry.name)),
+        *_numbers(entry),
+        Cell(form.p_text(entry.p_holm), entry.p_holm),
+        Cell(f"{entry.numbers} of {entry.need}" if entry.partial else str(entry.numbers)),
+    )
+
+
+def _numbers(entry: Difference | Summary, tone: str = "") -> tuple[Cell, ...]:
+    return (
+        Cell(number(entry.a), entry.a),
+        Cell(number(entry.b), entry.b),
+        Cell(number(entry.difference, True), entry.difference, tone=tone),
+        Cell(form.range_text(entry.interval), entry.difference),
+    )
+
+
+def _against(comparison: Comparison) -> str:
+    return f"{shown(comparison.other)} against {shown(comparison.base)}"
+
+
+def _named(header: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
+    names = {
+        "A": shown(comparison.base),
+        "B": shown(comparison.other),
+        "B - A": "Difference",
+        "B is": "Verdict",
+    }
+    return tuple(names.get(name, name) for name in header)
 
 
 def heading(comparison: Comparison) -> str:
@@ -91,29 +139,37 @@ def heading(comparison: Comparison) -> str:
     return text + (f", not tested in {unknown}." if unknown else ".")
 
 
+def untested_lines(comparison: Comparison) -> list[str]:
+    """Why scores on the same items have no interval or test: ``reason: task key, task key``."""
+    names = [shown(f"{e.task} {e.key}") for e in comparison.tasks if e.untested == NOT_RESAMPLED]
+    return [f"No interval and no test, {NOT_RESAMPLED}: {', '.join(names)}."] if names else []
+
+
 def mismatch_lines(entries: Sequence[Mismatch]) -> list[str]:
     """``reason: task, task``, one line a reason, each on one line of the page."""
     lines = (f"{reason}: {', '.join(names)}" for reason, names in by_reason(entries).items())
-    return [one_line(line) for line in lines]
+    return [form.one_line(line) for line in lines]
 
 
-def markdown(comparison: Comparison) -> str:
+def comparison_markdown(comparison: Comparison) -> str:
     """The comparison as markdown tables with the method below."""
-    lines = [escape(heading(comparison)), ""]
-    lines += markdown_table(SCORES_HEADER, [score_row(e) for e in comparison.tasks], left=2)
-    parts = (("By format", comparison.formats), ("Averages", comparison.averages))
-    for title, entries in parts:
-        if entries:
-            lines += ["", f"{title}:", ""]
-            lines += markdown_table(MEANS_HEADER, [mean_row(e) for e in entries], left=1)
+    lines = [form.escape_markdown(heading(comparison)), ""]
+    lines += score_table(comparison).markdown_lines()
+    for means in mean_tables(comparison):
+        lines += ["", f"{means.caption}:", "", *means.markdown_lines()]
     if comparison.mismatches:
         lines += ["", "Not comparable:", ""]
-        lines += [f"- {escape(line)}" for line in mismatch_lines(comparison.mismatches)]
+        lines += [f"- {form.escape_markdown(e)}" for e in mismatch_lines(comparison.mismatches)]
+    for line in untested_lines(comparison):
+        lines += ["", form.escape_markdown(line)]
     return "\n".join([*lines, "", METHOD, ""])
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> list[str]:
-    """Lines of a table whose first ``left`` columns hold text; every cell is escaped."""
-    rule = "|" + "---|" * left + "---:|" * (len(header) - left)
-    table = [f"| {' | '.join(header)} |", rule]
-    return table + ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in rows]
+def comparison_values(comparison: Comparison) -> dict[str, Any]:
+    """All numbers of a comparison at full precision, with the counts of verdicts."""
+    return {
+        **asdict(comparison),
+        "wins": comparison.wins,
+        "losses": comparison.losses,
+        "ties": comparison.ties,
+    }

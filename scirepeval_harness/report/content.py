@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from scirepeval_harness.comparison.records import Comparison
-from scirepeval_harness.report.gate import comparison_values
-from scirepeval_harness.report.leaderboard import columns_of
-from scirepeval_harness.results.leaderboard import Cell, Row
+from scirepeval_harness.results.leaderboard import Row
+from scirepeval_harness.results.record import ScoreRecord
 from scirepeval_harness.tasks.spec import SuiteSpec
-
-
-@dataclass(frozen=True)
-class System:
-    """A column of the tables by task: a result, or a published row with scores of tasks."""
-
-    title: str
-    published: bool = False
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Score:
-    """One score x 100 with its 95% interval, where it has one. ``partial``: of a task that was
-    scored on a part of its documents or queries."""
-
-    value: float
-    interval: tuple[float, float] | None = None
-    items: int = 0
-    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +22,9 @@ class ScoreLine:
     group: str | None
     key: str
     field: str | None
-    scores: tuple[Score | None, ...]
+    scores: tuple[ScoreRecord | None, ...]
+    partial: tuple[bool, ...]
+    """For each system, whether its score is of a part of the documents or queries."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +35,6 @@ class NumberLine:
     group: str | None
     metric: str
     values: tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
-class FormatLine:
-    """The mean over the tasks of a format, in every result."""
-
-    name: str
-    cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -122,12 +93,13 @@ class Report:
 
     suites: tuple[SuiteSpec, ...]
     rows: tuple[Row, ...]
-    systems: tuple[System, ...]
+    systems: tuple[Row, ...]
+    """Those of the rows that have scores of tasks, in the order of ``ScoreLine.scores``; the notes
+    of a published one say where the scores are from."""
     scores: tuple[ScoreLine, ...]
-    results: tuple[str, ...]
-    """Titles of the results, in the order of the values of ``numbers`` and ``formats``."""
     numbers: tuple[NumberLine, ...]
-    formats: tuple[FormatLine, ...]
+    formats: tuple[Row, ...]
+    """The results with their means over the tasks of each format."""
     readings: tuple[Reading, ...]
     comparisons: tuple[Comparison, ...]
     gaps: tuple[Gap, ...]
@@ -140,111 +112,11 @@ class Report:
         return any(suite.synthetic for suite in self.suites)
 
     @property
-    def partly_covered(self) -> frozenset[str]:
-        """Results with a task that was scored on a part of its documents or queries, so that their
-        means are not those of others."""
-        return frozenset(gap.system for gap in self.gaps if gap.status == "ok")
+    def results(self) -> tuple[str, ...]:
+        """Titles of the results, in the order of the values of ``numbers``."""
+        return tuple(row.title for row in self.rows if not row.published)
 
     @property
     def name(self) -> str:
         """The suites' titles."""
         return ", ".join(suite.title for suite in self.suites)
-
-
-def report_values(report: Report) -> dict[str, Any]:
-    """Leaderboard, scores, comparisons and circumstances."""
-    return {
-        "synthetic": report.synthetic,
-        "suites": [
-            {
-                "name": suite.name,
-                "title": suite.title,
-                "version": suite.version,
-                "task_set": suite.task_set,
-                "synthetic": suite.synthetic,
-                "readings": suite.readings.model_dump(mode="json"),
-            }
-            for suite in report.suites
-        ],
-        "columns": columns_of(report.suites),
-        "leaderboard": [
-            {
-                "model": row.title,
-                "published": row.published,
-                "notes": list(row.notes),
-                "cells": {name: _cell(cell) for name, cell in row.cells.items()},
-            }
-            for row in report.rows
-        ],
-        "formats": {
-            line.name: {
-                title: _cell(cell) for title, cell in zip(report.results, line.cells, strict=True)
-            }
-            for line in report.formats
-        },
-        "tasks": [
-            {
-                "suite": line.suite,
-                "task": line.task,
-                "title": line.title,
-                "format": line.format,
-                "group": line.group,
-                "key": line.key,
-                "field": line.field,
-                "scores": {
-                    system.title + (" (published)" if system.published else ""): _score(score)
-                    for system, score in zip(report.systems, line.scores, strict=True)
-                    if score is not None
-                },
-            }
-            for line in report.scores
-        ],
-        "comparisons": [comparison_values(entry) for entry in report.comparisons],
-        "warnings": list(report.warnings),
-        "runs": [_execution(entry) for entry in report.executions],
-    }
-
-
-def report_json(report: Report) -> str:
-    """The values as JSON. Only ASCII: a name may hold half of a surrogate pair, or characters that
-    turn the direction of writing."""
-    values = report_values(report)
-    return json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n"
-
-
-def _cell(cell: Cell) -> dict[str, Any]:
-    return {
-        "value": cell.value,
-        "interval": cell.interval,
-        "numbers": cell.have,
-        "numbers_needed": cell.need,
-    }
-
-
-def _score(score: Score) -> dict[str, Any]:
-    return {
-        "value": score.value,
-        "interval": score.interval,
-        "items": score.items,
-        "partial": score.partial,
-    }
-
-
-def _execution(entry: Execution) -> dict[str, Any]:
-    return {
-        "model": entry.system,
-        "created_at": entry.created_at,
-        "status": entry.status,
-        "harness_version": entry.harness_version,
-        "commit": entry.commit,
-        "seconds": {**entry.seconds, "total": entry.total_seconds},
-        "documents_encoded": entry.documents_encoded,
-        "documents_cached": entry.documents_cached,
-        "documents_per_second": entry.documents_per_second,
-        "hardware": dict(entry.hardware),
-        "packages": dict(entry.packages),
-        "settings": dict(entry.settings),
-        "signature": entry.signature,
-        "task_signatures": dict(entry.task_signatures),
-        "command": entry.command,
-    }

@@ -1,41 +1,28 @@
-"""A gate's report as rows of a table and as markdown."""
+"""A gate's verdict: its table and sentences, as markdown, JSON and JUnit, and where CI shows it."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import scirepeval_harness
 from scirepeval_harness.comparison.gate import AVERAGES, Case, GateReport, Outcome
-from scirepeval_harness.comparison.records import Comparison
 from scirepeval_harness.errors import StorageError
-from scirepeval_harness.report.comparison import (
-    markdown_table,
-    number,
-    one_line,
-    p_text,
-    range_text,
-    shown,
-)
-from scirepeval_harness.report.leaderboard import escape
+from scirepeval_harness.report import table as form
+from scirepeval_harness.report.comparison import frame_of
+from scirepeval_harness.report.table import Cell, Table, number, one_line, shown
 
-HEADER = [
-    "Outcome",
-    "Task",
-    "Score",
-    "Why",
-    "Baseline",
-    "Candidate",
-    "Difference",
-    "95% interval",
-    "p (Holm)",
-    "Tolerance",
-    "Detectable",
-]
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEADER = (
+    *("Outcome", "Task", "Score", "Why", "Baseline", "Candidate", "Difference"),
+    *("95% interval", "p (Holm)", "Tolerance", "Detectable"),
+)
 TITLES: dict[Outcome, str] = {
     "pass": "passed",
     "regression": "failed: a regression",
@@ -44,21 +31,67 @@ TITLES: dict[Outcome, str] = {
 }
 
 
-def gate_row(case: Case) -> list[str]:
-    """The cells of one case, under `HEADER`."""
-    return [
-        case.outcome,
-        shown(case.title),
-        case.key,
-        one_line(case.reason),
-        number(case.a),
-        number(case.b),
-        number(case.difference, True),
-        range_text(case.interval),
-        p_text(case.p_holm),
-        "-" if case.tolerance is None else f"{case.tolerance:g}",
-        number(case.detectable),
-    ]
+@dataclass(frozen=True)
+class GateView:
+    """A gate's report that shows itself: in a notebook, as a frame, markdown, JSON and JUnit."""
+
+    report: GateReport
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate may take the baseline's place."""
+        return self.report.passed
+
+    @property
+    def failures(self) -> tuple[Case, ...]:
+        """Every case that did not pass."""
+        return self.report.failures
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 regression, 3 incomplete, 4 not comparable."""
+        return self.report.exit_code
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row per case, at full precision; columns are the fields of `Case`, with the ends of
+        the interval as ``low`` and ``high``."""
+        return frame_of(self.report.cases, Case)
+
+    def to_markdown(self) -> str:
+        """What failed first, then everything."""
+        return gate_markdown(self.report)
+
+    def to_values(self) -> dict[str, Any]:
+        """All numbers and the policy, JSON-ready."""
+        return gate_values(self.report)
+
+    def to_junit(self) -> str:
+        """JUnit XML, which CI servers show."""
+        return junit_xml(self.report)
+
+    def _repr_html_(self) -> str:
+        return gate_table(self.report.cases, verdict_line(self.report)).to_html()
+
+
+def gate_table(cases: Sequence[Case], caption: str = "") -> Table:
+    """One row per case."""
+    rows = tuple(
+        (
+            Cell(case.outcome),
+            Cell(shown(case.title)),
+            Cell(case.key),
+            Cell(one_line(case.reason)),
+            Cell(number(case.a), case.a),
+            Cell(number(case.b), case.b),
+            Cell(number(case.difference, True), case.difference),
+            Cell(form.range_text(case.interval)),
+            Cell(form.p_text(case.p_holm), case.p_holm),
+            Cell(form.NONE if case.tolerance is None else f"{case.tolerance:g}", case.tolerance),
+            Cell(number(case.detectable), case.detectable),
+        )
+        for case in cases
+    )
+    return Table(HEADER, rows, left=4, caption=caption)
 
 
 def verdict_line(report: GateReport) -> str:
@@ -108,24 +141,13 @@ def blind_line(report: GateReport) -> str | None:
 
 def gate_markdown(report: GateReport) -> str:
     """The report as markdown: what failed first, then everything."""
+    escape = form.escape_markdown
     lines = [f"## {escape(verdict_line(report))}", "", escape(names_line(report))]
-    failed = [case for case in report.cases if case.outcome != "pass"]
-    parts: list[tuple[str, Sequence[Case]]] = [("What failed", failed)] if failed else []
+    parts = [("What failed", report.failures)] if report.failures else []
     for title, cases in (*parts, ("All scores", report.cases)):
-        lines += ["", f"### {title}", ""]
-        lines += markdown_table(HEADER, [gate_row(case) for case in cases], left=4)
+        lines += ["", f"### {title}", "", *gate_table(cases).markdown_lines()]
     blind = blind_line(report)
     return "\n".join([*lines, *(["", blind] if blind else []), ""])
-
-
-def comparison_values(comparison: Comparison) -> dict[str, Any]:
-    """All numbers of a comparison at full precision, with the counts of verdicts."""
-    return {
-        **asdict(comparison),
-        "wins": comparison.wins,
-        "losses": comparison.losses,
-        "ties": comparison.ties,
-    }
 
 
 def gate_values(report: GateReport) -> dict[str, Any]:
@@ -154,10 +176,10 @@ def junit_xml(report: GateReport) -> str:
     _count(root, report.cases)
     cases = sorted(report.cases, key=lambda case: (case.suite == "", case.suite))
     for suite, members in groupby(cases, key=lambda case: case.suite or AVERAGES):
-        own = tuple(members)
+        of_suite = tuple(members)
         element = ET.SubElement(root, "testsuite", name=suite)
-        _count(element, own)
-        for case in own:
+        _count(element, of_suite)
+        for case in of_suite:
             element.append(_testcase(case))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=False).join(
@@ -201,8 +223,8 @@ def _numbers(case: Case) -> str:
         f"baseline {number(case.a)}",
         f"candidate {number(case.b)}",
         f"difference {number(case.difference, True)}",
-        f"95% interval {range_text(case.interval)}",
-        f"p (Holm) {p_text(case.p_holm)}",
+        f"95% interval {form.range_text(case.interval)}",
+        f"p (Holm) {form.p_text(case.p_holm)}",
         "tolerance -" if case.tolerance is None else f"tolerance {case.tolerance:g}",
     ]
     return ", ".join(parts)

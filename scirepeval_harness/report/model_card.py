@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scirepeval_harness.errors import StorageError, UsageError
 from scirepeval_harness.files import write_text
-from scirepeval_harness.report.comparison import shown
+from scirepeval_harness.report.table import shown
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.leaderboard import Row
 from scirepeval_harness.results.record import TaskRecord
@@ -95,8 +95,8 @@ def _averages(result: Result, row: Row, suites: Sequence[SuiteSpec]) -> Iterator
         if not all(_whole(record) for record in done if record.status == "ok"):
             continue
         for column in suite.columns:
-            cell = row.cells[column.name]
-            if cell.value is None or cell.partial:
+            mean = row.means[column.name]
+            if mean.value is None or mean.partial:
                 continue
             yield EvalResult(
                 task_type="feature-extraction",
@@ -105,8 +105,8 @@ def _averages(result: Result, row: Row, suites: Sequence[SuiteSpec]) -> Iterator
                 dataset_name=shown(suite.title) + (SYNTHETIC if suite.synthetic else ""),
                 metric_type="mean",
                 metric_name=shown(column.name),
-                metric_value=round(cell.value, DIGITS),
-                metric_args=_interval(cell.interval) or None,
+                metric_value=round(mean.value, DIGITS),
+                metric_args=_interval(mean.interval) or None,
             )
 
 

@@ -6,55 +6,43 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from scirepeval_harness.options import command_words
-from scirepeval_harness.report import comparison as render
-from scirepeval_harness.report.comparison import shown
 from scirepeval_harness.report.content import Execution, Gap, Report
-from scirepeval_harness.report.tables import NONE, Field, Table, text_fields
+from scirepeval_harness.report.table import NONE, Cell, Table, one_line, shown, text_table
 from scirepeval_harness.results.folder import Result
+from scirepeval_harness.results.record import is_partial
 
 LONGEST_SIGNATURE = 600
 LONGEST_REASON = 300
 
 
-def gaps(report: Report) -> Table | None:
+def gap_table(report: Report) -> Table | None:
     """Tasks that failed or were scored in part; None where all are whole."""
-    if not report.gaps:
-        return None
-    rows = tuple(
-        text_fields(
-            [
-                shown(gap.system),
-                shown(gap.task),
-                gap.status,
-                _of(gap.documents),
-                _of(gap.queries),
-                render.one_line(gap.reason)[:LONGEST_REASON] or NONE,
-            ]
-        )
+    rows = [
+        [
+            *(shown(gap.system), shown(gap.task), gap.status),
+            *(_of(gap.documents), _of(gap.queries)),
+            one_line(gap.reason)[:LONGEST_REASON] or NONE,
+        ]
         for gap in report.gaps
-    )
+    ]
     header = ("Model", "Task", "Status", "Documents", "Queries", "Reason")
-    return Table("Not scored whole", header, rows, left=len(header), scores=False)
+    return text_table(header, rows, caption="Not scored whole") if rows else None
 
 
-def readings(report: Report) -> Table:
+def reading_table(report: Report) -> Table:
     """How the protocol's open points were read."""
-    rows = tuple(
-        text_fields(
-            [
-                shown(entry.suite),
-                entry.name.replace("_", " "),
-                entry.value.replace("_", " "),
-                "yes" if entry.default else "no",
-            ]
-        )
+    rows = [
+        [
+            *(shown(entry.suite), entry.name.replace("_", " "), entry.value.replace("_", " ")),
+            "yes" if entry.default else "no",
+        ]
         for entry in report.readings
-    )
+    ]
     header = ("Suite", "Open point", "Reading", "Default")
-    return Table("Readings of the protocol", header, rows, left=4, scores=False)
+    return text_table(header, rows, caption="Readings of the protocol")
 
 
-def times(report: Report) -> Table:
+def time_table(report: Report) -> Table:
     """Seconds by phase, and documents per second."""
     phases = list(dict.fromkeys(p for entry in report.executions for p in entry.seconds))
     rows = []
@@ -63,14 +51,14 @@ def times(report: Report) -> Table:
         values = [entry.seconds.get(phase) for phase in phases]
         rows.append(
             (
-                Field(shown(entry.system)),
-                Field(shown(entry.created_at.replace("T", " ").replace("+00:00", " UTC"))),
-                Field(entry.status),
+                Cell(shown(entry.system)),
+                Cell(shown(entry.created_at.replace("T", " ").replace("+00:00", " UTC"))),
+                Cell(entry.status),
                 *(_seconds(value) for value in values),
                 _seconds(entry.total_seconds),
-                Field(str(entry.documents_encoded), entry.documents_encoded),
-                Field(str(entry.documents_cached), entry.documents_cached),
-                Field(NONE if rate is None else f"{rate:.1f}", rate),
+                Cell(str(entry.documents_encoded), entry.documents_encoded),
+                Cell(str(entry.documents_cached), entry.documents_cached),
+                Cell(NONE if rate is None else f"{rate:.1f}", rate),
             )
         )
     header = (
@@ -78,27 +66,22 @@ def times(report: Report) -> Table:
         *(f"{shown(phase)} (s)" for phase in phases),
         *("total (s)", "encoded", "from the store", "documents/s"),
     )
-    return Table("Time", header, tuple(rows), left=3, scores=False)
+    return Table(header, tuple(rows), left=3, caption="Time")
 
 
-def signatures(report: Report) -> Table:
+def signature_table(report: Report) -> Table:
     """The signature of every run and of every task's scores."""
     rows = []
     for entry in report.executions:
-        rows.append(text_fields([shown(entry.system), "(all)", render.one_line(entry.signature)]))
+        rows.append([shown(entry.system), "(all)", one_line(entry.signature)])
         for task, text in entry.task_signatures.items():
-            rows.append(
-                text_fields(
-                    [shown(entry.system), shown(task), render.one_line(text)[:LONGEST_SIGNATURE]]
-                )
-            )
-    header = ("Model", "Task", "Signature")
-    return Table("Signatures", header, tuple(rows), left=3, scores=False)
+            rows.append([shown(entry.system), shown(task), one_line(text)[:LONGEST_SIGNATURE]])
+    return text_table(("Model", "Task", "Signature"), rows, caption="Signatures")
 
 
 def environments(report: Report) -> list[tuple[str, str]]:
     """Which models ran where: names of models, and one line on machine, settings and packages."""
-    found: dict[str, list[str]] = {}
+    by_text: dict[str, list[str]] = {}
     for entry in report.executions:
         parts = [
             f"scirepeval-harness {entry.harness_version}"
@@ -108,8 +91,8 @@ def environments(report: Report) -> list[tuple[str, str]]:
             "packages: " + ", ".join(f"{name} {value}" for name, value in entry.packages.items()),
         ]
         text = ". ".join(part for part in parts if part and not part.endswith(": "))
-        found.setdefault(render.one_line(text), []).append(shown(entry.system))
-    return [(", ".join(names), text) for text, names in found.items()]
+        by_text.setdefault(one_line(text), []).append(shown(entry.system))
+    return [(", ".join(names), text) for text, names in by_text.items()]
 
 
 def commands(report: Report) -> list[str]:
@@ -117,8 +100,8 @@ def commands(report: Report) -> list[str]:
     return list(dict.fromkeys(entry.command for entry in report.executions))
 
 
-def _seconds(value: float | None) -> Field:
-    return Field(NONE if value is None else f"{value:.1f}", value)
+def _seconds(value: float | None) -> Cell:
+    return Cell(NONE if value is None else f"{value:.1f}", value)
 
 
 def _of(pair: tuple[int, int] | None) -> str:
@@ -161,15 +144,15 @@ def execution(title: str, result: Result) -> Execution:
 def execution_gaps(title: str, result: Result) -> Iterator[Gap]:
     """Tasks that failed, or that were scored on a part of their documents or queries."""
     for name, record in result.tasks.items():
-        found = record.coverage
-        if record.status == "ok" and (found is None or found.complete):
+        if record.status == "ok" and not is_partial(record):
             continue
+        coverage = record.coverage
         yield Gap(
             system=title,
             task=name,
             status=record.status,
-            documents=None if found is None else (found.documents_found, found.documents_needed),
-            queries=None if found is None else (found.queries_found, found.queries_needed),
+            documents=(coverage.documents_found, coverage.documents_needed) if coverage else None,
+            queries=(coverage.queries_found, coverage.queries_needed) if coverage else None,
             reason=record.error or "",
         )
 

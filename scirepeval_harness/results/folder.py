@@ -1,4 +1,4 @@
-"""Reading results back, of this schema version and of older ones."""
+"""A result folder: its layout, writing it, and reading it back, of older schema versions too."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 
 Schema = TypeVar("Schema", bound=BaseModel)
+SCORE_COLUMNS = (
+    *("task", "suite", "format", "metric", "setting", "field"),
+    *("key", "value", "low", "high", "items", "status"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,24 @@ class Result:
     folder: Path
     run: RunRecord
     tasks: Mapping[str, TaskRecord]
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """A tidy frame, one row per score x 100, under `SCORE_COLUMNS`; ``low`` and ``high`` end
+        its 95% interval. A task without scores has one row, whose status says why."""
+        import pandas as pd
+
+        rows: list[tuple[object, ...]] = []
+        for name, record in self.tasks.items():
+            of_task = (name, record.suite, record.format.value)
+            for score in record.scores:
+                low, high = score.interval or (None, None)
+                of_score = (score.metric, score.setting, score.field, score.key, score.value)
+                rows.append((*of_task, *of_score, low, high, score.items, record.status))
+            if not record.scores:
+                rows.append((*of_task, *[None] * 7, 0, record.status))
+        frame = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+        return frame.astype(dict.fromkeys(("value", "low", "high"), "float64"))
 
     def items(self, task: str) -> pd.DataFrame:
         """The items of a task; raises StorageError where they cannot be read."""

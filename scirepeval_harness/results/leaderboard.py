@@ -1,14 +1,18 @@
-"""From the scores of tasks to the cells of a leaderboard row."""
+"""The rows of a leaderboard: from the scores of tasks to averages, and averages as published."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scirepeval_harness.evaluations.base import NOT_RESAMPLED, Number
+from scirepeval_harness.errors import SpecError
+from scirepeval_harness.evaluations.base import Number
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.results.folder import Result
+from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.tasks.spec import Column, Readings, SuiteSpec, TaskSpec
 
@@ -24,8 +28,8 @@ TaskDraws = Mapping[str, Mapping[str, "NDArray[np.float64]"]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A column's mean over the ``have`` numbers that are there of the ``need`` that it takes.
+class Mean:
+    """The mean of a column over the ``have`` numbers that are there of the ``need`` that it takes.
 
     ``interval`` is the 95% bootstrap interval of ``value`` under resampling within tasks.
     """
@@ -45,15 +49,15 @@ def row(
     tasks: Mapping[str, TaskSpec],
     scores: TaskScores,
     draws: TaskDraws | None = None,
-) -> dict[str, Cell]:
-    """One cell a column of the suite, with intervals where draws are given.
+) -> dict[str, Mean]:
+    """One mean per column of the suite, with intervals where draws are given.
 
     A column of tasks is the mean of its numbers; a pooling column the mean of all numbers of the
     columns that it pools, which for SciRepEval is (7 x In-Train + 20 x Out-of-Train) / 27.
     """
     resampled = row_draws(suite, tasks, scores, draws) if draws else {}
     return {
-        name: _cell(numbers, resampled.get(name))
+        name: _mean_of_column(numbers, resampled.get(name))
         for name, numbers in _numbers(suite, tasks, scores).items()
     }
 
@@ -97,8 +101,9 @@ def task_numbers(
 ) -> dict[str, Number | None]:
     """The numbers with which a task enters the averages, by metric; None where one is missing.
 
-    Rankings count once a metric; a supervised task once, over its full and few-shot scores;
-    reviewer matching once, over its four (docs/protocol.md).
+    Rankings count once per metric; a supervised task once, over its full and few-shot scores;
+    reviewer matching once, over its four (docs/protocol.md); an evaluation that the protocol does
+    not know once, with the mean of its scores of the full setting.
     """
     return EVALUATIONS.get(task.evaluation).numbers(task, scores, readings)
 
@@ -121,10 +126,10 @@ def _column_numbers(
     return found
 
 
-def _cell(numbers: Sequence[Number | None], draws: Number | None) -> Cell:
+def _mean_of_column(numbers: Sequence[Number | None], draws: Number | None) -> Mean:
     have = sum(number is not None for number in numbers)
     mean = _mean_of_present(numbers)
-    return Cell(
+    return Mean(
         None if mean is None else float(mean),
         have,
         len(numbers),
@@ -132,14 +137,28 @@ def _cell(numbers: Sequence[Number | None], draws: Number | None) -> Cell:
     )
 
 
+def column_tasks(suite: SuiteSpec, column: Column) -> list[str]:
+    """The tasks whose numbers enter a column, its own or those of the columns that it pools."""
+    pooled = [entry for entry in suite.columns if entry.name in column.pools] or [column]
+    return [name for entry in pooled for name in entry.tasks]
+
+
+def columns_of(suites: Sequence[SuiteSpec]) -> list[str]:
+    """The columns of all suites, in order."""
+    return [column.name for suite in suites for column in suite.columns]
+
+
 @dataclass(frozen=True)
 class Row:
-    """One system. ``notes`` are footnotes: partial coverage, failed tasks, the published source."""
+    """One system's averages by column. ``partial`` tells that a task was scored on a part of its
+    documents or queries, so that the averages are not those of others. ``notes`` are footnotes:
+    partial coverage, failed tasks, the published source."""
 
     title: str
-    cells: Mapping[str, Cell]
+    means: Mapping[str, Mean]
     published: bool = False
     notes: tuple[str, ...] = ()
+    partial: bool = False
 
 
 def measured_row(
@@ -152,35 +171,48 @@ def measured_row(
     """The row of a result. Tasks that failed count as missing; incomplete coverage is noted.
 
     Args:
-        intervals: give each cell its interval, for which the draws of every task are read.
+        intervals: give each average its interval, for which the draws of every task are read.
     """
     done = {name: record for name, record in result.tasks.items() if record.status == "ok"}
     scores = {
         name: {score.key: score.value for score in record.scores} for name, record in done.items()
     }
     draws = _draws(result) if intervals else {}
-    fixed = {name for name, record in done.items() if record.notes.get(NOT_RESAMPLED)}
-    cells: dict[str, Cell] = {}
+    fixed = _not_resampled(done) if intervals else {}
+    means: dict[str, Mean] = {}
     for suite in suites:
-        cells |= row(suite, tasks, scores, draws)
+        means |= row(suite, tasks, scores, draws)
         for column in suite.columns:
-            pools = [own for own in suite.columns if own.name in column.pools] or [column]
-            if fixed & {task for pool in pools for task in pool.tasks}:
-                # A score held fixed would make the interval of the mean too narrow.
-                cells[column.name] = replace(cells[column.name], interval=None)
-    notes = [f"no interval for means with {name}: not resampled" for name in sorted(fixed)]
-    notes += [
-        f"{name} scored on {record.coverage}"
+            # Held fixed, a score would make the interval of its average too narrow.
+            if fixed.keys() & set(column_tasks(suite, column)):
+                means[column.name] = replace(means[column.name], interval=None)
+    parts = {
+        name: record.coverage
         for name, record in done.items()
         if record.coverage is not None and not record.coverage.complete
-    ]
+    }
+    notes = [f"{name} scored on {coverage}" for name, coverage in parts.items()]
     failed = [name for name, record in result.tasks.items() if record.status != "ok"]
     if failed:
         notes.append(f"failed: {', '.join(failed)}")
     limits = {record.settings["limit"] for record in done.values() if record.settings["limit"]}
     if limits:
         notes.append(f"limited to {', '.join(map(str, sorted(limits)))} queries or rows a task")
-    return Row(result.run.model.title, cells, notes=tuple(notes))
+    notes += [
+        f"no interval for {name} ({', '.join(keys)}), which cannot be resampled, nor for its means"
+        for name, keys in fixed.items()
+    ]
+    return Row(result.run.model.title, means, notes=tuple(notes), partial=bool(parts))
+
+
+def _not_resampled(done: Mapping[str, TaskRecord]) -> dict[str, list[str]]:
+    """Score keys without an interval, of tasks that have other scores with one or items."""
+    found: dict[str, list[str]] = {}
+    for name, record in done.items():
+        keys = [s.key for s in record.scores if s.interval is None and s.field is None]
+        if keys and record.item_kind is not None:
+            found[name] = keys
+    return found
 
 
 def _draws(result: Result) -> TaskDraws:
@@ -190,4 +222,70 @@ def _draws(result: Result) -> TaskDraws:
         if any(score.interval for score in record.scores):
             table = result.draws(name)
             found[name] = {key: table[key].to_numpy() for key in table.columns}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedScore:
+    """One number. ``level`` is ``column`` for an average as printed, ``task`` for a task's score;
+    ``name`` the column or task; ``task_set`` the version of the task list that it belongs to."""
+
+    system: str
+    title: str
+    level: str
+    name: str
+    key: str
+    value: float
+    kind: str
+    task_set: str
+    source: str
+
+
+def read_published(folder: Path) -> tuple[PublishedScore, ...]:
+    """All published numbers below ``folder``; raises SpecError for a malformed file."""
+    scores: list[PublishedScore] = []
+    for path in sorted(folder.glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as lines:
+            for number, row in enumerate(csv.DictReader(lines), 2):
+                try:
+                    value = float(row.pop("value"))
+                    scores.append(PublishedScore(value=value, **row))
+                except (KeyError, TypeError, ValueError) as error:
+                    raise SpecError(
+                        f"not a published score ({error})",
+                        where=f"{path}:{number}",
+                        fix="See results/README.md for the columns",
+                    ) from error
+    return tuple(scores)
+
+
+def published_rows(
+    scores: Sequence[PublishedScore], task_set: str, titles: Mapping[str, str]
+) -> tuple[Row, ...]:
+    """Rows of the averages as printed, of one task set only: v1 and v2 lists do not compare.
+
+    Args:
+        titles: our title of each registered model, by its name.
+    """
+    by_title: dict[str, list[PublishedScore]] = {}
+    for score in scores:
+        if score.level == "column" and score.task_set == task_set:
+            by_title.setdefault(score.title, []).append(score)
+    return tuple(
+        Row(
+            titles.get(printed[0].system, title),
+            {score.name: Mean(score.value, 1, 1) for score in printed},
+            published=True,
+            notes=tuple(dict.fromkeys(f"published in {score.source}" for score in printed)),
+        )
+        for title, printed in by_title.items()
+    )
+
+
+def task_scores(scores: Sequence[PublishedScore], title: str) -> dict[str, dict[str, float]]:
+    """A title's scores by task and score key, as the aggregation takes them."""
+    found: dict[str, dict[str, float]] = {}
+    for score in scores:
+        if score.title == title and score.level == "task":
+            found.setdefault(score.name, {})[score.key] = score.value
     return found

@@ -21,6 +21,8 @@ Status = Literal["ok", "failed", "interrupted"]
 
 
 class Record(BaseModel):
+    """A part of a result file: nothing unknown in it, and not to be changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -37,6 +39,8 @@ class ScoreRecord(Record):
 
 
 class CoverageRecord(Record):
+    """How many of a task's documents and queries have what the scores need of them."""
+
     documents_needed: int
     documents_found: int
     queries_needed: int = 0
@@ -44,6 +48,7 @@ class CoverageRecord(Record):
 
     @property
     def complete(self) -> bool:
+        """Whether none is missing."""
         return (
             self.documents_found == self.documents_needed
             and self.queries_found == self.queries_needed
@@ -58,6 +63,8 @@ class CoverageRecord(Record):
 
 
 class DataRecord(Record):
+    """Where a task's data came from, and the fingerprint of its rows."""
+
     source: str
     documents: str
     labels: str
@@ -125,6 +132,12 @@ class TaskRecord(Record):
         if not found.get("origins"):
             found.pop("origins", None)
         return found
+
+
+def is_partial(record: TaskRecord | None) -> bool:
+    """Whether a task was scored on a part of its documents or queries."""
+    coverage = None if record is None else record.coverage
+    return coverage is not None and not coverage.complete
 
 
 class TaskRun(Record):

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from scirepeval_harness.cli.tables import aligned, show_fields, show_table
+from scirepeval_harness.cli.tables import show_fields, show_table
+from scirepeval_harness.report.table import aligned
 
 ROWS = [("a-rather-long-name", "x" * 90, "[bold]m[/bold]"), ("b", "y", "\x1b[31m\nz")]
 

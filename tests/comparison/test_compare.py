@@ -10,11 +10,11 @@ from sklearn.metrics import f1_score
 
 from scirepeval_harness.comparison.compare import compare, examine
 from scirepeval_harness.comparison.records import Comparison
-from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.errors import NotComparableError, StorageError
 from scirepeval_harness.evaluations.base import Outcome, Score
 from scirepeval_harness.tasks.spec import Column, FewShot, SuiteSpec, TaskSpec
-from tests.support.made_results import MadeTask, made_task, queries, query_task, subject, suite_of
+from tests.support.made_results import MadeTask, made_task, queries, query_task, suite_of, system
 
 ONE = query_task("one")
 TWO = query_task("two", metrics=("map", "ndcg"))
@@ -22,7 +22,7 @@ SUITE = suite_of(ONE, TWO)
 TASKS = {"one": ONE, "two": TWO}
 
 
-def of(base: Subject, other: Subject, **options: bool) -> Comparison:
+def of(base: System, other: System, **options: bool) -> Comparison:
     allow = options.get("allow_mismatch", False)
     return compare(base, other, [SUITE], TASKS, seed=1, allow_mismatch=allow)
 
@@ -34,8 +34,8 @@ def values(seed: int, mean: float, count: int = 80) -> np.ndarray:
 
 def test_differences_intervals_and_tests_are_those_of_the_items() -> None:
     a, b, c = values(1, 0.0), values(2, 0.05), values(3, 0.0)
-    base = subject("A", queries(SUITE, ONE, a), queries(SUITE, TWO, a))
-    other = subject("B", queries(SUITE, ONE, b), queries(SUITE, TWO, c))
+    base = system("A", queries(SUITE, ONE, a), queries(SUITE, TWO, a))
+    other = system("B", queries(SUITE, ONE, b), queries(SUITE, TWO, c))
     found = of(base, other)
     assert [(d.task, d.key) for d in found.tasks] == [
         ("one", "map"),
@@ -65,8 +65,8 @@ def test_differences_intervals_and_tests_are_those_of_the_items() -> None:
 
 def test_an_average_is_reduced_as_in_the_leaderboard_and_its_interval_is_narrower() -> None:
     a, b, c = values(1, 0.0), values(2, 0.02), values(3, 0.03)
-    base = subject("A", queries(SUITE, ONE, a), queries(SUITE, TWO, a))
-    other = subject("B", queries(SUITE, ONE, b), queries(SUITE, TWO, c))
+    base = system("A", queries(SUITE, ONE, a), queries(SUITE, TWO, a))
+    other = system("B", queries(SUITE, ONE, b), queries(SUITE, TWO, c))
     found = of(base, other)
     (average,) = found.averages
     one, two, _ = found.tasks
@@ -123,8 +123,8 @@ def test_probes_and_their_few_shot_settings_are_tested_on_the_rows() -> None:
     def guess(share: float) -> np.ndarray:
         return np.where(random.uniform(size=150) < share, truth, random.integers(0, 3, 150))
 
-    base = subject("A", labelled(task, truth, {"full": [guess(0.5)], "16-shot": [guess(0.3)] * 3}))
-    other = subject("B", labelled(task, truth, {"full": [guess(0.9)], "16-shot": [guess(0.3)] * 3}))
+    base = system("A", labelled(task, truth, {"full": [guess(0.5)], "16-shot": [guess(0.3)] * 3}))
+    other = system("B", labelled(task, truth, {"full": [guess(0.9)], "16-shot": [guess(0.3)] * 3}))
     found = compare(base, other, [suite], {"one": task}, seed=1, allow_mismatch=False)
     by_key = {entry.key: entry for entry in found.tasks}
     assert set(by_key) == {"f1_macro", "accuracy", "f1_macro@16-shot", "accuracy@16-shot"}
@@ -144,8 +144,8 @@ def test_the_same_rows_in_another_order_are_matched_and_drawn_again() -> None:
         straight.items.iloc[::-1].reset_index(drop=True),
         {"map": np.zeros(1000)},  # draws of another order: must not be used
     )
-    base = subject("A", queries(SUITE, ONE, a))
-    plain, mixed = (of(base, subject("B", part)).tasks[0] for part in (straight, turned))
+    base = system("A", queries(SUITE, ONE, a))
+    plain, mixed = (of(base, system("B", part)).tasks[0] for part in (straight, turned))
     assert mixed.difference == plain.difference
     assert mixed.p_value == pytest.approx(plain.p_value, abs=0.01)
     assert mixed.interval == pytest.approx(plain.interval, abs=0.3)
@@ -153,7 +153,7 @@ def test_the_same_rows_in_another_order_are_matched_and_drawn_again() -> None:
 
 def test_other_items_are_refused_and_untested_when_allowed() -> None:
     a, b = values(1, 0.0), values(2, 0.05, count=70)
-    base, other = subject("A", queries(SUITE, ONE, a)), subject("B", queries(SUITE, ONE, b))
+    base, other = system("A", queries(SUITE, ONE, a)), system("B", queries(SUITE, ONE, b))
     with pytest.raises(NotComparableError, match="70 in both of 80 and 70") as stop:
         of(base, other)
     assert stop.value.exit_code == 4
@@ -167,8 +167,8 @@ def test_rows_with_other_truth_are_not_the_same_rows() -> None:
     truth = np.arange(60) % 3
     other_truth = truth.copy()
     other_truth[0] = 1
-    base = subject("A", labelled(task, truth, {"full": [truth]}))
-    other = subject("B", labelled(task, other_truth, {"full": [truth]}))
+    base = system("A", labelled(task, truth, {"full": [truth]}))
+    other = system("B", labelled(task, other_truth, {"full": [truth]}))
     found = examine(base, other, [suite], {"one": task}, seed=1, allow_mismatch=False)
     assert "with other labels" in found.mismatches[0].reason
     assert found.tasks == ()
@@ -176,8 +176,8 @@ def test_rows_with_other_truth_are_not_the_same_rows() -> None:
 
 def test_a_task_on_one_side_is_listed_and_no_reason_to_refuse() -> None:
     a = values(1, 0.0)
-    base = subject("A", queries(SUITE, ONE, a), queries(SUITE, TWO, a))
-    found = of(base, subject("B", queries(SUITE, ONE, a)))
+    base = system("A", queries(SUITE, ONE, a), queries(SUITE, TWO, a))
+    found = of(base, system("B", queries(SUITE, ONE, a)))
     assert [(e.task, e.reason, e.missing) for e in found.mismatches] == [
         ("two", "no score in B", True)
     ]
@@ -189,7 +189,7 @@ def test_items_without_their_columns_name_the_task() -> None:
     a = queries(SUITE, ONE, values(1, 0.0))
     broken = MadeTask(a.record, a.items.drop(columns="metric"), a.draws)
     with pytest.raises(StorageError, match=r"task one: items without metric"):
-        of(subject("A", a), subject("B", broken))
+        of(system("A", a), system("B", broken))
 
 
 def test_fields_of_study_count_alike_whatever_their_size() -> None:
@@ -218,8 +218,8 @@ def test_fields_of_study_count_alike_whatever_their_size() -> None:
 
     base, other = made({"Art": 0.0, "Biology": 0.0}), made({"Art": 0.1, "Biology": -0.02})
     found = compare(
-        subject("A", base),
-        subject("B", other),
+        system("A", base),
+        system("B", other),
         [suite],
         {"one": task},
         seed=1,
@@ -261,7 +261,7 @@ def test_blocks_of_authors_are_resampled_and_exchanged_whole() -> None:
 
     noise = random.normal(0.0, 0.03, (60, 2))
     base, better, like = (
-        subject(name, made(shift)[0])
+        system(name, made(shift)[0])
         for name, shift in (("A", 0 * noise), ("B", noise + 0.03), ("C", noise - noise.mean()))
     )
     found = [
@@ -296,9 +296,9 @@ def test_regressions_are_tested_by_the_order_of_their_predictions() -> None:
         return made_task(suite, task, outcome, "m")
 
     rough, fine = truth + random.normal(0, 25, 120), truth + random.normal(0, 4, 120)
-    base = subject("A", made(rough))
+    base = system("A", made(rough))
     better, scaled = (
-        compare(base, subject("B", made(x)), [suite], {"one": task}, seed=1, allow_mismatch=False)
+        compare(base, system("B", made(x)), [suite], {"one": task}, seed=1, allow_mismatch=False)
         for x in (fine, 1000 * rough - 7)
     )
     assert better.tasks[0].verdict == "better"

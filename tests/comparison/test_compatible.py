@@ -5,7 +5,7 @@ import pytest
 
 from scirepeval_harness.comparison.systems import mismatches
 from scirepeval_harness.results.record import CoverageRecord, ModelRecord
-from tests.support.made_results import SETTINGS, queries, query_task, subject, suite_of
+from tests.support.made_results import SETTINGS, queries, query_task, suite_of, system
 
 TASK = query_task("one")
 SUITE = suite_of(TASK)
@@ -41,8 +41,8 @@ def data(**update: object) -> object:
 def test_each_difference_that_moves_a_score_is_named(
     update: dict[str, object], reason: str
 ) -> None:
-    other = subject("B", MADE.with_record(**update))
-    found = mismatches(subject("A", MADE), other, "one", SUITE)
+    other = system("B", MADE.with_record(**update))
+    found = mismatches(system("A", MADE), other, "one", SUITE)
     assert [entry.missing for entry in found] == [False]
     assert reason in found[0].reason
 
@@ -51,7 +51,7 @@ def test_the_probe_matters_where_there_is_one() -> None:
     def found(evaluation: str) -> list[str]:
         made = MADE.with_record(evaluation=evaluation)
         other = MADE.with_record(evaluation=evaluation, settings={**SETTINGS, "probe": "fast"})
-        return [e.reason for e in mismatches(subject("A", made), subject("B", other), "one", SUITE)]
+        return [e.reason for e in mismatches(system("A", made), system("B", other), "one", SUITE)]
 
     assert found("probe") == ["probe reference against fast"]
     assert found("ranking") == []
@@ -60,7 +60,7 @@ def test_the_probe_matters_where_there_is_one() -> None:
 def test_precision_differs_between_networks_only() -> None:
     def found(a: str | None, b: str | None) -> list[str]:
         pair = (MADE.with_record(model=model(dtype)) for dtype in (a, b))
-        first, second = (subject(t, m) for t, m in zip("AB", pair, strict=True))
+        first, second = (system(t, m) for t, m in zip("AB", pair, strict=True))
         return [entry.reason for entry in mismatches(first, second, "one", SUITE)]
 
     assert found("float32", "bfloat16") == ["precision float32 against bfloat16"]
@@ -69,17 +69,17 @@ def test_precision_differs_between_networks_only() -> None:
 
 
 def test_equal_rows_under_another_revision_compare() -> None:
-    other = subject("B", MADE.with_record(data=data(revision="r2")))
-    assert mismatches(subject("A", MADE), other, "one", SUITE) == ()
+    other = system("B", MADE.with_record(data=data(revision="r2")))
+    assert mismatches(system("A", MADE), other, "one", SUITE) == ()
 
 
 def test_a_failed_task_has_no_score_and_says_why() -> None:
     failed = MADE.with_record(status="failed", error="out of memory")
-    (entry,) = mismatches(subject("A", MADE), subject("B", failed), "one", SUITE)
+    (entry,) = mismatches(system("A", MADE), system("B", failed), "one", SUITE)
     assert entry.missing
     assert entry.reason == "failed in B: out of memory"
 
 
 def test_allowing_missing_documents_is_no_difference_where_none_was_missing() -> None:
-    other = subject("B", MADE.with_record(settings={**SETTINGS, "allow_missing": True}))
-    assert mismatches(subject("A", MADE), other, "one", SUITE) == ()
+    other = system("B", MADE.with_record(settings={**SETTINGS, "allow_missing": True}))
+    assert mismatches(system("A", MADE), other, "one", SUITE) == ()

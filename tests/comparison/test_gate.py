@@ -7,9 +7,9 @@ import pytest
 
 from scirepeval_harness.comparison.gate import GateReport, gate
 from scirepeval_harness.comparison.policy import Floors, Policy, Tolerances
-from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.results.record import CoverageRecord
-from tests.support.made_results import SETTINGS, queries, query_task, subject, suite_of
+from tests.support.made_results import SETTINGS, queries, query_task, suite_of, system
 
 ONE, TWO = query_task("one"), query_task("two")
 SUITE = suite_of(ONE, TWO)
@@ -18,16 +18,16 @@ RANDOM = np.random.default_rng(1)
 START = RANDOM.uniform(0.2, 0.7, 400)
 NOISE = RANDOM.normal(0, 0.02, 400)
 NOISE -= NOISE.mean()
-BASE = subject("A", queries(SUITE, ONE, START), queries(SUITE, TWO, START))
+BASE = system("A", queries(SUITE, ONE, START), queries(SUITE, TWO, START))
 
 
-def judged(candidate: Subject, policy: Policy | None = None, base: Subject = BASE) -> GateReport:
+def judged(candidate: System, policy: Policy | None = None, base: System = BASE) -> GateReport:
     return gate(base, candidate, [SUITE], TASKS, policy or Policy(), seed=1)
 
 
-def candidate(one: float, two: float = 0.0, noise: float = 1.0) -> Subject:
+def candidate(one: float, two: float = 0.0, noise: float = 1.0) -> System:
     """Whose scores differ by so many points from the base's."""
-    return subject(
+    return system(
         "B",
         queries(SUITE, ONE, START + one / 100 + noise * NOISE),
         queries(SUITE, TWO, START + two / 100 + noise * NOISE[::-1]),
@@ -109,9 +109,7 @@ def test_floors_hold_whatever_the_baseline_is() -> None:
     ],
 )
 def test_what_the_candidate_lacks_is_a_failure(update: dict[str, object], reason: str) -> None:
-    poor = subject(
-        "B", queries(SUITE, ONE, START).with_record(**update), queries(SUITE, TWO, START)
-    )
+    poor = system("B", queries(SUITE, ONE, START).with_record(**update), queries(SUITE, TWO, START))
     report = judged(poor)
     assert report.cases[0].outcome == "incomplete"
     assert reason in report.cases[0].reason
@@ -121,7 +119,7 @@ def test_what_the_candidate_lacks_is_a_failure(update: dict[str, object], reason
 
 
 def test_a_task_that_is_not_there_is_a_failure() -> None:
-    report = judged(subject("B", queries(SUITE, TWO, START)))
+    report = judged(system("B", queries(SUITE, TWO, START)))
     assert [(c.task, c.outcome) for c in report.cases][:1] == [("one", "incomplete")]
     assert report.exit_code == 3
 
@@ -129,7 +127,7 @@ def test_a_task_that_is_not_there_is_a_failure() -> None:
 def test_a_score_that_is_not_there_is_a_failure() -> None:
     two = query_task("two", metrics=("map", "ndcg"))
     suite = suite_of(two)
-    base, poor = subject("A", queries(suite, two, START)), subject("B", queries(SUITE, TWO, START))
+    base, poor = system("A", queries(suite, two, START)), system("B", queries(SUITE, TWO, START))
     report = gate(base, poor, [suite], {"two": two}, Policy(), seed=1, allow_mismatch=True)
     assert "no ndcg in the candidate" in [case.reason for case in report.cases]
     assert report.exit_code == 3
@@ -137,7 +135,7 @@ def test_a_score_that_is_not_there_is_a_failure() -> None:
 
 def test_other_protocols_are_not_compared_unless_allowed() -> None:
     limited = queries(SUITE, ONE, START).with_record(settings={**SETTINGS, "limit": 400})
-    other = subject("B", limited, queries(SUITE, TWO, START))
+    other = system("B", limited, queries(SUITE, TWO, START))
     report = judged(other)
     assert report.cases[0].outcome == "not comparable"
     assert "limit none against 400" in report.cases[0].reason
@@ -147,17 +145,17 @@ def test_other_protocols_are_not_compared_unless_allowed() -> None:
 
 def test_a_failed_baseline_cannot_judge() -> None:
     failed = queries(SUITE, ONE, START).with_record(status="failed", error="x")
-    base = subject("A", failed, queries(SUITE, TWO, START))
+    base = system("A", failed, queries(SUITE, TWO, START))
     assert judged(candidate(0), base=base).exit_code == 4
 
 
 def test_without_items_the_tolerance_alone_decides() -> None:
     printed = {"one": {"map": 100 * START.mean() + 0.2}, "two": {"map": 100 * START.mean()}}
-    base = Subject(title="P (published)", scores=printed, columns={"Average": 100 * START.mean()})
+    base = System(title="P (published)", scores=printed, columns={"Average": 100 * START.mean()})
     report = judged(candidate(0.0), base=base)
     assert [case.outcome for case in report.cases] == ["regression", "pass", "pass"]
     assert "not tested" in report.cases[0].reason
-    short = judged(subject("B", queries(SUITE, ONE, START + 0.01)), base=base)
+    short = judged(system("B", queries(SUITE, ONE, START + 0.01)), base=base)
     assert outcomes(short) == {
         "one:Task one": "pass",
         "two:Task two": "incomplete",
@@ -166,9 +164,9 @@ def test_without_items_the_tolerance_alone_decides() -> None:
 
 
 def test_a_required_task_must_be_there_though_the_baseline_has_none() -> None:
-    base = subject("A", queries(SUITE, ONE, START))
+    base = system("A", queries(SUITE, ONE, START))
     policy = Policy(required=("two",), floors=Floors(tasks={"two": 99.0}))
-    assert judged(subject("B", queries(SUITE, ONE, START)), policy, base).exit_code == 3
+    assert judged(system("B", queries(SUITE, ONE, START)), policy, base).exit_code == 3
     assert judged(candidate(0.0), policy, base).exit_code == 1
     assert judged(candidate(0.0), Policy(required=("two",)), base).exit_code == 0
 
@@ -179,9 +177,9 @@ def test_an_exact_tolerance_is_not_exceeded_by_rounding() -> None:
 
 
 def test_the_outcome_that_comes_first_decides_the_exit_code() -> None:
-    base = subject(
+    base = system(
         "A", queries(SUITE, ONE, START), queries(SUITE, TWO, START).with_record(version=2)
     )
-    report = judged(subject("B", queries(SUITE, TWO, START)), base=base)
+    report = judged(system("B", queries(SUITE, TWO, START)), base=base)
     assert {case.outcome for case in report.cases} == {"incomplete", "not comparable"}
     assert report.exit_code == 4

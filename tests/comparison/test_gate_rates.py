@@ -22,7 +22,7 @@ import pytest
 from scirepeval_harness.comparison.gate import gate
 from scirepeval_harness.comparison.policy import Policy
 from scirepeval_harness.statistics.bootstrap import weights
-from tests.support.made_results import MadeTask, queries, query_task, subject, suite_of
+from tests.support.made_results import MadeTask, queries, query_task, suite_of, system
 
 TRIALS = 1_000
 
@@ -62,10 +62,10 @@ def failures(tasks: int, items: int, share: float, drop: float, trials: int) -> 
     def made(name: str, values: np.ndarray) -> MadeTask:
         return queries(suite, specs[name], values, draws={"map": 100 * shares[name] @ values})
 
-    base = subject("A", *(made(name, values) for name, values in start.items()))
+    base = system("A", *(made(name, values) for name, values in start.items()))
     failed = 0
     for trial in range(trials):
-        other = subject(
+        other = system(
             "B",
             *(made(name, nudged(random, values, share) - drop) for name, values in start.items()),
         )

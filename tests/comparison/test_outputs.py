@@ -19,14 +19,14 @@ from scirepeval_harness.report import comparison as render
 from scirepeval_harness.report.gate import (
     LARGEST,
     append_step_summary,
-    comparison_values,
     gate_markdown,
-    gate_row,
+    gate_table,
     gate_values,
     junit_xml,
 )
+from scirepeval_harness.report.table import number
 from tests.support.golden import HOSTILE, check_golden
-from tests.support.made_results import queries, query_task, subject, suite_of
+from tests.support.made_results import queries, query_task, suite_of, system
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -41,13 +41,13 @@ def made(
     tasks = {task.name: task for task in (one, two, three)}
     start = np.linspace(0.3, 0.7, 50)
     wave = 0.01 * np.sin(np.arange(50))
-    base = subject(
+    base = system(
         "Model A",
         queries(suite, one, start),
         queries(suite, two, start),
         queries(suite, three, start),
     )
-    other = subject(
+    other = system(
         title, queries(suite, one, start + 0.01 + wave), queries(suite, two, start - 0.02 + wave)
     )
     policy = Policy(floors=Floors(tasks={"related": 10.0}))
@@ -56,7 +56,7 @@ def made(
 
 
 def test_the_comparison_as_markdown() -> None:
-    check_golden(GOLDEN / "compare.md", render.markdown(made()[0]))
+    check_golden(GOLDEN / "compare.md", render.comparison_markdown(made()[0]))
 
 
 def test_the_gate_as_markdown() -> None:
@@ -111,7 +111,7 @@ def test_junit_has_one_case_a_task_and_score() -> None:
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_names_do_no_harm(name: str, tmp_path: Path) -> None:
     comparison, report = made(title=name, task_title=name)
-    for text in (render.markdown(comparison), gate_markdown(report)):
+    for text in (render.comparison_markdown(comparison), gate_markdown(report)):
         text.encode()
         assert "<script" not in text
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e]", text)
@@ -121,9 +121,11 @@ def test_hostile_names_do_no_harm(name: str, tmp_path: Path) -> None:
         assert widths <= {7, 9, 11}, widths
     check_junit(junit_xml(report)).iter()
     assert json.loads(json.dumps(gate_values(report)))["candidate"] == name
-    assert json.loads(json.dumps(comparison_values(comparison)))["other"] == name
-    for row in (*map(render.score_row, comparison.tasks), *map(gate_row, report.cases)):
-        assert all(cell.isprintable() and len(cell) < 200 for cell in row)
+    assert json.loads(json.dumps(render.comparison_values(comparison)))["other"] == name
+    for table in (render.score_table(comparison), gate_table(report.cases)):
+        cells_of = [cell.text for row in table.rows for cell in row]
+        assert cells_of
+        assert all(text.isprintable() and len(text) < 200 for text in cells_of)
 
 
 def cells(row: str) -> int:
@@ -138,7 +140,7 @@ def test_json_holds_every_number_at_full_precision() -> None:
     assert values["exit_code"] == 3
     assert values["cases"][0]["difference"] == comparison.tasks[0].difference
     assert values["policy"]["tolerance"]["ranking"] == 0.1
-    assert comparison_values(comparison)["losses"] == 2
+    assert render.comparison_values(comparison)["losses"] == 2
 
 
 def test_the_step_summary_is_appended_and_kept_below_the_limit(tmp_path: Path) -> None:
@@ -154,6 +156,6 @@ def test_the_step_summary_is_appended_and_kept_below_the_limit(tmp_path: Path) -
 
 
 def test_differences_in_the_last_bits_show_as_none() -> None:
-    assert render.number(-1e-15, True) == "0.00"
-    assert render.number(0.314, True) == "+0.31"
-    assert render.number(None) == "-"
+    assert number(-1e-15, True) == "0.00"
+    assert number(0.314, True) == "+0.31"
+    assert number(None) == "-"

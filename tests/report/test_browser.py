@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scirepeval_harness.report.build import write_report
+from scirepeval_harness.report.pages import write_report
 from tests.support.chromium import chromium
 from tests.support.golden import HOSTILE
 from tests.support.made_report import made_report

@@ -23,14 +23,14 @@ def test_rows_hold_averages_counts_and_intervals(made: Made) -> None:
     assert (a.title, b.title, published.title) == ("Model A", "Model B", "Old Model")
     assert [row.published for row in made.report.rows] == [False, False, True]
     # Every score of Model A is the mean of 0.3 ... 0.7; Model B lost the only out-of-train task.
-    for cell in a.cells.values():
+    for cell in a.means.values():
         assert cell.value == pytest.approx(50.0)
         assert cell.interval is not None
         assert cell.interval[0] < 50.0 < cell.interval[1]
-    assert b.cells["Out-of-Train"].value is None
-    assert (b.cells["Average"].have, b.cells["Average"].need) == (3, 4)
-    assert published.cells["In-Train"].value == 61.2
-    assert "Average" not in published.cells
+    assert b.means["Out-of-Train"].value is None
+    assert (b.means["Average"].have, b.means["Average"].need) == (3, 4)
+    assert published.means["In-Train"].value == 61.2
+    assert "Average" not in published.means
 
 
 def test_published_rows_of_another_task_set_are_left_out(made: Made) -> None:
@@ -58,12 +58,13 @@ def test_scores_by_task_stand_beside_published_ones(made: Made) -> None:
 
 
 def test_formats_are_means_over_the_tasks_of_a_format(made: Made) -> None:
-    proximity, search = made.report.formats
-    assert (proximity.name, search.name) == ("proximity", "adhoc_search")
-    assert [(cell.have, cell.need) for cell in proximity.cells] == [(2, 2), (1, 2)]
+    first, second = made.report.formats
+    assert list(first.means) == ["proximity", "adhoc_search"]
+    proximity = [row.means["proximity"] for row in (first, second)]
+    assert [(mean.have, mean.need) for mean in proximity] == [(2, 2), (1, 2)]
     values = [line.scores[1] for line in made.report.scores if line.task == "search"]
     mean = sum(score.value for score in values if score) / 2
-    assert search.cells[1].value == pytest.approx(mean)
+    assert second.means["adhoc_search"].value == pytest.approx(mean)
 
 
 def test_numbers_are_those_that_enter_a_column(made: Made) -> None:

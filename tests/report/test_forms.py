@@ -10,17 +10,29 @@ from pathlib import Path
 
 import pytest
 
-from scirepeval_harness.report.content import report_json
-from scirepeval_harness.report.latex import escape, leaderboard_latex
-from scirepeval_harness.report.leaderboard import csv_text
-from scirepeval_harness.report.markdown import report_markdown
-from scirepeval_harness.report.plots.draw import draw_plots
-from scirepeval_harness.report.tables import formats, leaderboard, tasks
+from scirepeval_harness.report.charts import draw_plots
+from scirepeval_harness.report.content import Report
+from scirepeval_harness.report.leaderboard import (
+    Leaderboard,
+    format_table,
+    leaderboard_of,
+    task_table,
+)
+from scirepeval_harness.report.pages import report_json, report_markdown
+from scirepeval_harness.report.table import escape_latex
 from tests.support.golden import HOSTILE, check_golden
 from tests.support.made_report import Made, made_report
 
 GOLDEN = Path(__file__).parent / "golden"
 SYNTHETIC = "synthetic data"
+
+
+def leaderboard_latex(report: Report) -> str:
+    return leaderboard_of(report, intervals=False).to_latex("tab:leaderboard")
+
+
+def leaderboard_csv(report: Report) -> str:
+    return Leaderboard(report.rows, report.suites).to_csv()
 
 
 @pytest.fixture(scope="module")
@@ -37,25 +49,25 @@ def test_the_leaderboard_as_latex(made: Made) -> None:
 
 
 def test_the_leaderboard_as_csv(made: Made) -> None:
-    check_golden(GOLDEN / "leaderboard.csv", csv_text(made.report.rows, made.report.suites))
+    check_golden(GOLDEN / "leaderboard.csv", leaderboard_csv(made.report))
 
 
 def test_what_is_partial_is_marked_and_never_the_best(made: Made) -> None:
-    board = leaderboard(made.report, intervals=False)
+    board = leaderboard_of(made.report, intervals=False)
     titles = [row[0].text for row in board.rows]
     assert titles == ["Model A", "Model B (partial)", "Old Model (published)"]
     assert not any(field.best for field in board.rows[1])
-    by_key = {(row[0].text, row[1].text): row for row in tasks(made.report).rows}
+    by_key = {(row[0].text, row[1].text): row for row in task_table(made.report).rows}
     assert by_key["Search", "map"][5].part == "(partial)"
     assert not any(field.best for field in by_key["Search", "map"])
-    assert formats(made.report).header == ("Format", "Model A", "Model B (partial)")
+    assert format_table(made.report).header == ("Format", "Model A", "Model B (partial)")
 
 
 def test_the_json_holds_every_number_at_full_precision(made: Made) -> None:
     values = json.loads(report_json(made.report))
     row = values["leaderboard"][1]
     assert row["model"] == "Model B"
-    assert row["cells"]["Average"]["value"] == made.report.rows[1].cells["Average"].value
+    assert row["cells"]["Average"]["value"] == made.report.rows[1].means["Average"].value
     assert row["cells"]["Average"]["numbers"] == 3
     related = next(entry for entry in values["tasks"] if entry["task"] == "related")
     assert related["scores"]["Model A"]["items"] == 40
@@ -72,7 +84,7 @@ def test_synthetic_data_is_marked_wherever_scores_show(tmp_path: Path) -> None:
         if section.partition("\n")[0] in scored:
             assert SYNTHETIC in section.lower(), section[:80]
     assert SYNTHETIC in leaderboard_latex(report)
-    rows = list(csv.DictReader(io.StringIO(csv_text(report.rows, report.suites))))
+    rows = list(csv.DictReader(io.StringIO(leaderboard_csv(report))))
     assert {row["synthetic"] for row in rows} == {"yes"}
     assert json.loads(report_json(report))["synthetic"] is True
     for plot in draw_plots(report).all():
@@ -96,7 +108,7 @@ def test_hostile_names_do_no_harm(name: str, tmp_path: Path) -> None:
         if line.startswith("|") and not fenced:
             assert before in (0, cells), line[:100]
         before = cells if line.startswith("|") else 0
-    rows = list(csv.reader(io.StringIO(csv_text(report.rows, report.suites))))
+    rows = list(csv.reader(io.StringIO(leaderboard_csv(report))))
     assert {len(row) for row in rows} == {len(rows[0])}
     assert rows[1][0][:1] not in "=+-@"
     assert rows[1][0].isprintable()
@@ -133,7 +145,7 @@ def check_latex(text: str) -> None:
     ],
 )
 def test_latex_is_escaped(text: str, expected: str) -> None:
-    assert escape(text) == expected
+    assert escape_latex(text) == expected
 
 
 def test_a_fence_is_longer_than_any_in_a_command(tmp_path: Path) -> None:

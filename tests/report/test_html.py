@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scirepeval_harness.report.html import report_html
-from scirepeval_harness.report.plots.draw import draw_plots
+from scirepeval_harness.report.charts import draw_plots
+from scirepeval_harness.report.pages import report_html
 from tests.support.golden import HOSTILE
 from tests.support.made_report import made_report
 

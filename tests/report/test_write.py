@@ -6,7 +6,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from scirepeval_harness.report.build import build_report, default_folder, write_report
+from scirepeval_harness.report.build import build_report
+from scirepeval_harness.report.pages import default_folder, write_report
 from scirepeval_harness.results.folder import load_results
 from tests.support.golden import HOSTILE
 from tests.support.made_report import made_report, made_suite

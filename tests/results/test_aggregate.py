@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scirepeval_harness.results.leaderboard import Cell, row, row_draws, task_numbers
+from scirepeval_harness.results.leaderboard import Mean, row, row_draws, task_numbers
 from scirepeval_harness.tasks.registry import load_registry
 from scirepeval_harness.tasks.spec import Column, Readings, SuiteSpec
 from tests.support.made_results import query_task
@@ -25,17 +25,17 @@ SCORES = {"a": {"map": 10.0}, "b": {"map": 20.0}, "c": {"map": 60.0},
 
 def test_a_pooled_column_weighs_numbers_not_columns() -> None:
     found = row(SUITE, TASKS, SCORES)
-    assert found["In"] == Cell(15.0, 2, 2)
-    assert found["Out"] == Cell(60.0, 3, 3)
-    assert found["All"] == Cell(42.0, 5, 5)
+    assert found["In"] == Mean(15.0, 2, 2)
+    assert found["Out"] == Mean(60.0, 3, 3)
+    assert found["All"] == Mean(42.0, 5, 5)
 
 
 def test_what_is_missing_is_counted_and_never_taken_for_zero() -> None:
     found = row(SUITE, TASKS, {"a": SCORES["a"], "two": {"map": 30.0}})
-    assert found["In"] == Cell(10.0, 1, 2)
+    assert found["In"] == Mean(10.0, 1, 2)
     assert found["In"].partial
-    assert found["Out"] == Cell(30.0, 1, 3)
-    assert row(SUITE, TASKS, {})["All"] == Cell(None, 0, 5)
+    assert found["Out"] == Mean(30.0, 1, 3)
+    assert row(SUITE, TASKS, {})["All"] == Mean(None, 0, 5)
 
 
 def test_draws_are_averaged_as_scores_are() -> None:
@@ -55,3 +55,10 @@ def test_a_few_shot_score_that_is_missing_makes_the_number_missing() -> None:
     assert task_numbers(drsm, whole, Readings()) == {"f1_macro": 50.0}
     other = Readings(few_shot="full_and_mean_of_few_shot")
     assert task_numbers(drsm, whole, other) == {"f1_macro": 52.5}
+
+
+def test_an_evaluation_that_the_protocol_does_not_know_enters_with_one_number() -> None:
+    task = TASKS[next(iter(TASKS))].model_copy(update={"evaluation": "of_another_package"})
+    scores = {"x": 10.0, "y": 30.0, "x@64-shot": 99.0, "x[Art]": 99.0}
+    assert task_numbers(task, scores, Readings()) == {"mean": 20.0}
+    assert task_numbers(task, {}, Readings()) == {"mean": None}

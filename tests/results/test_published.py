@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from scirepeval_harness.files import bundled
-from scirepeval_harness.report.leaderboard import cell_text
-from scirepeval_harness.results.leaderboard import row
-from scirepeval_harness.results.published import (
+from scirepeval_harness.report.leaderboard import mean_text
+from scirepeval_harness.results.leaderboard import (
     PublishedScore,
     published_rows,
     read_published,
+    row,
     task_scores,
 )
 from scirepeval_harness.tasks.registry import load_registry
@@ -48,7 +48,7 @@ def test_third_party_tasks_give_the_averages_of_the_card(
 def test_without_s2and_the_row_is_partial_and_says_so(scores: tuple[PublishedScore, ...]) -> None:
     cells = row(suite_with(), load_registry().tasks, task_scores(scores, SPECTER2))
     assert cells["Average"].have == 26
-    assert cell_text(cells["Average"]).endswith("(26 of 27)")
+    assert mean_text(cells["Average"]).endswith("(26 of 27)")
     assert (
         row(
             suite_with(author_disambiguation="excluded"),
@@ -83,6 +83,6 @@ def test_the_ten_scidocs_numbers_average_as_published(
 def test_published_rows_never_mix_task_sets(scores: tuple[PublishedScore, ...]) -> None:
     new, old = published_rows(scores, "v2", {}), published_rows(scores, "v1", {})
     assert len(new) == 6
-    assert {"SciDocs"} <= set(old[0].cells)
-    assert all("SciDocs" not in row.cells for row in new)
-    assert next(r for r in new if r.title == SPECTER2).cells["MDCR MAP"].value == 38.4
+    assert {"SciDocs"} <= set(old[0].means)
+    assert all("SciDocs" not in row.means for row in new)
+    assert next(r for r in new if r.title == SPECTER2).means["MDCR MAP"].value == 38.4

@@ -61,6 +61,6 @@ def test_its_items_and_draws_belong_to_its_scores(result: Result) -> None:
 def test_it_gives_a_row(result: Result) -> None:
     registry = load_registry()
     row = measured_row(result, [registry.suite("sample")], registry.tasks, intervals=True)
-    cell = row.cells["Out-of-Train"]
+    cell = row.means["Out-of-Train"]
     assert (cell.have, cell.need) == (3, 7)
     assert cell.interval is not None

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from scirepeval_harness.comparison.compare import examine
-from scirepeval_harness.comparison.systems import measured_subject
+from scirepeval_harness.comparison.systems import measured_system
 from scirepeval_harness.report.build import build_report, unique_titles
 from scirepeval_harness.report.content import Report
 from scirepeval_harness.results.folder import Result, load_result
-from scirepeval_harness.results.published import PublishedScore
+from scirepeval_harness.results.leaderboard import PublishedScore
 from scirepeval_harness.results.record import CoverageRecord
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.tasks.spec import Column, SuiteSpec, TaskSpec
@@ -114,7 +114,7 @@ def made_report(
     results = made_results(folder, suite, tasks, titles)
     names = unique_titles(results)
     base, other = (
-        replace(measured_subject(result), title=name)
+        replace(measured_system(result), title=name)
         for result, name in zip(results, names, strict=True)
     )
     comparison = examine(base, other, [suite], tasks, seed=1, allow_mismatch=False)

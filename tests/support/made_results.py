@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scirepeval_harness.comparison.systems import Subject
+from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.evaluations.base import Outcome, Score
 from scirepeval_harness.evaluations.items import bootstrap
 from scirepeval_harness.results.folder import slug, write_run, write_task
@@ -129,10 +129,10 @@ def queries(
     return made_task(suite, task, Outcome(scores, "queries", items), model, draws)
 
 
-def subject(title: str, *tasks: MadeTask) -> Subject:
+def system(title: str, *tasks: MadeTask) -> System:
     """A system in memory."""
     by_name = {task.record.task: task for task in tasks}
-    return Subject(
+    return System(
         title=title,
         scores={
             name: {score.key: score.value for score in task.record.scores}

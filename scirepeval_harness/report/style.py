@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scirepeval_harness.report.comparison import one_line
-from scirepeval_harness.report.plots import style
+from scirepeval_harness.report.table import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,17 +124,17 @@ def marked(title: str, synthetic: bool) -> str:
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 VARIABLES = {
-    style.INK: "var(--ink)",
-    style.MUTED: "var(--muted)",
-    style.LINE: "var(--line)",
-    style.BETTER: "var(--better)",
-    style.WORSE: "var(--worse)",
-    style.PAPER: "var(--paper)",
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    LINE: "var(--line)",
+    BETTER: "var(--better)",
+    WORSE: "var(--worse)",
+    PAPER: "var(--paper)",
 }
 REFERENCE = re.compile(r"url\(#")
 
 
-def inline_svg(plot: style.Plot) -> str:
+def inline_svg(plot: Plot) -> str:
     """The plot without prolog and background, its ids prefixed, its colours the page's variables.
 
     The text is parsed and written anew, so that nothing but elements of the picture gets out.

@@ -10,9 +10,9 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from scirepeval_harness.report.plots import style
-from scirepeval_harness.report.plots.draw import Plots, draw_plots
-from scirepeval_harness.report.plots.style import inline_svg
+from scirepeval_harness.report import style
+from scirepeval_harness.report.charts import Plots, draw_plots
+from scirepeval_harness.report.style import inline_svg
 from tests.support.golden import HOSTILE
 from tests.support.made_report import Made, made_report
 
@@ -141,7 +141,7 @@ def test_dollars_are_no_mathematics() -> None:
 
 
 def test_colours_stand_out_from_their_ground() -> None:
-    css = (Path(style.__file__).parents[1] / "templates" / "style.css").read_text()
+    css = (Path(style.__file__).parent / "templates" / "style.css").read_text()
     light, dark = re.findall(r":root \{([^}]+)\}", css)[:2]
     for block in (light, dark):
         colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
