@@ -1,9 +1,9 @@
 """The package's shape in numbers: ``python -m tools.house [FOLDER]``.
 
 Modules are the files that hold more than a docstring. Lines are all of a file's, blank ones too.
-Import lines are every line of every import statement, wherever it stands. Comments are counted
-against lines of code, which are those that are neither blank, nor docstring, nor a comment's alone.
-Directions to tools (``noqa``, ``type:``, ``fmt:``) explain nothing and are no comments.
+Import lines are every line of every import statement, wherever it stands. Directions to tools
+(``noqa``, ``type:``, ``fmt:``) explain nothing and are no comments. Lines of code are those that are
+neither blank, nor docstring, nor a comment's alone.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Shape:
 
     @property
     def comments_per_100(self) -> float:
-        """Comments for 100 lines of code."""
-        return 100 * self.comments / max(self.code, 1)
+        """Comments for 100 lines of all lines, as the projects were counted that are compared."""
+        return 100 * self.comments / max(self.lines, 1)
 
     @property
     def documented_share(self) -> float:
@@ -103,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"modules                      {shape.modules:>8,}\n"
         f"lines                        {shape.lines:>8,}\n"
         f"import lines                 {shape.import_share:>8.1f}%\n"
-        f"comments per 100 code lines  {shape.comments_per_100:>8.1f}\n"
+        f"comments per 100 lines       {shape.comments_per_100:>8.1f}\n"
+        f"lines of code                {shape.code:>8,}\n"
         f"public names with docstring  {shape.documented_share:>8.1f}%\n"
     )
 

@@ -56,7 +56,7 @@ def test_a_folder_is_the_sum_of_its_modules(
     assert shape_below(tmp_path) == shape_of(MODULE) + shape_of(MODULE)
     main([str(tmp_path)])
     assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == [
-        "2", "50", "20.0%", "18.2", "50.0%",
+        "2", "50", "20.0%", "8.0", "22", "50.0%",
     ]  # fmt: skip
 
 
