@@ -2,8 +2,8 @@
 
 Modules are the files that hold more than a docstring. Lines are all of a file's, blank ones too.
 Import lines are every line of every import statement, wherever it stands. Directions to tools
-(``noqa``, ``type:``, ``fmt:``) explain nothing and are no comments. Lines of code are those that are
-neither blank, nor docstring, nor a comment's alone.
+(``noqa``, ``type:``, ``fmt:``) explain nothing and are no comments. Lines of code are those that
+are neither blank, nor docstring, nor a comment's alone.
 """
 
 from __future__ import annotations
