@@ -5,14 +5,12 @@ BIN := $(VENV)/bin
 BENCH_RESULTS ?= benchmarks/results/local
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test quick gate baseline bench picture lint clean
+.PHONY: demo test quick gate baseline bench api-page picture lint clean
 
 demo: $(INSTALLED)  ## install what is needed and run the embedded default
 	$(BIN)/python -m scirepeval_harness run
 
-test: $(INSTALLED)  ## install what is needed, then lint, type-check and run every test
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+test: lint  ## install what is needed, then lint, type-check and run every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 quick: $(INSTALLED)  ## the tests to run all the time
@@ -29,13 +27,17 @@ bench: $(INSTALLED)  ## measure speed; takes an hour; tables to the terminal, JS
 	for name in encode store second_run ranking probes; do \
 		$(BIN)/python benchmarks/$$name.py --output $(BENCH_RESULTS)/$$name.json || exit 1; done
 
+api-page: $(INSTALLED)  ## make docs/api.md again from the docstrings of the public names
+	$(BIN)/python -m tools.api_page
+
 picture: $(INSTALLED)  ## make the README's picture of the report again; needs chromium
 	$(BIN)/python docs/images/report_picture.py
 
-lint: $(INSTALLED)  ## what CI checks of style and types
+lint: $(INSTALLED)  ## style, types and the direction of imports; .pre-commit-config.yaml runs the same
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

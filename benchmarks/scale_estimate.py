@@ -41,7 +41,7 @@ TASK_BYTES, BASE_BYTES = 8_100, 150_000_000
 tests/support/large_task.py, 2.27 GB at 262,600 documents of 1,300 characters and 0.15 GB at 2,626;
 model, torch and tokenizer come on top."""
 HELD = 300_000
-"""Documents that a run holds at a time (scirepeval_harness/run/ahead.py, loading.py)."""
+"""Documents that a run holds at a time (scirepeval_harness/run/)."""
 
 LABELLED = {
     "classification": {"mesh_descriptors": 259_000, "fos": 54_600, "biomimicry": 11_000,

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def check_contents(wheel: Path) -> None:
+    """The package with its data, typing marker and licence; nothing that no user runs."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        [licence] = [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
+        assert archive.read(licence) == (ROOT / "LICENSE").read_bytes()
+        [metadata] = [name for name in names if name.endswith(".dist-info/METADATA")]
+        text = archive.read(metadata).decode()
+    assert "License-Expression: Apache-2.0" in text
+    assert "scirepeval_harness/py.typed" in names
+    assert "scirepeval_harness/bundled/tasks/sample/suite.toml" in names
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"scirepeval_harness"}
+    assert not any(re.search(r"(^|/)(tools|tests|sample)/\w+\.py$", name) for name in names)
 
 
 @pytest.mark.slow
@@ -20,6 +37,7 @@ def test_the_wheel_installs_and_runs_outside_the_checkout(tmp_path: Path) -> Non
     wheels = tmp_path / "wheels"
     subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", wheels, ROOT], check=True)
     [wheel] = wheels.glob("*.whl")
+    check_contents(wheel)
     venv.create(tmp_path / "fresh", with_pip=False)
     python = tmp_path / "fresh" / "bin" / "python"
     subprocess.run([*pip, "--python", python, "install", "-q", "--no-deps", wheel], check=True)
