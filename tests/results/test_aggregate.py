@@ -55,10 +55,3 @@ def test_a_few_shot_score_that_is_missing_makes_the_number_missing() -> None:
     assert task_numbers(drsm, whole, Readings()) == {"f1_macro": 50.0}
     other = Readings(few_shot="full_and_mean_of_few_shot")
     assert task_numbers(drsm, whole, other) == {"f1_macro": 52.5}
-
-
-def test_an_evaluation_that_the_protocol_does_not_know_enters_with_one_number() -> None:
-    task = TASKS[next(iter(TASKS))].model_copy(update={"evaluation": "of_another_package"})
-    scores = {"x": 10.0, "y": 30.0, "x@64-shot": 99.0, "x[Art]": 99.0}
-    assert task_numbers(task, scores, Readings()) == {"mean": 20.0}
-    assert task_numbers(task, {}, Readings()) == {"mean": None}
