@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson
-from scirepeval_harness.cli.tables import show_table
-from scirepeval_harness.errors import UsageError
+from scirepeval_harness.cli.output import print_json, print_table
 
 app = typer.Typer(help="Show, check and prune the vectors kept between runs.", no_args_is_help=True)
 
@@ -26,28 +25,13 @@ DAMAGE_FOUND = 3
 @app.command("info")
 def info(cache: CacheDir = None, as_json: AsJson = False) -> None:
     """Show the spaces (one a way of encoding) with their model, vectors and size."""
-    from scirepeval_harness.vectors.inventory import list_spaces, size_in_words
-
-    root = _root(cache)
-    spaces = list_spaces(root)
+    spaces = sh.cache.info(cache)
+    root = sh.cache.folder(cache)
     if as_json:
-        records = [
-            {
-                "space": space.folder.name,
-                "model": space.model,
-                "details": space.details,
-                "vectors": space.vectors,
-                "shards": space.shards,
-                "bytes": space.bytes,
-                "damaged": space.damaged,
-                "last_used": datetime.fromtimestamp(space.last_used).isoformat(timespec="seconds"),
-            }
-            for space in spaces
-        ]
-        typer.echo(json.dumps({"folder": str(root), "spaces": records}, indent=2))
+        print_json({"folder": str(root), "spaces": [_record(space) for space in spaces]})
         return
     if spaces:
-        show_table(
+        print_table(
             HEADER,
             [
                 (
@@ -56,7 +40,7 @@ def info(cache: CacheDir = None, as_json: AsJson = False) -> None:
                     space.details.get("adapter") or space.details.get("base", "-"),
                     space.details.get("dtype", "-"),
                     f"{space.vectors:,}",
-                    size_in_words(space.bytes),
+                    sh.cache.size_in_words(space.bytes),
                     str(space.damaged),
                     datetime.fromtimestamp(space.last_used).strftime("%Y-%m-%d"),
                 )
@@ -64,26 +48,32 @@ def info(cache: CacheDir = None, as_json: AsJson = False) -> None:
             ],
         )
     vectors, size = sum(s.vectors for s in spaces), sum(s.bytes for s in spaces)
-    typer.echo(f"{root}: {len(spaces)} spaces, {vectors:,} vectors, {size_in_words(size)}")
+    typer.echo(f"{root}: {len(spaces)} spaces, {vectors:,} vectors, {sh.cache.size_in_words(size)}")
+
+
+def _record(space: Any) -> dict[str, object]:
+    return {
+        "space": space.folder.name,
+        "model": space.model,
+        "details": space.details,
+        "vectors": space.vectors,
+        "shards": space.shards,
+        "bytes": space.bytes,
+        "damaged": space.damaged,
+        "last_used": datetime.fromtimestamp(space.last_used).isoformat(timespec="seconds"),
+    }
 
 
 @app.command("verify")
 def verify(cache: CacheDir = None) -> None:
     """Check every checksum. Damaged shards are named and set aside; the next run encodes again what
     was lost. Exit code 3 where there was damage."""
-    from scirepeval_harness.progress import Terminal
-    from scirepeval_harness.vectors.inventory import list_spaces, size_in_words, verify_store
-
-    root = _root(cache)
-    spaces = list_spaces(root)
-    size = sum(space.bytes for space in spaces)
-    with Terminal().bar("verify", size, "B") as advance:
-        damaged = verify_store(root, advance)
-    for item in damaged:
+    found = sh.cache.verify(cache, progress=sh.Terminal())
+    for item in found.damaged:
         typer.echo(f"damaged: {item.reason}; {item.saved:,} rows saved; set aside as {item.shard}")
-    checked = f"{sum(s.shards for s in spaces)} shards, {size_in_words(size)} in {root}"
-    if damaged:
-        typer.echo(f"{len(damaged)} of {checked} were damaged")
+    checked = f"{found.shards} shards, {sh.cache.size_in_words(found.bytes)} in {found.folder}"
+    if found.damaged:
+        typer.echo(f"{len(found.damaged)} of {checked} were damaged")
         raise typer.Exit(DAMAGE_FOUND)
     typer.echo(f"all checksums are right: {checked}")
 
@@ -102,29 +92,21 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it only a list.")] = False,
 ) -> None:
     """List what would be deleted; delete it with --yes. Files that are not the store's own stay."""
-    from scirepeval_harness.vectors.inventory import removable, remove, size_in_words, words_of
-
-    if not (model or older_than is not None or damaged or everything):
-        raise UsageError(
-            "nothing is chosen", fix="Give --model, --older-than DAYS, --damaged or --all"
-        )
-    root = _root(cache)
-    chosen = removable(root, model=model, older_than_days=older_than, damaged_only=damaged)
-    for removal in chosen:
+    pruned = sh.cache.prune(
+        cache,
+        model=model,
+        older_than_days=older_than,
+        damaged=damaged,
+        everything=everything,
+        delete=yes,
+    )
+    for removal, size in zip(pruned.removals, pruned.sizes, strict=True):
         typer.echo(
             f"{removal.space.folder}  {removal.space.model}  {len(removal.files)} files  "
-            f"{size_in_words(removal.bytes)}"
+            f"{sh.cache.size_in_words(size)}"
         )
-    total = words_of(chosen)
-    if not yes:
-        typer.echo(f"would delete {total}" + ("; pass --yes to do it" if chosen else ""))
-        return
-    for removal in chosen:
-        remove(removal)
-    typer.echo(f"deleted {total}")
-
-
-def _root(cache: Path | None) -> Path:
-    from scirepeval_harness.files import cache_dir
-
-    return cache or cache_dir()
+    if yes:
+        typer.echo(f"deleted {pruned.total}")
+    else:
+        more = "; pass --yes to do it" if pruned.removals else ""
+        typer.echo(f"would delete {pruned.total}{more}")

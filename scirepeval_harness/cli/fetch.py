@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+import scirepeval_harness as sh
 from scirepeval_harness.cli.options import TasksDir
-from scirepeval_harness.errors import UsageError
 
 
 def fetch_command(
@@ -27,18 +27,9 @@ def fetch_command(
     tasks_dir: TasksDir = None,
 ) -> None:
     """Download the models and the data that a later `run --offline` needs."""
-    from scirepeval_harness.models.base import fetch_model
-    from scirepeval_harness.models.registry import load_models, resolve_model
-    from scirepeval_harness.tasks.load import fetch_task
-    from scirepeval_harness.tasks.registry import load_registry
-
-    if not (model or suite or task):
-        raise UsageError("nothing to fetch", fix="Give --model, --suite or --task")
-    models = load_models()
-    for text in model or ():
-        for part in fetch_model(resolve_model(text, models)):
-            typer.echo(f"{part.location}@{part.revision}  {part.folder}")
-    if suite or task:
-        for own, spec in load_registry(tasks_dir or ()).select(suite or (), task or (), ()):
-            revision = fetch_task(spec, own)
-            typer.echo(f"{spec.name}  {revision or 'not on the hub: pass its folder with --data'}")
+    for part in sh.fetch(model or (), suite=suite, tasks=task, tasks_dirs=tasks_dir or ()):
+        if part.folder is not None:
+            typer.echo(f"{part.name}@{part.revision}  {part.folder}")
+        else:
+            where = part.revision or "not on the hub: pass its folder with --data"
+            typer.echo(f"{part.name}  {where}")

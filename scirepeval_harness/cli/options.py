@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from scirepeval_harness.tasks.registry import Registry
-from scirepeval_harness.tasks.spec import AuthorReading, FewShotReading, ReviewerReading, SuiteSpec
+from scirepeval_harness.options import CHOICES, OPTIONS
+from scirepeval_harness.tasks.spec import AuthorReading, FewShotReading, ReviewerReading
 
 TasksDir = Annotated[
     list[Path] | None,
@@ -22,9 +21,6 @@ DataDir = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never open a connection.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-PUBLISHED_SUITES = ("scirepeval", "mdcr")
 SuiteNames = Annotated[
     list[str] | None,
     typer.Option("--suite", metavar="NAME", help="These suites only. May be repeated."),
@@ -36,27 +32,31 @@ S2and = Annotated[AuthorReading | None, typer.Option("--s2and", help="Reading of
 Reviewers = Annotated[
     ReviewerReading | None, typer.Option("--reviewers", help="Reading of reviewer matching.")
 ]
+AllowMismatch = Annotated[
+    bool,
+    typer.Option("--allow-mismatch", help="Compare what differs in data or protocol all the same."),
+]
+Seed = Annotated[int, typer.Option(help="Of the permutations.")]
 
 
-def suites_under(
-    registry: Registry,
-    names: Sequence[str],
+def reading(
+    suite: list[str] | None,
+    tasks_dir: list[Path] | None,
     few_shot: FewShotReading | None,
     s2and: AuthorReading | None,
     reviewers: ReviewerReading | None,
-) -> list[SuiteSpec]:
-    """The suites of the names, or those that published rows are of, under the chosen readings.
-
-    Raises:
-        UnknownNameError: a suite that is not registered.
-    """
-    chosen = {
+) -> dict[str, Any]:
+    """The options of commands that read results, as the library's arguments."""
+    return {
+        "suite": suite,
+        "tasks_dirs": tasks_dir or (),
         "few_shot": few_shot,
-        "author_disambiguation": s2and,
-        "reviewer_matching": reviewers,
+        "s2and": s2and,
+        "reviewers": reviewers,
     }
-    update = {name: value for name, value in chosen.items() if value is not None}
-    return [
-        suite.model_copy(update={"readings": suite.readings.model_copy(update=update)})
-        for suite in (registry.suite(name) for name in names or PUBLISHED_SUITES)
-    ]
+
+
+def declared(name: str, metavar: str | None = None) -> Any:
+    """The option of a run as options.py declares it."""
+    option = {**CHOICES, **OPTIONS}[name]
+    return typer.Option(option.flag, help=option.help, min=option.least, metavar=metavar)

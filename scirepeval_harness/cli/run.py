@@ -3,101 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from scirepeval_harness.cli.options import DataDir, Offline, TasksDir
-from scirepeval_harness.errors import UsageError
-from scirepeval_harness.evaluations.author_disambiguation import S2AND_METRIC
+import scirepeval_harness as sh
+from scirepeval_harness.cli.options import TasksDir, declared
+from scirepeval_harness.cli.output import print_table, show
+from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.models.kinds import Pooling
-from scirepeval_harness.options import Choices, Engine, Probe, RunOptions, VectorPrecision
-from scirepeval_harness.progress import Terminal
+from scirepeval_harness.options import Engine, Probe, VectorPrecision
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.spec import TaskSpec
 
-if TYPE_CHECKING:
-    from scirepeval_harness.run.loading import Selection
-
-
-DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
-DEFAULT_SUITE = "sample"
-BENCHMARK = ("scirepeval", "mdcr")
+RUNS = Path("results") / "runs"
+PLAN_HEADER = ("model", "roles", "documents", "texts", "cached", "to encode", "tokens", "time")
 
 
 def run_command(
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            help="A registered name (`models list`), NAME@REVISION, a model file (.toml), a local "
-            "folder, a hub id, a file of vectors, or TITLE=ANY-OF-THESE. May be repeated.",
-            metavar="NAME",
-        ),
-    ] = None,
-    suite: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="scirepeval, mdcr, sample or your own. May be repeated."),
-    ] = None,
-    task: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this task. May be repeated.")
-    ] = None,
-    format: Annotated[
-        list[Format] | None,
-        typer.Option(metavar="|".join(Format), help="Only tasks of this format. May be repeated."),
-    ] = None,
+    model: Annotated[list[str] | None, declared("models", metavar="NAME")] = None,
+    suite: Annotated[list[str] | None, declared("suites", metavar="NAME")] = None,
+    task: Annotated[list[str] | None, declared("tasks", metavar="NAME")] = None,
+    format: Annotated[list[Format] | None, declared("formats", metavar="|".join(Format))] = None,
     tasks_dir: TasksDir = None,
-    data: DataDir = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many queries, or rows a split.")
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:0,cuda:1, mps. Default: the best there is.")
-    ] = None,
-    dtype: Annotated[
-        str | None,
-        typer.Option(help="float32, bfloat16, float16, or native: bfloat16 if the device has it."),
-    ] = None,
-    batch_tokens: Annotated[int | None, typer.Option(min=1, help="Padded tokens a batch.")] = None,
-    engine: Annotated[
-        Engine, typer.Option(help="local, or ray: encode and fit probes on a Ray cluster.")
-    ] = "local",
-    ray_address: Annotated[
-        str | None,
-        typer.Option(help="auto or HOST:6379. Default: RAY_ADDRESS, else Ray on this machine."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Models in the cluster. Default: one a GPU, else one a machine."),
-    ] = None,
-    pooling: Annotated[Pooling | None, typer.Option(help="For models not registered.")] = None,
-    max_length: Annotated[
-        int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
-    ] = None,
-    probe: Annotated[
-        Probe,
-        typer.Option(
-            help="reference: scikit-learn, as the protocol says; fast: the same fits in torch."
-        ),
-    ] = "reference",
-    width: Annotated[
-        VectorPrecision, typer.Option(help="float16 rounds vectors as the published code did.")
-    ] = "float32",
-    seed: Annotated[int, typer.Option(help="Of probes, draws and intervals.")] = 42,
-    output: Annotated[
-        Path | None, typer.Option(help="Result folder. Default: results/runs/SUITE-TIME.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder of the vectors kept between runs.")
-    ] = None,
+    data: Annotated[Path | None, declared("data")] = None,
+    limit: Annotated[int | None, declared("limit")] = None,
+    device: Annotated[str | None, declared("device")] = None,
+    dtype: Annotated[str | None, declared("dtype")] = None,
+    batch_tokens: Annotated[int | None, declared("batch_tokens")] = None,
+    engine: Annotated[Engine, declared("engine")] = "local",
+    ray_address: Annotated[str | None, declared("ray_address")] = None,
+    workers: Annotated[int | None, declared("workers")] = None,
+    pooling: Annotated[Pooling | None, declared("pooling")] = None,
+    max_length: Annotated[int | None, declared("max_length")] = None,
+    probe: Annotated[Probe, declared("probe")] = "reference",
+    width: Annotated[VectorPrecision, declared("vector_precision")] = "float32",
+    seed: Annotated[int, declared("seed")] = 42,
+    output: Annotated[Path | None, declared("output")] = None,
+    cache: Annotated[Path | None, declared("cache")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors.")] = False,
-    offline: Offline = False,
-    allow_missing: Annotated[
-        bool,
-        typer.Option("--allow-missing", help="Score what is there; coverage stands beside it."),
-    ] = False,
+    offline: Annotated[bool, declared("offline")] = False,
+    allow_missing: Annotated[bool, declared("allow_missing")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep finished tasks of --output, and add to them.")
     ] = False,
@@ -113,100 +59,71 @@ def run_command(
     Without arguments: BM25, TF-IDF and MiniLM on the packaged sample, which is synthetic. With
     --model alone: SciRepEval and MDCR.
     """
-    from scirepeval_harness.cli.finish import show_plan, show_results
-    from scirepeval_harness.files import cache_dir
-    from scirepeval_harness.models.registry import load_models, resolve_model
-    from scirepeval_harness.results.folder import load_results
-    from scirepeval_harness.run.loop import RunInterrupted, run
-    from scirepeval_harness.run.plan import dry_run
-    from scirepeval_harness.tasks.registry import load_registry
-
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other", fix="Give one of them")
-    if engine == "local" and (ray_address or workers):
-        raise UsageError(
-            "--ray-address and --workers belong to --engine ray", fix="Add --engine ray"
-        )
-    registry = load_registry(tasks_dir or ())
-    bundled = set(load_registry().suites)
-    own = [name for name in registry.suites if name not in bundled]
-    default = () if task else own or (BENCHMARK if model else (DEFAULT_SUITE,))
-    chosen = registry.select(suite or default, task or (), format or ())
-    selection, left_out = _split_author_tasks(chosen, data, task or ())
-    models = load_models()
-    specs = [
-        resolve_model(text, models, pooling=pooling, max_length=max_length)
-        for text in (model or DEFAULT_MODELS)
-    ]
-    suites = list(dict.fromkeys(suite_spec.name for suite_spec, _ in selection))
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    options = RunOptions(
-        output=output or Path("results") / "runs" / f"{'+'.join(suites)}-{stamp}",
-        cache=None if no_cache else cache or cache_dir(),
-        data=data,
-        offline=offline,
-        allow_missing=allow_missing,
-        limit=limit,
-        seed=seed,
-        probe=probe,
-        vector_precision=width,
-        device=device,
-        dtype=dtype,
-        batch_tokens=batch_tokens,
-        engine=engine,
-        ray_address=ray_address,
-        workers=workers,
-        existing="resume" if resume else "overwrite" if overwrite else "refuse",
-    )
+    what: dict[str, Any] = {
+        "suite": suite,
+        "tasks": task,
+        "formats": format,
+        "tasks_dirs": tasks_dir or (),
+        "data": data,
+        "cache": None if no_cache else cache or "default",
+        "limit": limit,
+        "seed": seed,
+        "allow_missing": allow_missing,
+        "offline": offline,
+        "device": device,
+        "dtype": dtype,
+        "batch_tokens": batch_tokens,
+        "pooling": pooling,
+        "max_length": max_length,
+        "engine": engine,
+        "ray_address": ray_address,
+        "workers": workers,
+    }
     if only_plan:
-        show_plan(dry_run(specs, selection, options))
+        _show_plan(sh.plan(model or None, **what))
         return
-    choices = Choices(
-        models=tuple(model or DEFAULT_MODELS),
-        suites=tuple(suites),
-        tasks=tuple(task or ()),
-        formats=tuple(map(str, format or ())),
-        tasks_dirs=tuple(map(str, tasks_dir or ())),
-        pooling=pooling,
-        max_length=max_length,
-    )
     try:
-        folders = run(specs, selection, options, options.arguments(choices), Terminal())
-    except RunInterrupted as interrupt:
-        folders = interrupt.folders
-    for name, why in left_out:
+        results = sh.evaluate(
+            model or None,
+            **what,
+            probe=probe,
+            vector_precision=width,
+            output=output,
+            runs=None if output else RUNS,
+            existing="resume" if resume else "overwrite" if overwrite else "refuse",
+            progress=sh.Terminal(),
+        )
+    except sh.Interrupted as stop:
+        results = stop.results
+    for name, why in results.left_out:
         typer.echo(f"{name}: {why}")
-    show_results(
-        load_results(folders) if folders else (),
-        [registry.suite(name) for name in suites],
-        registry.tasks,
-        options.output,
-    )
+    board = results.leaderboard()
+    if board.columns:
+        typer.echo(board.table.caption)
+        show(board.table)
+    typer.echo(f"Results: {results.folder}")
+    results.require_complete()
 
 
-def _split_author_tasks(
-    selection: Selection, data: Path | None, named: Sequence[str]
-) -> tuple[Selection, list[tuple[str, str]]]:
-    """Without the tasks that S2AND's own package would have to score and cannot, and why.
+def _show_plan(plans: Sequence[Any]) -> None:
+    """Print one line a model, then a table of the ways of encoding.
 
-    Its pairwise model and clusterer are trained by that package; a score of another method under
-    the same name would enter the published average. Its data is on no hub, so a run that reads the
-    other tasks from there does not fail for it unless it is ``named``.
+    Raises:
+        IncompleteRunError: tasks that could not be planned, after all the others were shown.
     """
-    from scirepeval_harness.evaluations.s2and.environment import is_ready
-    from scirepeval_harness.files import s2and_dir
-
-    ready, kept, left_out = is_ready(s2and_dir()), [], []
-    for suite, task in selection:
-        own = S2AND_METRIC in task.metrics
-        if own and not ready:
-            left_out.append((task.name, "needs S2AND's own package (`s2and setup`), left out"))
-        elif own and task.name not in named and not _is_there(task, data):
-            left_out.append((task.name, "its data is not on the hub (--data), left out"))
-        else:
-            kept.append((suite, task))
-    return kept, left_out
-
-
-def _is_there(task: TaskSpec, data: Path | None) -> bool:
-    return data is not None and (data / (task.local.blocks or "")).is_dir()
+    for plan in plans:
+        typer.echo(plan.summary)
+    rows = [(plan.model, *space.in_words()) for plan in plans for space in plan.spaces]
+    if rows:
+        typer.echo("")
+        print_table(PLAN_HEADER, rows)
+        typer.echo(
+            "documents: every mention in every task; texts: distinct ones, each encoded once"
+        )
+    problems = list(dict.fromkeys(problem for plan in plans for problem in plan.problems))
+    for problem in problems:
+        typer.echo(f"not planned: {problem}", err=True)
+    if problems:
+        raise IncompleteRunError(f"{len(problems)} tasks could not be planned")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
+import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline
-from scirepeval_harness.cli.tables import show_table
-from scirepeval_harness.errors import UsageError
-from scirepeval_harness.files import s2and_dir
+from scirepeval_harness.cli.output import print_json, print_table
 
 app = typer.Typer(
     help="S2AND's own experiment, which runs in an environment of its own.", no_args_is_help=True
@@ -25,11 +23,9 @@ def set_up_environment(
     ] = None,
 ) -> None:
     """Install the package `s2and` from PyPI; afterwards `run` scores the task s2and."""
-    from scirepeval_harness.evaluations.s2and.environment import set_up
-
-    set_up(folder or s2and_dir(), typer.echo)
+    place = sh.s2and.set_up(folder, say=typer.echo)
     if folder is not None:
-        typer.echo(f"export SCIREPEVAL_HARNESS_S2AND={folder.resolve()}")
+        typer.echo(f"export SCIREPEVAL_HARNESS_S2AND={place.resolve()}")
 
 
 @app.command("embed")
@@ -40,28 +36,7 @@ def embed_papers(
     offline: Offline = False,
 ) -> None:
     """Write a model's vectors as S2AND's files, for `s2and run` or to use them elsewhere."""
-    from scirepeval_harness.evaluations.author_disambiguation import AuthorBlocks
-    from scirepeval_harness.evaluations.base import requests_of
-    from scirepeval_harness.evaluations.s2and.files import write_embeddings
-    from scirepeval_harness.files import cache_dir
-    from scirepeval_harness.models.base import EncodeOptions, Encoder, build_model
-    from scirepeval_harness.models.registry import load_models, resolve_model
-    from scirepeval_harness.progress import Terminal
-    from scirepeval_harness.tasks.load import DataOptions, load_task
-    from scirepeval_harness.tasks.registry import load_registry
-    from scirepeval_harness.vectors.encode import embed_task
-    from scirepeval_harness.vectors.store import EmbeddingStore
-
-    [(suite, task)] = load_registry().select((), ("s2and",), ())
-    loaded = load_task(task, suite, DataOptions(directory=data, offline=offline))
-    assert isinstance(loaded.data, AuthorBlocks)
-    spec = resolve_model(model, load_models())
-    if not spec.can_run(task):
-        raise UsageError("the model has no vectors", where=f"model {spec.name}", fix="Use another")
-    encoder = cast(Encoder, build_model(spec, EncodeOptions(None, None, None, offline)))
-    requests, store = requests_of(task, loaded.data), EmbeddingStore(cache_dir())
-    vectors = embed_task(task.name, requests, encoder, store, Terminal())
-    for path in write_embeddings(loaded.data, vectors, output):
+    for path in sh.s2and.embed(model, output, data=data, offline=offline, progress=sh.Terminal()):
         typer.echo(str(path))
 
 
@@ -83,30 +58,24 @@ def run_on_files(
     The published settings are the defaults. `run --task s2and` does the same from a model, and
     writes the score to its results.
     """
-    from scirepeval_harness.evaluations.s2and.evaluate import Budget, run_experiment
-    from scirepeval_harness.evaluations.s2and.files import embedded_sets
-    from scirepeval_harness.files import write_json
-    from scirepeval_harness.progress import Terminal
-    from scirepeval_harness.tasks.registry import load_registry
-
-    if data is None:
-        raise UsageError("S2AND's data is not on the hub", fix="Pass its folder with --data")
-    blocks = data / (load_registry().task("s2and").local.blocks or "")
-    budget = Budget(train_pairs, test_pairs, iterations, seed)
-    names = embedded_sets(embeddings, blocks)
-    table = run_experiment(
-        blocks, embeddings, names, s2and_dir(), budget=budget, say=Terminal().say
+    table = sh.s2and.run(
+        embeddings,
+        data=data,
+        output=output,
+        train_pairs=train_pairs,
+        test_pairs=test_pairs,
+        iterations=iterations,
+        seed=seed,
+        progress=sh.Terminal(),
     )
-    found = table.model_dump(mode="json")
-    if output is not None:
-        write_json(output, found)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        print_json(table.model_dump(mode="json"))
         return
     cells = {(cell.source, cell.target): f"{100 * cell.f1:.1f}" for cell in table.b3}
     sources = dict.fromkeys(cell.source for cell in table.b3)
-    rows = [[source, *(cells[source, target] for target in names)] for source in sources]
-    show_table(["trained on", *names], rows)
+    targets = list(dict.fromkeys(cell.target for cell in table.b3))
+    rows = [[source, *(cells[source, target] for target in targets)] for source in sources]
+    print_table(["trained on", *targets], rows)
     typer.echo(f"mean of the {len(cells)} B-cubed F1 values: {100 * table.mean:.2f}")
     for part, why in table.left_out.items():
         typer.echo(f"left out: {part} ({why})")

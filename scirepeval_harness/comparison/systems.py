@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 from scirepeval_harness.comparison.records import Mismatch
 from scirepeval_harness.errors import NotComparableError, UsageError
 from scirepeval_harness.extensions import EVALUATIONS
-from scirepeval_harness.models.registry import load_models
 from scirepeval_harness.options import OPTIONS
 from scirepeval_harness.results.folder import RUN_FILE, Result, load_results
 from scirepeval_harness.results.leaderboard import PublishedScore, task_scores
@@ -129,24 +128,27 @@ def find_result(text: str) -> Result | None:
 
 
 def read_systems(
-    texts: Sequence[str], scores: Sequence[PublishedScore], suites: Sequence[SuiteSpec]
+    named: Sequence[Result | str | Path],
+    scores: Sequence[PublishedScore],
+    suites: Sequence[SuiteSpec],
+    model_names: Mapping[str, str],
 ) -> tuple[System, ...]:
-    """Result folders and published rows, under titles that differ.
+    """Results, result folders and published rows, under titles that differ.
 
     A published row goes by its own title, by the name of a registered model or by its title.
 
     Args:
         suites: decide which task set's published numbers are meant.
+        model_names: of registered models, by title.
 
     Raises:
         UsageError: neither a folder nor a published row, or suites of several task sets.
     """
     task_sets = sorted({suite.task_set for suite in suites})
-    # The leaderboard shows published rows under our titles of the models.
-    systems = {model.title: model.name for model in load_models().values()}
+    texts = [str(entry.folder if isinstance(entry, Result) else entry) for entry in named]
     found: list[System] = []
-    for text in texts:
-        result = find_result(text)
+    for entry, text in zip(named, texts, strict=True):
+        result = entry if isinstance(entry, Result) else find_result(text)
         if result is not None:
             found.append(measured_system(result))
             continue
@@ -156,7 +158,7 @@ def read_systems(
             )
         try:
             name = text.removeprefix(PREFIX)
-            found.append(published_system(systems.get(name, name), scores, task_sets[0]))
+            found.append(published_system(model_names.get(name, name), scores, task_sets[0]))
         except UsageError as error:
             if text.startswith(PREFIX) or "rows of" in error.what:
                 raise

@@ -96,6 +96,19 @@ class AuthorDisambiguation(base.Evaluation[AuthorBlocks]):
         yield (sorted((name, sorted(blocks.items())) for name, blocks in data.blocks.items()),)
         yield sorted(data.paper_of.items()), sorted(data.cluster_of.items())
 
+    def unready(self, task: TaskSpec, data: Path | None, *, named: bool) -> str | None:
+        """S2AND's own number needs its own package, whose pairwise model and clusterer make it: a
+        score of another method under the same name would enter the published average."""
+        from scirepeval_harness.evaluations.s2and.environment import is_ready
+
+        if S2AND_METRIC not in task.metrics:
+            return None
+        if not is_ready(s2and_dir()):
+            return "needs S2AND's own package (`s2and setup`), left out"
+        there = data is not None and (data / (task.local.blocks or "")).is_dir()
+        # Its data is on no hub: a run that reads the other tasks from there does not fail for it.
+        return None if named or there else "its data is not on the hub (--data), left out"
+
     def audit(self, data: AuthorBlocks) -> tuple[Iterable[Finding], Iterable[Share]]:
         return _odd_blocks(data), _block_sizes(data)
 

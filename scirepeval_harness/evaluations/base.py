@@ -21,6 +21,8 @@ from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.tasks.dataset import Coverage, Document, EncodeRequest, Qrels
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
@@ -196,6 +198,15 @@ class Evaluation(ABC, Generic[Data]):
         Their ``repr`` is hashed. What does not move a score (the order of documents) must not move
         it; what does (the order of training rows, which decides the folds) must.
         """
+
+    def unready(self, task: TaskSpec, data: Path | None, *, named: bool) -> str | None:
+        """Why a run leaves the task out on this machine; None where nothing stands in the way.
+
+        Args:
+            data: the folder that the user gave.
+            named: whether the user asked for this very task, and would rather see it fail.
+        """
+        return None
 
     def audit(self, data: Data) -> tuple[Iterable[Finding], Iterable[Share]]:
         """What is odd about the data, and how labels are distributed, for ``tasks check``."""

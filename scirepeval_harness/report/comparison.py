@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from scirepeval_harness.comparison.compare import NOT_RESAMPLED
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary
 from scirepeval_harness.comparison.systems import by_reason
+from scirepeval_harness.files import write_json, write_text
 from scirepeval_harness.report import table as form
 from scirepeval_harness.report.table import Cell, Table, number, shown
 
@@ -24,28 +26,65 @@ METHOD = (
 )
 
 
-@dataclass(frozen=True)
-class ComparisonView:
-    """A comparison that shows itself: in a notebook, as a frame, as markdown, as JSON."""
+class Comparisons(Sequence[Comparison]):
+    """One or several systems against the same base, which show themselves in every form."""
 
-    comparison: Comparison
+    def __init__(self, comparisons: Iterable[Comparison]) -> None:
+        self._comparisons = tuple(comparisons)
+
+    @overload
+    def __getitem__(self, place: int) -> Comparison: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Comparison, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Comparison | tuple[Comparison, ...]:
+        return self._comparisons[place]
+
+    def __len__(self) -> int:
+        return len(self._comparisons)
 
     def to_pandas(self) -> pd.DataFrame:
-        """A row per score that both have, at full precision; columns are the fields of
-        `Difference`, with the ends of the interval as ``low`` and ``high``."""
-        return frame_of(self.comparison.tasks, Difference)
+        """A row per score that both have, at full precision; columns are the two systems and the
+        fields of `Difference`, with the ends of the interval as ``low`` and ``high``."""
+        import pandas as pd
+
+        frames = []
+        for entry in self:
+            frame = frame_of(entry.tasks, Difference)
+            frame.insert(0, "base", entry.base)
+            frame.insert(1, "other", entry.other)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
 
     def to_markdown(self) -> str:
-        """The tables with the method below."""
-        return comparison_markdown(self.comparison)
+        """The tables of each with the method below."""
+        return "\n".join(map(comparison_markdown, self))
 
-    def to_values(self) -> dict[str, Any]:
+    def to_json(self) -> list[dict[str, Any]]:
         """All numbers, JSON-ready."""
-        return comparison_values(self.comparison)
+        return list(map(comparison_values, self))
+
+    def write(self, path: Path, form: Literal["md", "json"]) -> None:
+        """Write them to a file; raises StorageError where that cannot be written."""
+        if form == "json":
+            write_json(path, self.to_json())
+        else:
+            write_text(path, self.to_markdown())
+
+    def parts(self) -> Iterator[str | Table]:
+        """What a terminal shows, in order; an empty line stands between two parts."""
+        for entry in self:
+            yield heading(entry)
+            yield from (table for table in (score_table(entry), *mean_tables(entry)) if table.rows)
+            if entry.mismatches:
+                lines = (f"\n  {line}" for line in mismatch_lines(entry.mismatches))
+                yield "Not comparable:" + "".join(lines)
+            yield from untested_lines(entry)
+            yield METHOD
 
     def _repr_html_(self) -> str:
-        tables = (score_table(self.comparison), *mean_tables(self.comparison))
-        return "".join(table.to_html() for table in tables if table.rows)
+        return "".join(part.to_html() for part in self.parts() if isinstance(part, Table))
 
 
 def frame_of(entries: Sequence[Any], kind: type) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import scirepeval_harness
 from scirepeval_harness.comparison.gate import AVERAGES, Case, GateReport, Outcome
 from scirepeval_harness.errors import StorageError
+from scirepeval_harness.files import write_json, write_text
 from scirepeval_harness.report import table as form
 from scirepeval_harness.report.comparison import frame_of
 from scirepeval_harness.report.table import Cell, Table, number, one_line, shown
@@ -32,8 +33,8 @@ TITLES: dict[Outcome, str] = {
 
 
 @dataclass(frozen=True)
-class GateView:
-    """A gate's report that shows itself: in a notebook, as a frame, markdown, JSON and JUnit."""
+class Verdict:
+    """What the gate says of a candidate, in every form: a notebook's, frame, markdown, JUnit."""
 
     report: GateReport
 
@@ -61,13 +62,36 @@ class GateView:
         """What failed first, then everything."""
         return gate_markdown(self.report)
 
-    def to_values(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """All numbers and the policy, JSON-ready."""
         return gate_values(self.report)
 
     def to_junit(self) -> str:
         """JUnit XML, which CI servers show."""
         return junit_xml(self.report)
+
+    def write(
+        self, *, json: Path | None = None, junit: Path | None = None, markdown: Path | None = None
+    ) -> None:
+        """Write the forms that are named; raises StorageError where a file cannot be written."""
+        if json is not None:
+            write_json(json, self.to_json())
+        if junit is not None:
+            write_text(junit, self.to_junit())
+        if markdown is not None:
+            write_text(markdown, self.to_markdown())
+
+    def append_step_summary(self, environment: Mapping[str, str]) -> Path | None:
+        """Add the markdown to GitHub's step summary, where the environment names one."""
+        return append_step_summary(self.to_markdown(), environment)
+
+    def parts(self) -> Iterator[str | Table]:
+        """What a terminal shows, in order; an empty line stands between two parts."""
+        yield names_line(self.report)
+        yield gate_table(self.report.cases)
+        if blind := blind_line(self.report):
+            yield blind
+        yield verdict_line(self.report)
 
     def _repr_html_(self) -> str:
         return gate_table(self.report.cases, verdict_line(self.report)).to_html()

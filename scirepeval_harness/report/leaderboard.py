@@ -34,6 +34,11 @@ class Leaderboard:
     intervals: bool = False
 
     @property
+    def columns(self) -> list[str]:
+        """The names of the averages, in the suites' order."""
+        return columns_of(self.suites)
+
+    @property
     def table(self) -> Table:
         """A row per system, the best whole number of each column marked, with footnotes."""
         columns = columns_of(self.suites)
@@ -97,8 +102,8 @@ class Leaderboard:
         return replace(self, intervals=False).table.to_latex("tab:leaderboard")
 
     def to_pandas(self) -> pd.DataFrame:
-        """`values` as a frame."""
-        return self.values.to_pandas()
+        """`values` as a frame, a row per model."""
+        return self.values.to_pandas().set_index("model")
 
     def _repr_html_(self) -> str:
         return self.table.to_html()

@@ -46,6 +46,17 @@ class SpacePlan:
     def to_encode(self) -> int:
         return self.texts - self.cached
 
+    def in_words(self) -> tuple[str, ...]:
+        """Roles, documents, texts, cached, to encode, tokens and time, to print."""
+        counts = (self.documents, self.texts, self.cached, self.to_encode)
+        open_work = self.to_encode > 0
+        return (
+            ", ".join(self.roles),
+            *(f"{count:,}" for count in counts),
+            tokens_in_words([self]).removesuffix(" tokens") if open_work else "0",
+            time_in_words(self.seconds) if open_work else "none",
+        )
+
     @property
     def seconds(self) -> float | None:
         """Expected time; None where rate or tokens are unknown."""
@@ -87,6 +98,11 @@ class ModelPlan:
     def seconds(self) -> float | None:
         times = [space.seconds for space in self.spaces]
         return None if None in times else sum(time for time in times if time is not None)
+
+    @property
+    def summary(self) -> str:
+        """One line: documents, texts, what is cached, tokens and expected time."""
+        return summary(self)
 
 
 def plan_run(

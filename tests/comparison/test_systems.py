@@ -5,8 +5,11 @@ import pytest
 from scirepeval_harness.comparison.systems import published_system, read_systems
 from scirepeval_harness.errors import NotComparableError, UsageError
 from scirepeval_harness.files import bundled
+from scirepeval_harness.models.registry import load_models
 from scirepeval_harness.results.leaderboard import PublishedScore, read_published
 from scirepeval_harness.tasks.registry import load_registry
+
+NAMES = {model.title: model.name for model in load_models().values()}
 
 
 def score(title: str, level: str, name: str, key: str = "map", **update: str) -> PublishedScore:
@@ -49,18 +52,18 @@ def test_every_published_system_of_the_current_list_can_be_named() -> None:
     names = sorted({s.system for s in scores if s.task_set == "v2" and s.system})
     assert len(names) > 5
     for name in names:
-        (found,) = read_systems([f"published:{name}"], scores, suites)
+        (found,) = read_systems([f"published:{name}"], scores, suites, NAMES)
         assert found.scores or found.columns
-    (by_title,) = read_systems(["allenai/specter2_base"], scores, suites)
+    (by_title,) = read_systems(["allenai/specter2_base"], scores, suites, NAMES)
     assert by_title.columns["Average"] > 60
-    (as_on_the_leaderboard,) = read_systems(["SPECTER2-Adapters"], scores, suites)
+    (as_on_the_leaderboard,) = read_systems(["SPECTER2-Adapters"], scores, suites, NAMES)
     assert as_on_the_leaderboard.columns["Average"] == 71.1
 
 
 def test_two_of_one_title_are_told_apart() -> None:
     suites = [load_registry().suite("mdcr")]
     scores = [score("T", "task", "mdcr")]
-    first, second = read_systems(["published:T", "published:s"], scores, suites)
+    first, second = read_systems(["published:T", "published:s"], scores, suites, NAMES)
     assert (first.title, second.title) == (
         "T (published) [published:T]",
         "T (published) [published:s]",

@@ -11,8 +11,8 @@ from scirepeval_harness.comparison import compare
 from scirepeval_harness.comparison.gate import gate
 from scirepeval_harness.comparison.policy import Policy
 from scirepeval_harness.comparison.systems import measured_system
-from scirepeval_harness.report.comparison import ComparisonView, score_table
-from scirepeval_harness.report.gate import GateView
+from scirepeval_harness.report.comparison import Comparisons, score_table
+from scirepeval_harness.report.gate import Verdict
 from scirepeval_harness.report.leaderboard import Leaderboard
 from scirepeval_harness.report.table import Cell, Table
 from scirepeval_harness.results.folder import SCORE_COLUMNS
@@ -40,7 +40,7 @@ def test_scores_are_a_tidy_frame_with_a_row_for_a_failed_task(made: Made) -> Non
 def test_a_leaderboard_has_every_form(made: Made) -> None:
     board = Leaderboard(made.report.rows, made.report.suites)
     frame = board.to_pandas()
-    assert frame.loc[0, "In-Train"] == made.report.rows[0].means["In-Train"].value
+    assert frame["In-Train"].iloc[0] == made.report.rows[0].means["In-Train"].value
     assert list(frame["published"]) == ["no", "no", "yes"]
     assert "<b>" in board._repr_html_()
     assert board.to_markdown().startswith("Made Suite.\n")
@@ -49,13 +49,13 @@ def test_a_leaderboard_has_every_form(made: Made) -> None:
 
 def test_a_comparison_and_a_gate_show_themselves(made: Made) -> None:
     base, other = (measured_system(result) for result in made.results)
-    view = ComparisonView(made.report.comparisons[0])
+    view = Comparisons([made.report.comparisons[0]])
     frame = view.to_pandas()
-    assert list(frame["verdict"]) == [entry.verdict for entry in view.comparison.tasks]
-    assert frame.loc[0, "low"] == view.comparison.tasks[0].interval[0]  # type: ignore[index]
+    assert list(frame["verdict"]) == [entry.verdict for entry in view[0].tasks]
+    assert frame.loc[0, "low"] == view[0].tasks[0].interval[0]  # type: ignore[index]
     assert view._repr_html_().count("<table>") == 3
     report = gate(base, other, [made.suite], made.tasks, Policy(), seed=1)
-    shown = GateView(report)
+    shown = Verdict(report)
     assert not shown.passed
     assert shown.exit_code == 3
     assert {case.task for case in shown.failures} >= {"lost"}
@@ -83,7 +83,7 @@ def test_what_cannot_be_resampled_has_no_interval_and_says_so(
     assert (related.interval, related.p_value, related.verdict) == (None, None, "unknown")
     assert all(entry.interval is None for entry in found.averages)
     assert [cell.text for cell in score_table(found).rows[0]][5:] == ["-", "-", "-", "unknown"]
-    assert "cannot be resampled: related map" in ComparisonView(found).to_markdown()
+    assert "cannot be resampled: related map" in Comparisons([found]).to_markdown()
     # Without a test, a fall over the tolerance fails, and the reason is told.
     cases = gate(other, base, [made.suite], made.tasks, Policy(), seed=1, allow_mismatch=True).cases
     fallen = next(case for case in cases if case.key == "map" and case.task == "related")

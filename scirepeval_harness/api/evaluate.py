@@ -1,0 +1,382 @@
+"""Evaluating models: choosing tasks, planning, running, and downloading ahead of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from scirepeval_harness.api.results import PathLike, Results, as_list, formats_of, load_results
+from scirepeval_harness.errors import UsageError
+from scirepeval_harness.evaluations.base import evaluation_of
+from scirepeval_harness.files import cache_dir, write_text
+from scirepeval_harness.options import (
+    Choices,
+    Engine,
+    Existing,
+    Probe,
+    RunOptions,
+    VectorPrecision,
+)
+from scirepeval_harness.progress import SILENT
+from scirepeval_harness.tasks.registry import Registry, load_registry
+from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
+
+if TYPE_CHECKING:
+    from scirepeval_harness.models.kinds import Pooling
+    from scirepeval_harness.models.spec import ModelSpec
+    from scirepeval_harness.progress import Progress
+    from scirepeval_harness.run.plan import ModelPlan
+
+DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
+DEFAULT_SUITE = "sample"
+BENCHMARK = ("scirepeval", "mdcr")
+Names = str | Sequence[str] | None
+Selection = Sequence[tuple[SuiteSpec, TaskSpec]]
+Cache = PathLike | Literal["default"] | None
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during `evaluate`. ``results`` holds what was finished, which is kept."""
+
+    def __init__(self, results: Results) -> None:
+        super().__init__("interrupted")
+        self.results = results
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be run: models, tasks with their suites, and what is left out and why."""
+
+    models: tuple[ModelSpec, ...]
+    names: tuple[str, ...]
+    selection: Selection
+    left_out: tuple[tuple[str, str], ...]
+    registry: Registry
+
+    @property
+    def suites(self) -> list[str]:
+        return list(dict.fromkeys(suite.name for suite, _ in self.selection))
+
+
+def evaluate(
+    models: Any = None,
+    *,
+    suite: Names = None,
+    tasks: Names = None,
+    formats: Names = None,
+    tasks_dirs: Sequence[PathLike] = (),
+    data: PathLike | None = None,
+    output: PathLike | None = None,
+    runs: PathLike | None = None,
+    existing: Existing = "refuse",
+    cache: Cache = "default",
+    probe: Probe = "reference",
+    vector_precision: VectorPrecision = "float32",
+    limit: int | None = None,
+    seed: int = 42,
+    allow_missing: bool = False,
+    offline: bool = False,
+    device: str | None = None,
+    dtype: str | None = None,
+    batch_tokens: int | None = None,
+    pooling: Pooling | None = None,
+    max_length: int | None = None,
+    engine: Engine = "local",
+    ray_address: str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Evaluate models on tasks. A task that fails does not stop the others.
+
+    Args:
+        models: one or several of: a registered name (`models()`), NAME@REVISION, a model file, a
+            local folder, a hub id, a file of vectors, an object with ``encode`` (see
+            `EncoderObject`); or a mapping from titles to any of these. None for BM25, TF-IDF and
+            MiniLM on the packaged sample, which is synthetic.
+        suite: one or several suites. None for those of ``tasks`` or of ``tasks_dirs``, else
+            SciRepEval and MDCR.
+        tasks, formats: only these tasks, or tasks of these formats.
+        tasks_dirs: folders of your own task files.
+        data: read data from this folder, not from the hub.
+        output: folder of the results, one folder a model in it. None keeps them as long as the
+            returned object lives.
+        runs: instead of ``output``, a folder in which one named by suites and time is made.
+        existing: what to do with results that are there: ``refuse``, ``resume``, ``overwrite``.
+        cache: folder of the vectors kept between runs; None keeps none.
+        probe: ``reference`` (scikit-learn, as the protocol says) or ``fast``.
+        vector_precision: ``float16`` rounds vectors as the published code did.
+        limit: at most so many queries, or rows a split.
+        seed: of probes, draws and intervals.
+        allow_missing: score what is there; coverage stands beside the score.
+        offline: never open a connection.
+        device, dtype, batch_tokens: how to encode; None lets the machine decide.
+        pooling, max_length: of models that are not registered.
+        engine, ray_address, workers: ``ray`` encodes and fits probes on a Ray cluster.
+        progress: where progress is shown; None for nowhere.
+
+    Returns:
+        Results by model name. ``unfinished`` lists tasks that failed, ``require_complete()``
+        raises where there are any, ``left_out`` says what was not run.
+
+    Raises:
+        UsageError: no such name, folder or combination of options; results that are there.
+        HarnessError: a model that cannot be built; an engine that is not there.
+        IncompleteRunError: results cannot be written.
+        Interrupted: Ctrl-C, after what was finished has been written.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> results = sh.evaluate("tfidf", suite="sample", tasks="sample-search", cache=None)
+        >>> results["tfidf"].scores[["task", "metric"]].values.tolist()
+        [['sample-search', 'ndcg']]
+    """
+    from scirepeval_harness.run.loop import RunInterrupted, run
+
+    if engine == "local" and (ray_address or workers):
+        raise UsageError(
+            "--ray-address and --workers belong to --engine ray", fix="Add --engine ray"
+        )
+    chosen = choose(
+        models,
+        suite=suite,
+        tasks=tasks,
+        formats=formats,
+        tasks_dirs=tasks_dirs,
+        data=data,
+        pooling=pooling,
+        max_length=max_length,
+    )
+    folder, temporary = _folder(output, runs, chosen.suites)
+    options = RunOptions(
+        output=folder,
+        cache=resolve_cache(cache),
+        data=None if data is None else Path(data),
+        offline=offline,
+        allow_missing=allow_missing,
+        limit=limit,
+        seed=seed,
+        probe=probe,
+        vector_precision=vector_precision,
+        device=device,
+        dtype=dtype,
+        batch_tokens=batch_tokens,
+        engine=engine,
+        ray_address=ray_address,
+        workers=workers,
+        existing=existing,
+    )
+    arguments = options.arguments(
+        Choices(
+            models=chosen.names,
+            suites=tuple(chosen.suites),
+            tasks=tuple(as_list(tasks)),
+            formats=tuple(map(str, as_list(formats))),
+            tasks_dirs=tuple(map(str, tasks_dirs)),
+            pooling=pooling,
+            max_length=max_length,
+        )
+    )
+    interrupted = False
+    try:
+        folders = run(chosen.models, chosen.selection, options, arguments, progress or SILENT)
+    except RunInterrupted as stop:
+        folders, interrupted = stop.folders, True
+    results = Results(
+        tuple(load_results(*folders).values()) if folders else (),
+        chosen.registry,
+        folder=folder,
+        left_out=chosen.left_out,
+        suites=chosen.suites,
+        temporary=temporary,
+    )
+    if results and results.leaderboard().columns:
+        write_text(folder / "leaderboard.md", results.leaderboard().to_markdown())
+        write_text(folder / "leaderboard.csv", results.leaderboard(intervals=True).to_csv())
+    if interrupted:
+        raise Interrupted(results)
+    return results
+
+
+def plan(
+    models: Any = None,
+    *,
+    suite: Names = None,
+    tasks: Names = None,
+    formats: Names = None,
+    tasks_dirs: Sequence[PathLike] = (),
+    data: PathLike | None = None,
+    cache: Cache = "default",
+    limit: int | None = None,
+    seed: int = 42,
+    allow_missing: bool = False,
+    offline: bool = False,
+    device: str | None = None,
+    dtype: str | None = None,
+    batch_tokens: int | None = None,
+    pooling: Pooling | None = None,
+    max_length: int | None = None,
+) -> tuple[ModelPlan, ...]:
+    """What `evaluate` would encode with the same arguments: reads data and the store, writes
+    nothing, loads tokenizers and no weights.
+
+    Returns:
+        For each model its texts by way of encoding: distinct ones, those in the store, tokens,
+        and seconds where an earlier run measured a rate; ``problems`` names what cannot be planned.
+
+    Raises:
+        UsageError, HarnessError: as `evaluate`.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> (tfidf,) = sh.plan("tfidf", suite="sample", tasks="sample-search")
+        >>> tfidf.way, tfidf.problems
+        ('fit', ())
+    """
+    from scirepeval_harness.run.plan import dry_run
+
+    chosen = choose(
+        models,
+        suite=suite,
+        tasks=tasks,
+        formats=formats,
+        tasks_dirs=tasks_dirs,
+        data=data,
+        pooling=pooling,
+        max_length=max_length,
+    )
+    options = RunOptions(
+        output=Path(),
+        cache=resolve_cache(cache),
+        data=None if data is None else Path(data),
+        offline=offline,
+        allow_missing=allow_missing,
+        limit=limit,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        batch_tokens=batch_tokens,
+    )
+    return dry_run(chosen.models, chosen.selection, options)
+
+
+def fetch(
+    models: Any = (),
+    *,
+    suite: Names = None,
+    tasks: Names = None,
+    tasks_dirs: Sequence[PathLike] = (),
+) -> Iterator[Fetched]:
+    """Download the models and the data that a later run without a network needs.
+
+    Returns:
+        What was fetched, one after another as it arrives: iterate to make it happen.
+
+    Raises:
+        UsageError: nothing is named.
+        OfflineError: the hub does not answer.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> [(part.name, part.revision) for part in sh.fetch(tasks="sample-search")]
+        [('sample-search', None)]
+    """
+    from scirepeval_harness.models.base import fetch_model
+    from scirepeval_harness.tasks.load import fetch_task
+
+    specs, _ = _models(models, None, None) if models else ((), ())
+    if not (specs or suite or tasks):
+        raise UsageError("nothing to fetch", fix="Give --model, --suite or --task")
+    selection: Selection = ()
+    if suite or tasks:
+        registry = load_registry([Path(path) for path in tasks_dirs])
+        selection = registry.select(as_list(suite), as_list(tasks), ())
+    for spec in specs:
+        for part in fetch_model(spec):
+            yield Fetched(part.location, part.revision, part.folder)
+    for own, task in selection:
+        yield Fetched(task.name, fetch_task(task, own), None)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A repository of a model with its folder, or the data of a task; ``revision`` is None for
+    data that is on no hub."""
+
+    name: str
+    revision: str | None
+    folder: Path | None
+
+
+def choose(
+    models: Any,
+    *,
+    suite: Names = None,
+    tasks: Names = None,
+    formats: Names = None,
+    tasks_dirs: Sequence[PathLike] = (),
+    data: PathLike | None = None,
+    pooling: Pooling | None = None,
+    max_length: int | None = None,
+) -> Choice:
+    """Models and tasks by the names that were given, with the defaults where none were.
+
+    Raises:
+        UsageError: a name that is not registered, or nothing to run.
+    """
+    registry = load_registry([Path(path) for path in tasks_dirs])
+    bundled_suites = set(load_registry().suites)
+    own = [name for name in registry.suites if name not in bundled_suites]
+    named = as_list(tasks)
+    default = () if named else own or (BENCHMARK if models is not None else (DEFAULT_SUITE,))
+    selected = registry.select(as_list(suite) or default, named, formats_of(formats))
+    directory = None if data is None else Path(data)
+    selection, left_out = [], []
+    for own_suite, task in selected:
+        why = evaluation_of(task).unready(task, directory, named=task.name in named)
+        if why is None:
+            selection.append((own_suite, task))
+        else:
+            left_out.append((task.name, why))
+    specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
+    return Choice(specs, names, selection, tuple(left_out), registry)
+
+
+def _models(
+    models: Any, pooling: Pooling | None, max_length: int | None
+) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
+    """The specs of what was given, and how the record names it."""
+    from scirepeval_harness.models.registry import load_models, resolve_model
+
+    if isinstance(models, Mapping):
+        listed = list(models.items())
+    else:
+        listed = list(models) if isinstance(models, (list, tuple)) else [models]
+    registered = load_models()
+    specs = tuple(
+        resolve_model(model, registered, pooling=pooling, max_length=max_length) for model in listed
+    )
+    names = tuple(
+        str(model) if isinstance(model, (str, Path)) else spec.name
+        for model, spec in zip(listed, specs, strict=True)
+    )
+    return specs, names
+
+
+def _folder(
+    output: PathLike | None, runs: PathLike | None, suites: Sequence[str]
+) -> tuple[Path, TemporaryDirectory[str] | None]:
+    if output is not None:
+        return Path(output), None
+    if runs is not None:
+        return Path(runs) / f"{'+'.join(suites)}-{datetime.now():%Y%m%d-%H%M%S}", None
+    temporary = TemporaryDirectory(prefix="scirepeval-results-")
+    return Path(temporary.name), temporary
+
+
+def resolve_cache(cache: Cache) -> Path | None:
+    """The folder that is meant; None where no vectors are kept."""
+    return cache_dir() if cache == "default" else None if cache is None else Path(cache)

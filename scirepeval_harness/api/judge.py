@@ -1,0 +1,421 @@
+"""What results say: the leaderboard, comparisons, the gate and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scirepeval_harness.api.results import PathLike, Results, as_list, load_results
+from scirepeval_harness.errors import UsageError
+from scirepeval_harness.files import bundled
+from scirepeval_harness.results.folder import Result
+from scirepeval_harness.tasks.registry import Registry, load_registry
+from scirepeval_harness.tasks.spec import (
+    AuthorReading,
+    FewShotReading,
+    ReviewerReading,
+    SuiteSpec,
+)
+
+if TYPE_CHECKING:
+    from scirepeval_harness.comparison.policy import Policy
+    from scirepeval_harness.comparison.systems import System
+    from scirepeval_harness.report.comparison import Comparisons
+    from scirepeval_harness.report.gate import Verdict
+    from scirepeval_harness.report.leaderboard import Leaderboard
+
+PUBLISHED_SUITES = ("scirepeval", "mdcr")
+"""The suites that published rows are of: what is meant where nothing else says so."""
+Names = str | Sequence[str] | None
+Systems = Result | PathLike
+
+
+@dataclass(frozen=True)
+class Readings:
+    """How the protocol's open points are read; None for the suite's own (docs/protocol.md)."""
+
+    few_shot: FewShotReading | None = None
+    s2and: AuthorReading | None = None
+    reviewers: ReviewerReading | None = None
+
+    def suites(self, registry: Registry, names: Sequence[str]) -> list[SuiteSpec]:
+        """The suites of the names, or those that published rows are of, under these readings.
+
+        Raises:
+            UnknownNameError: a suite that is not registered.
+        """
+        chosen = {
+            "few_shot": self.few_shot,
+            "author_disambiguation": self.s2and,
+            "reviewer_matching": self.reviewers,
+        }
+        update = {name: value for name, value in chosen.items() if value is not None}
+        return [
+            suite.model_copy(update={"readings": suite.readings.model_copy(update=update)})
+            for suite in map(registry.suite, names or PUBLISHED_SUITES)
+        ]
+
+
+def leaderboard(
+    results: Results | Result | PathLike | Sequence[Result | PathLike] | None = None,
+    *,
+    published: bool = False,
+    intervals: bool = False,
+    suite: Names = None,
+    tasks_dirs: Sequence[PathLike] = (),
+    few_shot: FewShotReading | None = None,
+    s2and: AuthorReading | None = None,
+    reviewers: ReviewerReading | None = None,
+) -> Leaderboard:
+    """The rows of results, of the published table, or of both.
+
+    Args:
+        results: from `evaluate` or `load_results`, or result folders.
+        published: add the published rows of the suites' task set.
+        intervals: give each average its 95% bootstrap interval, for which draws are read.
+        suite: columns of these suites only.
+        tasks_dirs: folders of your own task files.
+        few_shot, s2and, reviewers: another reading of the protocol's open points.
+
+    Raises:
+        UsageError: nothing to show, or published rows for suites of several task sets.
+        StorageError: a file that cannot be read.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> board = sh.leaderboard("results/baselines/sample")
+        >>> round(board.to_pandas().loc["BM25", "MDCR MAP"], 1)
+        49.7
+    """
+    from scirepeval_harness.models.registry import load_models
+    from scirepeval_harness.report.leaderboard import Leaderboard
+    from scirepeval_harness.results.leaderboard import (
+        measured_row,
+        published_rows,
+        read_published,
+    )
+
+    if results is None and not published:
+        raise UsageError("nothing to show", fix="Give result folders, --published, or both")
+    loaded, registry = _loaded(results, tasks_dirs)
+    suites = Readings(few_shot, s2and, reviewers).suites(
+        registry, as_list(suite) or _suites_of(loaded)
+    )
+    rows = [measured_row(r, suites, registry.tasks, intervals=intervals) for r in loaded]
+    if published:
+        task_set = _one_task_set(suites)
+        titles = {model.name: model.title for model in load_models().values()}
+        rows += published_rows(read_published(bundled("results/published")), task_set, titles)
+    return Leaderboard(tuple(rows), tuple(suites), intervals)
+
+
+def compare(
+    base: Systems,
+    *others: Systems,
+    suite: Names = None,
+    tasks_dirs: Sequence[PathLike] = (),
+    few_shot: FewShotReading | None = None,
+    s2and: AuthorReading | None = None,
+    reviewers: ReviewerReading | None = None,
+    allow_mismatch: bool = False,
+    seed: int = 42,
+) -> Comparisons:
+    """Differences of each of ``others`` from ``base``: paired tests, score by score.
+
+    Args:
+        base, others: results, result folders, or ``published:NAME`` with a model's name or a
+            published title.
+        allow_mismatch: compare what differs in data or protocol all the same.
+        seed: of the permutations.
+
+    Raises:
+        UsageError: no second system, or one that is not there.
+        NotComparableError: scores differ in data or protocol.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> folder = "results/baselines/sample"
+        >>> (comparison,) = sh.compare(f"{folder}/tfidf", f"{folder}/minilm")
+        >>> comparison.wins, comparison.losses
+        (10, 1)
+    """
+    from scirepeval_harness.comparison.compare import compare as compare_systems
+    from scirepeval_harness.report.comparison import Comparisons
+
+    if not others:
+        raise UsageError("one system cannot be compared", fix="Give two or more")
+    registry = _registry(tasks_dirs)
+    systems = [base, *others]
+    results = [result for system in systems if (result := _result_of(system)) is not None]
+    names = as_list(suite) or _suites_of(results)
+    suites = Readings(few_shot, s2and, reviewers).suites(registry, names)
+    first, *rest = _read_systems(systems, suites)
+    return Comparisons(
+        compare_systems(
+            first, other, suites, registry.tasks, seed=seed, allow_mismatch=allow_mismatch
+        )
+        for other in rest
+    )
+
+
+def check(
+    *,
+    baseline: Systems,
+    candidate: Systems,
+    policy: PathLike | Policy | None = None,
+    suite: Names = None,
+    tasks_dirs: Sequence[PathLike] = (),
+    few_shot: FewShotReading | None = None,
+    s2and: AuthorReading | None = None,
+    reviewers: ReviewerReading | None = None,
+    allow_mismatch: bool = False,
+    seed: int = 42,
+) -> Verdict:
+    """Whether a candidate may take the place of a baseline: the gate of docs/ci.md.
+
+    Args:
+        baseline: a result or its folder, or ``published:NAME``, judged by tolerance alone.
+        candidate: a result or its folder.
+        policy: a TOML file, or a `Policy`: tolerances in points, alpha, required tasks, floors.
+
+    Returns:
+        The verdict: ``passed``, ``failures``, ``exit_code`` (0 passed, 1 regression, 3 a score is
+        missing, 4 not comparable), ``to_junit()``, ``to_markdown()``, ``to_pandas()``.
+
+    Raises:
+        UsageError: no such folder, or a baseline without a score to judge by.
+        SpecError: a policy that does not follow its schema.
+        StorageError: a file that is damaged.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> folder = "results/baselines/sample"
+        >>> verdict = sh.check(baseline=f"{folder}/tfidf", candidate=f"{folder}/minilm")
+        >>> verdict.passed, [case.task for case in verdict.failures]
+        (False, ['sample-year'])
+    """
+    from scirepeval_harness.comparison.gate import gate
+    from scirepeval_harness.comparison.policy import Policy, read_policy
+    from scirepeval_harness.report.gate import Verdict
+
+    registry = _registry(tasks_dirs)
+    of_candidate, of_baseline = _result_of(candidate), _result_of(baseline)
+    if of_candidate is None:
+        raise UsageError(
+            "no such result folder", where=str(candidate), fix="Give one that `run` wrote"
+        )
+    readings = Readings(few_shot, s2and, reviewers)
+    named = as_list(suite)
+    suites = readings.suites(registry, named or (of_baseline or of_candidate).run.suites)
+    if of_baseline is None and not named:
+        # A published row may cover more suites than the candidate ran: what is missing must show.
+        sets = {entry.task_set for entry in suites}
+        related = [name for name, entry in registry.suites.items() if entry.task_set in sets]
+        suites = readings.suites(registry, related)
+    if policy is None:
+        rules = Policy()
+    elif isinstance(policy, Policy):
+        rules = policy
+    else:
+        rules = read_policy(Path(policy), suites, registry.tasks)
+    base, other = _read_systems([baseline, candidate], suites)
+    if base.published:
+        suites = [entry for entry in suites if _covers(base, entry)]
+    report = gate(
+        base, other, suites, registry.tasks, rules, seed=seed, allow_mismatch=allow_mismatch
+    )
+    if not report.cases:
+        raise UsageError(
+            "the baseline has no score to judge by",
+            where=str(baseline),
+            fix="Choose another --suite",
+        )
+    return Verdict(report)
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """Where a report lies, what it consists of, and how many results a model card was given."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    model_card_results: int | None = None
+
+    @property
+    def page(self) -> Path:
+        """The one self-contained page."""
+        return self.folder / "report.html"
+
+
+def report(
+    results: Results | Result | PathLike | Sequence[Result | PathLike],
+    output: PathLike | None = None,
+    *,
+    published: bool = False,
+    baseline: Systems | None = None,
+    model_card: PathLike | None = None,
+    suite: Names = None,
+    tasks_dirs: Sequence[PathLike] = (),
+    few_shot: FewShotReading | None = None,
+    s2and: AuthorReading | None = None,
+    reviewers: ReviewerReading | None = None,
+    seed: int = 42,
+) -> WrittenReport:
+    """Write a folder with everything that results say: markdown, a page, plots, CSV, LaTeX, JSON.
+
+    The same results give the same bytes.
+
+    Args:
+        results: from `evaluate` or `load_results`, or result folders.
+        output: the folder to write; None for one below ``results/reports``.
+        published: add the published rows.
+        baseline: show differences from this result or ``published:NAME``; None for the first.
+        model_card: add the one result's scores to this Hugging Face model card.
+
+    Raises:
+        UsageError: suites that cannot stand in one table, or a model card of several results.
+        StorageError: a file that cannot be read or written.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> written = sh.report("results/baselines/sample", folder / "report")
+        >>> written.page.name
+        'report.html'
+    """
+    from scirepeval_harness.comparison.compare import examine
+    from scirepeval_harness.models.registry import load_models
+    from scirepeval_harness.report.build import build_report, check_suites
+    from scirepeval_harness.report.model_card import add_to_model_card
+    from scirepeval_harness.report.pages import default_folder, write_report
+    from scirepeval_harness.results.leaderboard import read_published
+
+    given, registry = _loaded(results, tasks_dirs)
+    if model_card is not None and len(given) != 1:
+        raise UsageError(
+            f"{len(given)} results, but a model card is of one model",
+            fix="Give the folder of one result; --baseline may name another",
+        )
+    loaded, place = _with_baseline(given, baseline)
+    suites = Readings(few_shot, s2and, reviewers).suites(
+        registry, as_list(suite) or _suites_of(loaded)
+    )
+    check_suites(suites)
+    systems, base = _systems(loaded, place, baseline, suites)
+    content = build_report(
+        loaded,
+        suites,
+        registry.tasks,
+        published=read_published(bundled("results/published")) if published else (),
+        model_titles={model.name: model.title for model in load_models().values()},
+        comparisons=[
+            examine(base, other, suites, registry.tasks, seed=seed, allow_mismatch=False)
+            for other in systems
+            if other is not base
+        ],
+    )
+    folder = default_folder(content) if output is None else Path(output)
+    files = write_report(content, folder)
+    number = None
+    if model_card is not None:
+        row = content.rows[len(loaded) - 1]
+        number = add_to_model_card(Path(model_card), loaded[-1], row, suites, registry.tasks)
+    return WrittenReport(folder, tuple(files), number)
+
+
+def _with_baseline(
+    results: Sequence[Result], baseline: Systems | None
+) -> tuple[tuple[Result, ...], int | None]:
+    """The results with the baseline among them, and its place; None for a published one."""
+    if baseline is None:
+        return tuple(results), 0
+    base = _result_of(baseline)
+    if base is None:
+        return tuple(results), None
+    for place, result in enumerate(results):
+        if result.folder.resolve() == base.folder.resolve():
+            return tuple(results), place
+    return (base, *results), 0
+
+
+def _systems(
+    results: Sequence[Result],
+    place: int | None,
+    baseline: Systems | None,
+    suites: Sequence[SuiteSpec],
+) -> tuple[list[System], System]:
+    """The results under the titles of the report, and what they are compared with."""
+    from scirepeval_harness.comparison.systems import measured_system
+    from scirepeval_harness.report.build import unique_titles
+
+    systems = [
+        replace(measured_system(result), title=title)
+        for title, result in zip(unique_titles(results), results, strict=True)
+    ]
+    if place is not None or baseline is None:
+        return systems, systems[place or 0]
+    (base,) = _read_systems([baseline], suites)
+    return systems, base
+
+
+def _loaded(
+    results: Results | Result | PathLike | Sequence[Result | PathLike] | None,
+    tasks_dirs: Sequence[PathLike],
+) -> tuple[tuple[Result, ...], Registry]:
+    """Results in whatever form they are given, and the tasks by which they are read."""
+    if isinstance(results, Results):
+        return tuple(results.values()), _registry(tasks_dirs) if tasks_dirs else results.registry
+    if results is None:
+        return (), _registry(tasks_dirs)
+    listed = [results] if isinstance(results, (Result, str, Path)) else list(results)
+    loaded = [
+        result
+        for entry in listed
+        for result in ([entry] if isinstance(entry, Result) else load_results(entry).values())
+    ]
+    return tuple(loaded), _registry(tasks_dirs)
+
+
+def _registry(tasks_dirs: Sequence[PathLike]) -> Registry:
+    return load_registry([Path(folder) for folder in tasks_dirs])
+
+
+def _suites_of(results: Sequence[Result]) -> list[str]:
+    return list(dict.fromkeys(name for result in results for name in result.run.suites))
+
+
+def _one_task_set(suites: Sequence[SuiteSpec]) -> str:
+    task_sets = {suite.task_set for suite in suites}
+    if len(task_sets) != 1:
+        raise UsageError(
+            f"task sets {', '.join(sorted(task_sets))} do not compare", fix="Choose one --suite"
+        )
+    return task_sets.pop()
+
+
+def _result_of(system: Systems) -> Result | None:
+    """The result, or None for what is no folder: a published row, perhaps."""
+    from scirepeval_harness.comparison.systems import find_result
+
+    return system if isinstance(system, Result) else find_result(str(system))
+
+
+def _read_systems(systems: Sequence[Systems], suites: Sequence[SuiteSpec]) -> tuple[System, ...]:
+    from scirepeval_harness.comparison.systems import read_systems
+    from scirepeval_harness.models.registry import load_models
+    from scirepeval_harness.results.leaderboard import read_published
+
+    published = read_published(bundled("results/published"))
+    # The leaderboard shows published rows under our titles of the models.
+    names = {model.title: model.name for model in load_models().values()}
+    return read_systems(systems, published, suites, names)
+
+
+def _covers(base: System, suite: SuiteSpec) -> bool:
+    """Whether a published row has anything of a suite."""
+    columns = {column.name for column in suite.columns}
+    return bool(columns & set(base.columns) or set(suite.task_names()) & set(base.scores))
+
+
+__all__ = ["Readings", "WrittenReport", "check", "compare", "leaderboard", "report"]

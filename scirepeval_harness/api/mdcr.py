@@ -1,0 +1,125 @@
+"""MDCR's exchange form, ``{"query_candidate": score}``: written from a model, or scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scirepeval_harness.api.evaluate import Cache, resolve_cache
+from scirepeval_harness.api.results import PathLike
+from scirepeval_harness.errors import UsageError
+from scirepeval_harness.options import VectorPrecision
+from scirepeval_harness.progress import SILENT
+from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.tasks.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from scirepeval_harness.evaluations.citation_pools import CitationPools
+    from scirepeval_harness.models.kinds import Pooling
+    from scirepeval_harness.progress import Progress
+
+__all__ = ["MEAN", "Written", "score", "write_scores"]
+MEAN = "mean of the fields"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file of scores, and how many pairs and queries it holds."""
+
+    path: Path
+    pairs: int
+    queries: int
+
+
+def write_scores(
+    model: Any,
+    output: PathLike,
+    *,
+    data: PathLike | None = None,
+    task: str = "mdcr",
+    tasks_dirs: Sequence[PathLike] = (),
+    device: str | None = None,
+    dtype: str | None = None,
+    batch_tokens: int | None = None,
+    pooling: Pooling | None = None,
+    max_length: int | None = None,
+    vector_precision: VectorPrecision = "float32",
+    cache: Cache = "default",
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Written:
+    """Score every pair of a task's pools with a model, for the benchmark's own script or `score`.
+
+    Higher is better: minus the Euclidean distance of the vectors, or the score of a lexical model.
+    The arguments are those of `evaluate`.
+
+    Raises:
+        UsageError: a task without candidate pools.
+        HarnessError: what reading, encoding or writing raises.
+    """
+    from scirepeval_harness.evaluations.exchange import write_scores as write
+    from scirepeval_harness.models.base import EncodeOptions, build_model
+    from scirepeval_harness.models.registry import resolve_model
+    from scirepeval_harness.run.task import score_pairs
+    from scirepeval_harness.vectors.store import open_store
+
+    spec, pools = _load(task, tasks_dirs, data, offline)
+    built = build_model(
+        resolve_model(model, pooling=pooling, max_length=max_length),
+        EncodeOptions(device=device, dtype=dtype, batch_tokens=batch_tokens, offline=offline),
+    )
+    with open_store(resolve_cache(cache)) as store:
+        run = score_pairs(
+            spec, pools, built, store, width=vector_precision, progress=progress or SILENT
+        )
+    write(Path(output), run)
+    return Written(Path(output), sum(map(len, run.values())), len(run))
+
+
+def score(
+    scores: PathLike,
+    *,
+    data: PathLike | None = None,
+    task: str = "mdcr",
+    tasks_dirs: Sequence[PathLike] = (),
+) -> dict[str, dict[str, float]]:
+    """Metrics x 100 of a file of scores: field -> metric -> value, the fields' mean last.
+
+    Raises:
+        UsageError: a task without candidate pools.
+        DataError, CoverageError: a file that is malformed, or lacks a pair.
+    """
+    from scirepeval_harness.evaluations.citation_pools import evaluate_citation_pools
+    from scirepeval_harness.evaluations.exchange import exchange_scorer
+
+    spec, pools = _load(task, tasks_dirs, data, offline=True)
+    outcome = evaluate_citation_pools(spec, pools, exchange_scorer(Path(scores), pools))
+    table: dict[str, dict[str, float]] = {}
+    for entry in outcome.scores:
+        table.setdefault(entry.field or MEAN, {})[entry.metric] = entry.value
+    mean = table.pop(MEAN)
+    return table | {MEAN: mean}
+
+
+def _load(
+    name: str, tasks_dirs: Sequence[PathLike], data: PathLike | None, offline: bool
+) -> tuple[TaskSpec, CitationPools]:
+    """A task of candidate pools with its data; raises UsageError for a task of another kind."""
+    from scirepeval_harness.evaluations.citation_pools import CitationPools
+    from scirepeval_harness.tasks.load import DataOptions, load_task
+
+    registry = load_registry([Path(folder) for folder in tasks_dirs])
+    task = registry.task(name)
+    if task.evaluation != "citation_pools":
+        raise UsageError(
+            f"the task has no candidate pools, it is scored by {task.evaluation}",
+            where=f"task {name}",
+            fix="Give a task with evaluation = 'citation_pools'",
+        )
+    directory = None if data is None else Path(data)
+    options = DataOptions(directory=directory, offline=offline)
+    loaded = load_task(task, registry.home(name), options)
+    assert isinstance(loaded.data, CitationPools)
+    return task, loaded.data
