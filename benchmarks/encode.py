@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from support import Timed, add_data, interleaved, parser, read_texts, save_model, show, write
 
-from scirepeval_harness.models.base import EncodeOptions
-from scirepeval_harness.models.devices import choose_precision
-from scirepeval_harness.models.engine import EncodeStats
-from scirepeval_harness.models.kinds import TransformerSpec
-from scirepeval_harness.models.transformer import TransformerEncoder
+from scirepeval_harness.model.base import EncodeOptions
+from scirepeval_harness.model.devices import choose_precision
+from scirepeval_harness.model.engine import EncodeStats
+from scirepeval_harness.model.kinds import TransformerSpec
+from scirepeval_harness.model.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document, EncodeRequest
+from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import embed
 from scirepeval_harness.vectors.store import EmbeddingStore
 

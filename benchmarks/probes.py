@@ -103,11 +103,11 @@ def real(folder: Path) -> list[Case]:
 
 
 def _encode(papers: list[dict[str, object]], part: str) -> NDArray[np.float32]:
-    from scirepeval_harness.models.base import EncodeOptions, build_model
-    from scirepeval_harness.models.registry import load_models
-    from scirepeval_harness.models.transformer import TransformerEncoder
+    from scirepeval_harness.model.base import EncodeOptions, build_model
+    from scirepeval_harness.model.registry import load_models
+    from scirepeval_harness.model.transformer import TransformerEncoder
     from scirepeval_harness.roles import Role
-    from scirepeval_harness.tasks.dataset import Document
+    from scirepeval_harness.task.dataset import Document
 
     model = build_model(load_models()["minilm"], EncodeOptions(dtype="float32"))
     assert isinstance(model, TransformerEncoder)

@@ -162,8 +162,8 @@ def storing_rate(vectors: int = 40_000, chunk: int = 512) -> float:
     import numpy as np
 
     from scirepeval_harness.cluster.workers import Encoded
-    from scirepeval_harness.models.base import Identity
-    from scirepeval_harness.models.engine import EncodeStats
+    from scirepeval_harness.model.base import Identity
+    from scirepeval_harness.model.engine import EncodeStats
     from scirepeval_harness.roles import Role
     from scirepeval_harness.vectors.store import EmbeddingStore
 

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from support import Timed, interleaved, parser, show, write
 
-from scirepeval_harness.models.base import Advance, Identity, Vectors
+from scirepeval_harness.model.base import Advance, Identity, Vectors
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document, EncodeRequest
+from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import embed
 from scirepeval_harness.vectors.keys import key_array, text_key
 from scirepeval_harness.vectors.store import EmbeddingStore

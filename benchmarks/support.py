@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from scirepeval_harness.results.environment import hardware  # noqa: E402
-from scirepeval_harness.tasks.dataset import Document  # noqa: E402
+from scirepeval_harness.task.dataset import Document  # noqa: E402
 
 SETS = ("arxiv5k", "nfcorpus", "drsm", "hepph", "cranfield", "tweetpap", "petal")
 """Folders of plain documents (doc_id, title, abstract) among the real data sets."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from scirepeval_harness.comparison.policy import Policy
     from scirepeval_harness.evaluations.base import Evaluation
     from scirepeval_harness.evaluations.metrics import metric
-    from scirepeval_harness.models.objects import EncoderObject
-    from scirepeval_harness.models.spec import ModelKind
+    from scirepeval_harness.model.objects import EncoderObject
+    from scirepeval_harness.model.spec import ModelKind
     from scirepeval_harness.progress import Progress, Silent, Terminal
     from scirepeval_harness.results.folder import Result
 

@@ -22,7 +22,7 @@ from scirepeval_harness.schema import unknown
 if TYPE_CHECKING:
     from scirepeval_harness.evaluations.base import Evaluation
     from scirepeval_harness.evaluations.metrics import Metric
-    from scirepeval_harness.models.spec import ModelKind
+    from scirepeval_harness.model.spec import ModelKind
 
 T = TypeVar("T")
 PREFIX = "scirepeval_harness"
@@ -124,7 +124,7 @@ MODEL_KINDS: Named[ModelKind[Any]] = Named(
     "kind of model",
     f"{PREFIX}.model_kinds",
     {
-        name: f"{PREFIX}.models.kinds:{name.upper()}"
+        name: f"{PREFIX}.model.kinds:{name.upper()}"
         for name in ("transformer", "tfidf", "bm25", "precomputed")
     },
 )

@@ -93,7 +93,7 @@ def test_the_documented_workflow_uses_inputs_that_exist() -> None:
 
 def test_the_documented_policy_is_one(tmp_path: Path) -> None:
     from scirepeval_harness.comparison.policy import Policy, read_policy
-    from scirepeval_harness.tasks.registry import load_registry
+    from scirepeval_harness.task.registry import load_registry
 
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```toml\n(.*?)```", text, re.S)

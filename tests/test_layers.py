@@ -28,7 +28,7 @@ ONE_MODULE = {"adapters", "bm25s", "datasets", "Stemmer", "pytrec_eval", "jinja2
 
 PLACES = {
     "ray": ["cluster/*.py"],
-    "matplotlib": ["report/*.py", "report/plots/*.py"],
+    "matplotlib": ["reporting/*.py"],
     "typer": ["cli/*.py"],
     "rich": ["cli/*.py"],
     "s2and": ["evaluations/s2and/experiment.py"],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scirepeval_harness.models.lexical import BM25_DEFAULTS
+from scirepeval_harness.model.lexical import BM25_DEFAULTS
 from scirepeval_harness.probes.problem import (
     CLASSIFIER_GRID,
     DEFAULT_C,
@@ -15,8 +15,8 @@ from scirepeval_harness.probes.problem import (
     HINGE_ITERATIONS,
     REGRESSOR_GRID,
 )
-from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import Readings
+from scirepeval_harness.task.registry import load_registry
+from scirepeval_harness.task.spec import Readings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")

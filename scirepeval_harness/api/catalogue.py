@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from scirepeval_harness.api.results import PathLike, as_list, formats_of
 from scirepeval_harness.errors import CoverageError
 from scirepeval_harness.extensions import BUILT_IN
-from scirepeval_harness.report.table import NONE, Table, text_table
+from scirepeval_harness.reporting.table import NONE, Table, text_table
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import unknown
-from scirepeval_harness.tasks.registry import Registry, load_registry, origins_of
-from scirepeval_harness.tasks.spec import HubTable, SuiteSpec, TaskSpec
+from scirepeval_harness.task.registry import Registry, load_registry, origins_of
+from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from scirepeval_harness.models.spec import ModelSpec
-    from scirepeval_harness.tasks.audit import Audit
-    from scirepeval_harness.tasks.dataset import LoadedTask
+    from scirepeval_harness.model.spec import ModelSpec
+    from scirepeval_harness.task.audit import Audit
+    from scirepeval_harness.task.dataset import LoadedTask
 
 T = TypeVar("T")
 Record = Mapping[str, object]
@@ -136,7 +136,7 @@ def models() -> Catalogue[ModelSpec]:
         >>> sh.models()["specter2"].title
         'SPECTER2-Adapters'
     """
-    from scirepeval_harness.models.registry import load_models
+    from scirepeval_harness.model.registry import load_models
 
     registered = load_models()
     columns = ["name", "title", "kind", "base", "roles", "extra"]
@@ -198,8 +198,8 @@ def audit(
         >>> sh.audit("sample-search").blocked
         False
     """
-    from scirepeval_harness.tasks.audit import audit as audit_data
-    from scirepeval_harness.tasks.load import DataOptions, load_task
+    from scirepeval_harness.task.audit import audit as audit_data
+    from scirepeval_harness.task.load import DataOptions, load_task
 
     registry = load_registry([Path(folder) for folder in tasks_dirs])
     [(suite, spec)] = registry.select((), (task,), ())
@@ -321,7 +321,7 @@ def _model_definition(model: ModelSpec) -> dict[str, object]:
 
 
 def _model_named(name: str) -> ModelSpec:
-    from scirepeval_harness.models.registry import resolve_model
+    from scirepeval_harness.model.registry import resolve_model
 
     return resolve_model(name)
 

@@ -22,12 +22,12 @@ from scirepeval_harness.options import (
     VectorPrecision,
 )
 from scirepeval_harness.progress import SILENT
-from scirepeval_harness.tasks.registry import Registry, load_registry
-from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
+from scirepeval_harness.task.registry import Registry, load_registry
+from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
-    from scirepeval_harness.models.kinds import Pooling
-    from scirepeval_harness.models.spec import ModelSpec
+    from scirepeval_harness.model.kinds import Pooling
+    from scirepeval_harness.model.spec import ModelSpec
     from scirepeval_harness.progress import Progress
     from scirepeval_harness.run.plan import ModelPlan
 
@@ -284,8 +284,8 @@ def fetch(
         >>> [(part.name, part.revision) for part in sh.fetch(tasks="sample-search")]
         [('sample-search', None)]
     """
-    from scirepeval_harness.models.base import fetch_model
-    from scirepeval_harness.tasks.load import fetch_task
+    from scirepeval_harness.model.base import fetch_model
+    from scirepeval_harness.task.load import fetch_task
 
     specs, _ = _models(models, None, None) if models else ((), ())
     if not (specs or suite or tasks):
@@ -349,7 +349,7 @@ def _models(
     models: Any, pooling: Pooling | None, max_length: int | None
 ) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
     """The specs of what was given, and how the record names it."""
-    from scirepeval_harness.models.registry import load_models, resolve_model
+    from scirepeval_harness.model.registry import load_models, resolve_model
 
     if isinstance(models, Mapping):
         listed = list(models.items())

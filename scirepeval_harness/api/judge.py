@@ -11,8 +11,8 @@ from scirepeval_harness.api.results import PathLike, Results, as_list, load_resu
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.files import bundled
 from scirepeval_harness.results.folder import Result
-from scirepeval_harness.tasks.registry import Registry, load_registry
-from scirepeval_harness.tasks.spec import (
+from scirepeval_harness.task.registry import Registry, load_registry
+from scirepeval_harness.task.spec import (
     AuthorReading,
     FewShotReading,
     ReviewerReading,
@@ -22,9 +22,9 @@ from scirepeval_harness.tasks.spec import (
 if TYPE_CHECKING:
     from scirepeval_harness.comparison.policy import Policy
     from scirepeval_harness.comparison.systems import System
-    from scirepeval_harness.report.comparison import Comparisons
-    from scirepeval_harness.report.gate import Verdict
-    from scirepeval_harness.report.leaderboard import Leaderboard
+    from scirepeval_harness.reporting.comparison import Comparisons
+    from scirepeval_harness.reporting.gate import Verdict
+    from scirepeval_harness.reporting.leaderboard import Leaderboard
 
 PUBLISHED_SUITES = ("scirepeval", "mdcr")
 """The suites that published rows are of: what is meant where nothing else says so."""
@@ -89,8 +89,8 @@ def leaderboard(
         >>> round(board.to_pandas().loc["BM25", "MDCR MAP"], 1)
         49.7
     """
-    from scirepeval_harness.models.registry import load_models
-    from scirepeval_harness.report.leaderboard import Leaderboard
+    from scirepeval_harness.model.registry import load_models
+    from scirepeval_harness.reporting.leaderboard import Leaderboard
     from scirepeval_harness.results.leaderboard import (
         measured_row,
         published_rows,
@@ -142,7 +142,7 @@ def compare(
         (10, 1)
     """
     from scirepeval_harness.comparison.compare import compare as compare_systems
-    from scirepeval_harness.report.comparison import Comparisons
+    from scirepeval_harness.reporting.comparison import Comparisons
 
     if not others:
         raise UsageError("one system cannot be compared", fix="Give two or more")
@@ -198,7 +198,7 @@ def check(
     """
     from scirepeval_harness.comparison.gate import gate
     from scirepeval_harness.comparison.policy import Policy, read_policy
-    from scirepeval_harness.report.gate import Verdict
+    from scirepeval_harness.reporting.gate import Verdict
 
     registry = _registry(tasks_dirs)
     of_candidate, of_baseline = _result_of(candidate), _result_of(baseline)
@@ -285,10 +285,10 @@ def report(
         'report.html'
     """
     from scirepeval_harness.comparison.compare import examine
-    from scirepeval_harness.models.registry import load_models
-    from scirepeval_harness.report.build import build_report, check_suites
-    from scirepeval_harness.report.model_card import add_to_model_card
-    from scirepeval_harness.report.pages import default_folder, write_report
+    from scirepeval_harness.model.registry import load_models
+    from scirepeval_harness.reporting.build import build_report, check_suites
+    from scirepeval_harness.reporting.model_card import add_to_model_card
+    from scirepeval_harness.reporting.pages import default_folder, write_report
     from scirepeval_harness.results.leaderboard import read_published
 
     given, registry = _loaded(results, tasks_dirs)
@@ -347,7 +347,7 @@ def _systems(
 ) -> tuple[list[System], System]:
     """The results under the titles of the report, and what they are compared with."""
     from scirepeval_harness.comparison.systems import measured_system
-    from scirepeval_harness.report.build import unique_titles
+    from scirepeval_harness.reporting.build import unique_titles
 
     systems = [
         replace(measured_system(result), title=title)
@@ -403,7 +403,7 @@ def _result_of(system: Systems) -> Result | None:
 
 def _read_systems(systems: Sequence[Systems], suites: Sequence[SuiteSpec]) -> tuple[System, ...]:
     from scirepeval_harness.comparison.systems import read_systems
-    from scirepeval_harness.models.registry import load_models
+    from scirepeval_harness.model.registry import load_models
     from scirepeval_harness.results.leaderboard import read_published
 
     published = read_published(bundled("results/published"))

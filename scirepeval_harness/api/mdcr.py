@@ -12,12 +12,12 @@ from scirepeval_harness.api.results import PathLike
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.options import VectorPrecision
 from scirepeval_harness.progress import SILENT
-from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.task.registry import load_registry
+from scirepeval_harness.task.spec import TaskSpec
 
 if TYPE_CHECKING:
     from scirepeval_harness.evaluations.citation_pools import CitationPools
-    from scirepeval_harness.models.kinds import Pooling
+    from scirepeval_harness.model.kinds import Pooling
     from scirepeval_harness.progress import Progress
 
 __all__ = ["MEAN", "Written", "score", "write_scores"]
@@ -60,8 +60,8 @@ def write_scores(
         HarnessError: what reading, encoding or writing raises.
     """
     from scirepeval_harness.evaluations.exchange import write_scores as write
-    from scirepeval_harness.models.base import EncodeOptions, build_model
-    from scirepeval_harness.models.registry import resolve_model
+    from scirepeval_harness.model.base import EncodeOptions, build_model
+    from scirepeval_harness.model.registry import resolve_model
     from scirepeval_harness.run.task import score_pairs
     from scirepeval_harness.vectors.store import open_store
 
@@ -108,7 +108,7 @@ def _load(
 ) -> tuple[TaskSpec, CitationPools]:
     """A task of candidate pools with its data; raises UsageError for a task of another kind."""
     from scirepeval_harness.evaluations.citation_pools import CitationPools
-    from scirepeval_harness.tasks.load import DataOptions, load_task
+    from scirepeval_harness.task.load import DataOptions, load_task
 
     registry = load_registry([Path(folder) for folder in tasks_dirs])
     task = registry.task(name)

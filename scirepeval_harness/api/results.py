@@ -13,13 +13,13 @@ from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.folder import load_results as read_folders
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import unknown
-from scirepeval_harness.tasks.registry import Registry, load_registry
+from scirepeval_harness.task.registry import Registry, load_registry
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from scirepeval_harness.report.leaderboard import Leaderboard
-    from scirepeval_harness.tasks.spec import AuthorReading, FewShotReading, ReviewerReading
+    from scirepeval_harness.reporting.leaderboard import Leaderboard
+    from scirepeval_harness.task.spec import AuthorReading, FewShotReading, ReviewerReading
 
 SHOWN = 5
 PathLike = str | Path
@@ -256,7 +256,7 @@ def runs(*folders: PathLike, tasks_dirs: Sequence[PathLike] = ()) -> FoundRuns:
 
 def record_of(result: Result, registry: Registry) -> dict[str, Any]:
     """What is listed of a result; averages of suites that are registered."""
-    from scirepeval_harness.report.leaderboard import mean_text
+    from scirepeval_harness.reporting.leaderboard import mean_text
     from scirepeval_harness.results.leaderboard import measured_row
 
     averages: dict[str, dict[str, str]] = {}

@@ -10,7 +10,7 @@ from scirepeval_harness.api.results import PathLike
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.files import cache_dir, s2and_dir, write_json
 from scirepeval_harness.progress import SILENT
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.registry import load_registry
 
 if TYPE_CHECKING:
     from scirepeval_harness.evaluations.s2and.files import Table
@@ -58,9 +58,9 @@ def embed(
     from scirepeval_harness.evaluations.author_disambiguation import AuthorBlocks
     from scirepeval_harness.evaluations.base import requests_of
     from scirepeval_harness.evaluations.s2and.files import write_embeddings
-    from scirepeval_harness.models.base import EncodeOptions, Encoder, build_model
-    from scirepeval_harness.models.registry import resolve_model
-    from scirepeval_harness.tasks.load import DataOptions, load_task
+    from scirepeval_harness.model.base import EncodeOptions, Encoder, build_model
+    from scirepeval_harness.model.registry import resolve_model
+    from scirepeval_harness.task.load import DataOptions, load_task
     from scirepeval_harness.vectors.encode import embed_task
     from scirepeval_harness.vectors.store import EmbeddingStore
 

@@ -10,7 +10,7 @@ import typer
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
 from scirepeval_harness.cli.output import print_json, print_table
-from scirepeval_harness.models.kinds import Pooling
+from scirepeval_harness.model.kinds import Pooling
 from scirepeval_harness.options import VectorPrecision
 
 app = typer.Typer(

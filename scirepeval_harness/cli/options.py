@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from scirepeval_harness.options import CHOICES, OPTIONS
-from scirepeval_harness.tasks.spec import AuthorReading, FewShotReading, ReviewerReading
+from scirepeval_harness.task.spec import AuthorReading, FewShotReading, ReviewerReading
 
 TasksDir = Annotated[
     list[Path] | None,

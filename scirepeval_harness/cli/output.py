@@ -9,7 +9,7 @@ from typing import Protocol
 
 import typer
 
-from scirepeval_harness.report.table import Table, aligned, printable, text_table
+from scirepeval_harness.reporting.table import Table, aligned, printable, text_table
 
 
 class View(Protocol):

@@ -12,7 +12,7 @@ import scirepeval_harness as sh
 from scirepeval_harness.cli.options import TasksDir, declared
 from scirepeval_harness.cli.output import print_table, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
-from scirepeval_harness.models.kinds import Pooling
+from scirepeval_harness.model.kinds import Pooling
 from scirepeval_harness.options import Engine, Probe, VectorPrecision
 from scirepeval_harness.roles import Format
 

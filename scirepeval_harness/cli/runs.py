@@ -11,7 +11,7 @@ import typer
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson, TasksDir
 from scirepeval_harness.cli.output import print_fields, print_json, print_table
-from scirepeval_harness.report.table import NONE, range_text, shown
+from scirepeval_harness.reporting.table import NONE, range_text, shown
 
 HEADER = ("Folder", "Model", "Suite", "Status", "Averages", "Date", "Signature")
 SCORES_HEADER = ("Task", "Score", "Value", "95% interval", "Items", "Documents", "Data")
@@ -87,7 +87,7 @@ def _line(record: Mapping[str, Any]) -> list[str]:
 
 
 def _show(result: sh.Result, record: Mapping[str, Any]) -> None:
-    from scirepeval_harness.report.provenance import execution
+    from scirepeval_harness.reporting.provenance import execution
 
     run = execution(result.run.model.title, result)
     fields = [

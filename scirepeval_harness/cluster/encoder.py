@@ -19,12 +19,12 @@ from scirepeval_harness.cluster.workers import (
     tokenise_windows,
 )
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.models.base import Advance, EncodeOptions, Identity, Vectors
-from scirepeval_harness.models.engine import EncodeStats
-from scirepeval_harness.models.kinds import TransformerSpec
-from scirepeval_harness.models.transformer import WINDOW, TransformerEncoder
+from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors
+from scirepeval_harness.model.engine import EncodeStats
+from scirepeval_harness.model.kinds import TransformerSpec
+from scirepeval_harness.model.transformer import WINDOW, TransformerEncoder
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.task.dataset import Document
 
 
 class RayEncoder:

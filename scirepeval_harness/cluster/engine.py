@@ -15,9 +15,9 @@ from scirepeval_harness.cluster.cluster import (
 from scirepeval_harness.cluster.probes import RayProbes
 from scirepeval_harness.cluster.workers import settle
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.models.base import EncodeOptions, Model, build_model
-from scirepeval_harness.models.kinds import TransformerSpec, demand_libraries
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.model.base import EncodeOptions, Model, build_model
+from scirepeval_harness.model.kinds import TransformerSpec, demand_libraries
+from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.probes.fit import FitSamples
 
 
@@ -35,7 +35,7 @@ class RayEngine:
         return f"Ray: {self.plan}, {machines}, {self.cluster.cpus} CPUs, {self.cluster.gpus} GPUs"
 
     def build(self, spec: ModelSpec, options: EncodeOptions) -> Model:
-        """As :func:`~.models.base.build_model`, with transformers on the cluster."""
+        """As :func:`~.model.base.build_model`, with transformers on the cluster."""
         if not isinstance(spec, TransformerSpec):
             return build_model(spec, options)
         demand_libraries(spec)

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 import scirepeval_harness
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.models.base import EncodeOptions
-from scirepeval_harness.models.devices import choose_devices, choose_precision, tokens_a_batch
-from scirepeval_harness.models.engine import Batch, EncodeStats, TokenTable
-from scirepeval_harness.models.kinds import TransformerSpec
+from scirepeval_harness.model.base import EncodeOptions
+from scirepeval_harness.model.devices import choose_devices, choose_precision, tokens_a_batch
+from scirepeval_harness.model.engine import Batch, EncodeStats, TokenTable
+from scirepeval_harness.model.kinds import TransformerSpec
 from scirepeval_harness.roles import Role
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from scirepeval_harness.models.transformer import TransformerEncoder
+    from scirepeval_harness.model.transformer import TransformerEncoder
 
 
 BATCHES_A_CHUNK = 4
@@ -113,7 +113,7 @@ class ChunkEncoder:
 
 
 def _encoder(spec: TransformerSpec, options: EncodeOptions) -> TransformerEncoder:
-    from scirepeval_harness.models.transformer import TransformerEncoder
+    from scirepeval_harness.model.transformer import TransformerEncoder
 
     return TransformerEncoder(spec, options)
 

@@ -16,7 +16,7 @@ from scirepeval_harness.errors import NotComparableError
 from scirepeval_harness.results.leaderboard import column_tasks, columns_of, row, row_draws
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.statistics.permutation import difference_draws, holm, p_of_draws
-from scirepeval_harness.tasks.spec import Column, SuiteSpec, TaskSpec
+from scirepeval_harness.task.spec import Column, SuiteSpec, TaskSpec
 
 ALPHA = 0.05
 NOT_RESAMPLED = "a metric that cannot be resampled"

@@ -11,7 +11,7 @@ from scirepeval_harness.comparison.compare import NOT_RESAMPLED, examine
 from scirepeval_harness.comparison.policy import Policy
 from scirepeval_harness.comparison.records import Comparison, Difference, Summary
 from scirepeval_harness.comparison.systems import System
-from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
+from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 Outcome = Literal["pass", "regression", "incomplete", "not comparable"]
 EXIT_CODES: Mapping[Outcome, int] = {

@@ -13,7 +13,7 @@ from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.errors import StorageError
 from scirepeval_harness.evaluations.base import Outcome, Score, evaluation_of
 from scirepeval_harness.results.record import ScoreRecord, TaskRecord
-from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.task.spec import TaskSpec
 
 if TYPE_CHECKING:
     import pandas as pd

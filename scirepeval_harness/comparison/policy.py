@@ -11,7 +11,7 @@ from pydantic import Field
 from scirepeval_harness.errors import SpecError
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import did_you_mean, read_spec
-from scirepeval_harness.tasks.spec import Strict, SuiteSpec, TaskSpec
+from scirepeval_harness.task.spec import Strict, SuiteSpec, TaskSpec
 
 RANKED = (Format.PROXIMITY, Format.ADHOC_SEARCH)
 

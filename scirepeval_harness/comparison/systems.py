@@ -15,7 +15,7 @@ from scirepeval_harness.results.folder import RUN_FILE, Result, load_results
 from scirepeval_harness.results.leaderboard import PublishedScore, task_scores
 from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.schema import did_you_mean
-from scirepeval_harness.tasks.spec import SuiteSpec
+from scirepeval_harness.task.spec import SuiteSpec
 
 if TYPE_CHECKING:
     import pandas as pd

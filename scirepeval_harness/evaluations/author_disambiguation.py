@@ -18,14 +18,14 @@ from scirepeval_harness.evaluations import base
 from scirepeval_harness.evaluations.metrics import unfit
 from scirepeval_harness.files import s2and_dir
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.audit import Finding, Share, finding
-from scirepeval_harness.tasks.dataset import Coverage, Document
-from scirepeval_harness.tasks.tables import Collected, check_coverage, parts_of, read_json_object
+from scirepeval_harness.task.audit import Finding, Share, finding
+from scirepeval_harness.task.dataset import Coverage, Document
+from scirepeval_harness.task.tables import Collected, check_coverage, parts_of, read_json_object
 
 if TYPE_CHECKING:
-    from scirepeval_harness.tasks.load import DataOptions
-    from scirepeval_harness.tasks.sources import Source
-    from scirepeval_harness.tasks.spec import Readings, TaskSpec
+    from scirepeval_harness.task.load import DataOptions
+    from scirepeval_harness.task.sources import Source
+    from scirepeval_harness.task.spec import Readings, TaskSpec
 
 S2AND_METRIC = "b3_f1"
 """B-cubed F1 as S2AND's own experiment prints it."""

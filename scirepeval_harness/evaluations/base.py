@@ -18,7 +18,7 @@ from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.progress import SILENT
 from scirepeval_harness.roles import Format, Role
 from scirepeval_harness.schema import did_you_mean
-from scirepeval_harness.tasks.dataset import Coverage, Document, EncodeRequest, Qrels
+from scirepeval_harness.task.dataset import Coverage, Document, EncodeRequest, Qrels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from scirepeval_harness.models.base import Ranker
+    from scirepeval_harness.model.base import Ranker
     from scirepeval_harness.options import Probe, VectorPrecision
     from scirepeval_harness.probes.fit import FitSamples
-    from scirepeval_harness.tasks.audit import Finding, Share
-    from scirepeval_harness.tasks.load import DataOptions
-    from scirepeval_harness.tasks.sources import Source
-    from scirepeval_harness.tasks.spec import Readings, TaskSpec
+    from scirepeval_harness.task.audit import Finding, Share
+    from scirepeval_harness.task.load import DataOptions
+    from scirepeval_harness.task.sources import Source
+    from scirepeval_harness.task.spec import Readings, TaskSpec
 
 Data = TypeVar("Data")
 Number: TypeAlias = "float | NDArray[np.float64]"

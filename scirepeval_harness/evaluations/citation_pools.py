@@ -13,16 +13,16 @@ from scirepeval_harness.evaluations.base import Outcome, PairScorer, Score, not_
 from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resampled
 from scirepeval_harness.evaluations.ranking import pool_notes
 from scirepeval_harness.roles import Format, Role
-from scirepeval_harness.tasks.audit import Finding, Share
-from scirepeval_harness.tasks.dataset import Coverage, Document, Qrels
-from scirepeval_harness.tasks.tables import Table, check_coverage, read_flat, read_json_object
+from scirepeval_harness.task.audit import Finding, Share
+from scirepeval_harness.task.dataset import Coverage, Document, Qrels
+from scirepeval_harness.task.tables import Table, check_coverage, read_flat, read_json_object
 
 if TYPE_CHECKING:
     from scirepeval_harness.evaluations.trec import Measured
-    from scirepeval_harness.models.base import Ranker
-    from scirepeval_harness.tasks.load import DataOptions
-    from scirepeval_harness.tasks.sources import Source
-    from scirepeval_harness.tasks.spec import TaskSpec
+    from scirepeval_harness.model.base import Ranker
+    from scirepeval_harness.task.load import DataOptions
+    from scirepeval_harness.task.sources import Source
+    from scirepeval_harness.task.spec import TaskSpec
 
 
 @dataclass(frozen=True)

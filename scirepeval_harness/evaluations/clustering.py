@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations.author_disambiguation import LIGHT_METRIC, AuthorBlocks
 from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
-from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.task.spec import TaskSpec
 
 PRECISION, RECALL = "b3_precision", "b3_recall"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from scirepeval_harness.tasks.spec import TaskSpec
+    from scirepeval_harness.task.spec import TaskSpec
 
     Labels = NDArray[np.generic]
 

@@ -13,9 +13,9 @@ from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations import base
 from scirepeval_harness.evaluations.metrics import check_metrics
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.audit import Finding, Share, finding, same_text
-from scirepeval_harness.tasks.dataset import Coverage, Document
-from scirepeval_harness.tasks.tables import (
+from scirepeval_harness.task.audit import Finding, Share, finding, same_text
+from scirepeval_harness.task.dataset import Coverage, Document
+from scirepeval_harness.task.tables import (
     Table,
     check_coverage,
     is_list,
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from scirepeval_harness.tasks.load import DataOptions
-    from scirepeval_harness.tasks.sources import Source
-    from scirepeval_harness.tasks.spec import Readings, TaskSpec
+    from scirepeval_harness.task.load import DataOptions
+    from scirepeval_harness.task.sources import Source
+    from scirepeval_harness.task.spec import Readings, TaskSpec
 
     Labels = NDArray[np.generic]
 
@@ -85,7 +85,7 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
         options: base.ScoreOptions,
     ) -> base.Outcome:
         from scirepeval_harness.evaluations.probe_scores import evaluate_probe
-        from scirepeval_harness.models.devices import choose_devices
+        from scirepeval_harness.model.devices import choose_devices
         from scirepeval_harness.probes.fit import fit_samples
 
         # A cluster chooses its devices itself; this machine may have none of them.

@@ -26,7 +26,7 @@ from scirepeval_harness.probes.problem import (
     single_label_samples,
 )
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.spec import FewShot, TaskSpec
+from scirepeval_harness.task.spec import FewShot, TaskSpec
 
 ROUNDING = "each iteration's score x 100 rounded to 2 decimals, then their mean"
 Labels = NDArray[np.generic]

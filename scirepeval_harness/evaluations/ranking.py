@@ -22,9 +22,9 @@ from scirepeval_harness.evaluations.base import (
 )
 from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resampled
 from scirepeval_harness.roles import Format, Role
-from scirepeval_harness.tasks.audit import Finding, Share, finding, same_text
-from scirepeval_harness.tasks.dataset import Coverage, Document, EncodeRequest, Qrels
-from scirepeval_harness.tasks.tables import (
+from scirepeval_harness.task.audit import Finding, Share, finding, same_text
+from scirepeval_harness.task.dataset import Coverage, Document, EncodeRequest, Qrels
+from scirepeval_harness.task.tables import (
     SHOWN,
     Collected,
     Row,
@@ -35,10 +35,10 @@ from scirepeval_harness.tasks.tables import (
 )
 
 if TYPE_CHECKING:
-    from scirepeval_harness.models.base import Ranker
-    from scirepeval_harness.tasks.load import DataOptions
-    from scirepeval_harness.tasks.sources import Source
-    from scirepeval_harness.tasks.spec import TaskSpec
+    from scirepeval_harness.model.base import Ranker
+    from scirepeval_harness.task.load import DataOptions
+    from scirepeval_harness.task.sources import Source
+    from scirepeval_harness.task.spec import TaskSpec
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from scirepeval_harness.evaluations.ranking import (
     with_queries,
 )
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.audit import Finding, Share, finding
-from scirepeval_harness.tasks.dataset import Coverage, Document, Qrels
-from scirepeval_harness.tasks.tables import Collected, Table, check_coverage, parts_of
+from scirepeval_harness.task.audit import Finding, Share, finding
+from scirepeval_harness.task.dataset import Coverage, Document, Qrels
+from scirepeval_harness.task.tables import Collected, Table, check_coverage, parts_of
 
 if TYPE_CHECKING:
-    from scirepeval_harness.tasks.load import DataOptions
-    from scirepeval_harness.tasks.sources import Source
-    from scirepeval_harness.tasks.spec import Readings, TaskSpec
+    from scirepeval_harness.task.load import DataOptions
+    from scirepeval_harness.task.sources import Source
+    from scirepeval_harness.task.spec import Readings, TaskSpec
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, DataError, ModelError
 from scirepeval_harness.evaluations.base import PairScorer, VectorTable
-from scirepeval_harness.models.base import Ranker
+from scirepeval_harness.model.base import Ranker
 from scirepeval_harness.options import VectorPrecision
-from scirepeval_harness.tasks.dataset import Document, Qrels
+from scirepeval_harness.task.dataset import Document, Qrels
 
 CHUNK_BYTES = 1 << 20
 """Size of one chunk of differences; benchmarks/ranking.py measures it."""

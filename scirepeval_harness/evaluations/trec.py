@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import CoverageError, DataError, ProbeError, SpecError
 from scirepeval_harness.evaluations.metrics import RANKING_METRIC, Metric
 from scirepeval_harness.extensions import METRICS
-from scirepeval_harness.tasks.dataset import Qrels
+from scirepeval_harness.task.dataset import Qrels
 
 MAX_GRADE = 1000
 """trec_eval allocates a counter for every grade up to the highest: a wild one takes all memory."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import ProbeError
-from scirepeval_harness.tasks.spec import FewShot
+from scirepeval_harness.task.spec import FewShot
 
 Kind = Literal["single", "multi", "regression"]
 """Which probe the protocol fits: one label a row, a 0/1 matrix, or a number a row."""

@@ -14,7 +14,7 @@ from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.statistics.bootstrap import interval
-from scirepeval_harness.tasks.spec import Column, Readings, SuiteSpec, TaskSpec
+from scirepeval_harness.task.spec import Column, Readings, SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
     import numpy as np

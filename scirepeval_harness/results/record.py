@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from scirepeval_harness.models.spec import UNIDENTIFIED
+from scirepeval_harness.model.spec import UNIDENTIFIED
 from scirepeval_harness.roles import Format
 
 SCHEMA_VERSION = 1

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from scirepeval_harness.models.base import EncodeOptions, Model, build_model
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.model.base import EncodeOptions, Model, build_model
+from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
 
@@ -58,7 +58,7 @@ def build_models(
     """The models, none with its weights yet.
 
     Raises:
-        HarnessError: see :func:`~.models.base.build_model`.
+        HarnessError: see :func:`~.model.base.build_model`.
     """
     chosen = EncodeOptions(
         device=options.device,

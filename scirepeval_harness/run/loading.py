@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from scirepeval_harness.options import RunOptions
-from scirepeval_harness.tasks.dataset import Document, LoadedTask
-from scirepeval_harness.tasks.load import DataOptions, load_task
-from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
+from scirepeval_harness.task.dataset import Document, LoadedTask
+from scirepeval_harness.task.load import DataOptions, load_task
+from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 Selection = Sequence[tuple[SuiteSpec, TaskSpec]]
 Load = Callable[[TaskSpec, SuiteSpec], LoadedTask]

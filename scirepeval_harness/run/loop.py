@@ -14,8 +14,8 @@ from typing import cast
 import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.models.base import Encoder, Model
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.model.base import Encoder, Model
+from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.results.environment import Environment, describe_environment
@@ -39,8 +39,8 @@ from scirepeval_harness.run.task import (
     record_of,
     score_task,
 )
-from scirepeval_harness.tasks.dataset import EncodeRequest, LoadedTask
-from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
+from scirepeval_harness.task.dataset import EncodeRequest, LoadedTask
+from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import encode_ahead
 from scirepeval_harness.vectors.store import EmbeddingStore, open_store
 
@@ -77,7 +77,7 @@ def run(
         UsageError: no such data folder, two models of one name, results that are already there, or
             no model that can run any of the tasks.
         HarnessError: an engine that is not there (see :func:`~.engine.open_engine`), or a model
-            that cannot be built (see :func:`~.models.base.build_model`).
+            that cannot be built (see :func:`~.model.base.build_model`).
         IncompleteRunError: results cannot be written.
         RunInterrupted: Ctrl-C; what is finished is written.
     """

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import HarnessError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.models.base import BatchEncoder, Encoder, Model
-from scirepeval_harness.models.spec import ModelSpec, Way
+from scirepeval_harness.model.base import BatchEncoder, Encoder, Model
+from scirepeval_harness.model.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.run.engine import LocalEngine, build_models
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scirepeval_harness.errors import StorageError, UsageError
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.results.folder import RUN_FILE, load_result, read_task, slug, task_file
 from scirepeval_harness.results.record import TaskRecord, TaskRun

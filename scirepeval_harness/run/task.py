@@ -17,8 +17,8 @@ from scirepeval_harness.evaluations.base import (
     evaluation_of,
     requests_of,
 )
-from scirepeval_harness.models.base import Encoder, Model
-from scirepeval_harness.models.spec import ModelSpec
+from scirepeval_harness.model.base import Encoder, Model
+from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import RunOptions, VectorPrecision
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
 from scirepeval_harness.progress import SILENT, Progress
@@ -31,9 +31,9 @@ from scirepeval_harness.results.record import (
     task_signature,
 )
 from scirepeval_harness.statistics.bootstrap import interval
-from scirepeval_harness.tasks.dataset import LoadedTask
-from scirepeval_harness.tasks.registry import origins_of
-from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
+from scirepeval_harness.task.dataset import LoadedTask
+from scirepeval_harness.task.registry import origins_of
+from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import embed_task
 from scirepeval_harness.vectors.store import EmbeddingStore
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, ModelError
 from scirepeval_harness.files import write_json
-from scirepeval_harness.models.base import BatchEncoder, Encoder, Identity, OrderEncoder
+from scirepeval_harness.model.base import BatchEncoder, Encoder, Identity, OrderEncoder
 from scirepeval_harness.progress import SILENT, Advance, Progress
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document, EncodeRequest
+from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.keys import Keys, Ledger, key_array, space_key, text_key
 from scirepeval_harness.vectors.store import Damage, EmbeddingStore, Space
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.models.base import Identity
+from scirepeval_harness.model.base import Identity
 
 KEY_BYTES = 16
 KEY = np.dtype(f"S{KEY_BYTES}")

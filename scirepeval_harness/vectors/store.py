@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import ModelError, StorageError
 from scirepeval_harness.files import write_json
-from scirepeval_harness.models.base import Identity
+from scirepeval_harness.model.base import Identity
 from scirepeval_harness.vectors.keys import KEY, KeyIndex, Keys, key_array, space_key, text_key
 from scirepeval_harness.vectors.shards import Frame, Mapped, ShardWriter, is_shard, read_frames
 from scirepeval_harness.vectors.upkeep import Damage, compact, set_aside

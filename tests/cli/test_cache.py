@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.cli.main import main
-from scirepeval_harness.models.base import Identity
+from scirepeval_harness.model.base import Identity
 from scirepeval_harness.roles import Role
 from scirepeval_harness.vectors.keys import key_array, text_key
 from scirepeval_harness.vectors.shards import read_frames

@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from scirepeval_harness.cli.main import main
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.registry import load_registry
 from tests.support.made_results import queries, write_result
 from tests.support.without_models import BLOCKED, run_without_models
 

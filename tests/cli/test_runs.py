@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.cli.main import main
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.registry import load_registry
 from tests.support.golden import HOSTILE
 from tests.support.made_results import queries, query_task, suite_of, write_result
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-
 from scirepeval_harness.cli.tables import show_fields, show_table
-from scirepeval_harness.report.table import aligned
+
+from scirepeval_harness.reporting.table import aligned
 
 ROWS = [("a-rather-long-name", "x" * 90, "[bold]m[/bold]"), ("b", "y", "\x1b[31m\nz")]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from scirepeval_harness.cluster.workers import Chunk, Encoded, Window
-from scirepeval_harness.models.engine import Batch, EncodeStats, TokenTable
+from scirepeval_harness.model.engine import Batch, EncodeStats, TokenTable
 from scirepeval_harness.roles import Role
 
 TOKENS = TokenTable.of([[1], [2, 2], [3, 3, 3], [4, 4, 4, 4]])

@@ -17,11 +17,11 @@ from scirepeval_harness.cluster.workers import (
     tokenise_windows,
 )
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.models.base import EncodeOptions
-from scirepeval_harness.models.kinds import TransformerSpec
-from scirepeval_harness.models.transformer import TransformerEncoder
+from scirepeval_harness.model.base import EncodeOptions
+from scirepeval_harness.model.kinds import TransformerSpec
+from scirepeval_harness.model.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.task.dataset import Document
 from tests.support.tiny_models import build_hub_models
 
 DOCUMENTS = [Document(str(n), (f"coral reef {n}", "ocean " * (n % 23 + 1))) for n in range(90)]
@@ -81,7 +81,7 @@ def test_vectors_are_those_of_one_machine_to_the_last_bit(
     assert documents == 180
     expected = here.encode(DOCUMENTS, ROLES[0], lambda count: None)
     assert vectors[0].tobytes() == expected.tobytes()
-    monkeypatch.setattr("scirepeval_harness.models.transformer.WINDOW", 50)
+    monkeypatch.setattr("scirepeval_harness.model.transformer.WINDOW", 50)
     expected = here.encode(DOCUMENTS, ROLES[1], lambda count: None)
     assert vectors[1].tobytes() == expected.tobytes()
     assert abs(vectors[0] - vectors[1]).max() > 1e-3, "the two roles have an adapter each"

@@ -13,7 +13,7 @@ from scirepeval_harness.comparison.records import Comparison
 from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.errors import NotComparableError, StorageError
 from scirepeval_harness.evaluations.base import Outcome, Score
-from scirepeval_harness.tasks.spec import Column, FewShot, SuiteSpec, TaskSpec
+from scirepeval_harness.task.spec import Column, FewShot, SuiteSpec, TaskSpec
 from tests.support.made_results import MadeTask, made_task, queries, query_task, suite_of, system
 
 ONE = query_task("one")

@@ -15,8 +15,8 @@ from scirepeval_harness.comparison.gate import GateReport, gate
 from scirepeval_harness.comparison.policy import Floors, Policy
 from scirepeval_harness.comparison.records import Comparison
 from scirepeval_harness.errors import StorageError
-from scirepeval_harness.report import comparison as render
-from scirepeval_harness.report.gate import (
+from scirepeval_harness.reporting import comparison as render
+from scirepeval_harness.reporting.gate import (
     LARGEST,
     append_step_summary,
     gate_markdown,
@@ -24,7 +24,7 @@ from scirepeval_harness.report.gate import (
     gate_values,
     junit_xml,
 )
-from scirepeval_harness.report.table import number
+from scirepeval_harness.reporting.table import number
 from tests.support.golden import HOSTILE, check_golden
 from tests.support.made_results import queries, query_task, suite_of, system
 

@@ -6,7 +6,7 @@ import pytest
 
 from scirepeval_harness.comparison.policy import Policy, Tolerances, read_policy
 from scirepeval_harness.errors import SpecError
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.registry import load_registry
 
 
 def test_the_defaults_are_by_kind_of_score() -> None:

@@ -5,9 +5,9 @@ import pytest
 from scirepeval_harness.comparison.systems import published_system, read_systems
 from scirepeval_harness.errors import NotComparableError, UsageError
 from scirepeval_harness.files import bundled
-from scirepeval_harness.models.registry import load_models
+from scirepeval_harness.model.registry import load_models
 from scirepeval_harness.results.leaderboard import PublishedScore, read_published
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.registry import load_registry
 
 NAMES = {model.title: model.name for model in load_models().values()}
 

@@ -11,8 +11,8 @@ from scirepeval_harness.errors import CoverageError, ProbeError
 from scirepeval_harness.evaluations.probe import LabelledSet
 from scirepeval_harness.evaluations.probe_scores import evaluate_probe
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.dataset import Document
-from scirepeval_harness.tasks.spec import FewShot, TaskSpec
+from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.spec import FewShot, TaskSpec
 from tests.probes import oracles
 
 

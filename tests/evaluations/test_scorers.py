@@ -15,9 +15,9 @@ from scirepeval_harness.evaluations.scorers import (
     ranker_scorer,
     read_as,
 )
-from scirepeval_harness.models.base import Identity
+from scirepeval_harness.model.base import Identity
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document
+from scirepeval_harness.task.dataset import Document
 from tests.support.tables import Table
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scirepeval_harness.tasks.load import DataOptions, load_task
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.load import DataOptions, load_task
+from scirepeval_harness.task.registry import load_registry
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("sample-cite", "sample-year", "sample-search")
@@ -29,8 +29,8 @@ import zlib
 
 import numpy as np
 
-from scirepeval_harness.models.base import Identity
-from scirepeval_harness.models.spec import ModelKind, ModelSpec
+from scirepeval_harness.model.base import Identity
+from scirepeval_harness.model.spec import ModelKind, ModelSpec
 
 
 class HashedSpec(ModelSpec):

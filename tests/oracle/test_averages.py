@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.results.leaderboard import row
-from scirepeval_harness.tasks.registry import Registry, load_registry
-from scirepeval_harness.tasks.spec import Readings
+from scirepeval_harness.task.registry import Registry, load_registry
+from scirepeval_harness.task.spec import Readings
 from tests.oracle import averages as oracle
 
 KINDS = {

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.evaluations.ranking import RankingSet
-from scirepeval_harness.models.base import join_parts
-from scirepeval_harness.models.transformer import token_separator
+from scirepeval_harness.model.base import join_parts
+from scirepeval_harness.model.transformer import token_separator
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.load import DataOptions, load_task
-from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import LocalData, SuiteSpec, TaskSpec
+from scirepeval_harness.task.load import DataOptions, load_task
+from scirepeval_harness.task.registry import load_registry
+from scirepeval_harness.task.spec import LocalData, SuiteSpec, TaskSpec
 from tests.oracle import documents as oracle
 from tests.support.ranking_tasks import ranking_task
 

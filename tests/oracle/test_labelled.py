@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from scirepeval_harness.evaluations.probe import LabelledSet
 from scirepeval_harness.evaluations.probe_scores import evaluate_probe
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.load import DataOptions, load_task
-from scirepeval_harness.tasks.spec import FewShot, LocalData, SuiteSpec, TaskSpec
+from scirepeval_harness.task.load import DataOptions, load_task
+from scirepeval_harness.task.spec import FewShot, LocalData, SuiteSpec, TaskSpec
 from tests.oracle import labelled as oracle
 from tests.support.tables import Table
 

@@ -74,7 +74,7 @@ def test_a_run_gives_the_numbers_of_the_plain_script(tmp_path: Path) -> None:
 
 
 def test_the_systems_of_the_script_are_those_of_the_seed_table() -> None:
-    from scirepeval_harness.models.registry import load_models
+    from scirepeval_harness.model.registry import load_models
     from scirepeval_harness.roles import Role
 
     known = load_models()

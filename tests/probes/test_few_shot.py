@@ -7,7 +7,7 @@ import pytest
 
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.probes.problem import multilabel_samples, single_label_samples
-from scirepeval_harness.tasks.spec import FewShot
+from scirepeval_harness.task.spec import FewShot
 from tests.probes import oracles
 
 

@@ -14,9 +14,9 @@ from scirepeval_harness.evaluations.probe import LabelledSet
 from scirepeval_harness.probes.fit import ProbeJob, fit_samples
 from scirepeval_harness.probes.problem import Kind
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.load import DataOptions, load_task
-from scirepeval_harness.tasks.official import read_official
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.load import DataOptions, load_task
+from scirepeval_harness.task.official import read_official
+from scirepeval_harness.task.registry import load_registry
 
 pytest.importorskip("torch")
 

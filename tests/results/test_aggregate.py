@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.results.leaderboard import Mean, row, row_draws, task_numbers
-from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import Column, Readings, SuiteSpec
+from scirepeval_harness.task.registry import load_registry
+from scirepeval_harness.task.spec import Column, Readings, SuiteSpec
 from tests.support.made_results import query_task
 
 TASKS = {name: query_task(name) for name in ("a", "b", "c")} | {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.results.leaderboard import row, row_draws
-from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import SuiteSpec, TaskSpec
+from scirepeval_harness.task.registry import load_registry
+from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 SUITE = SuiteSpec.model_validate(
     {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scirepeval_harness.files import bundled
-from scirepeval_harness.report.leaderboard import mean_text
+from scirepeval_harness.reporting.leaderboard import mean_text
 from scirepeval_harness.results.leaderboard import (
     PublishedScore,
     published_rows,
@@ -11,8 +11,8 @@ from scirepeval_harness.results.leaderboard import (
     row,
     task_scores,
 )
-from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import SuiteSpec
+from scirepeval_harness.task.registry import load_registry
+from scirepeval_harness.task.spec import SuiteSpec
 
 SPECTER2 = "SPECTER2-Adapters (specter2_base + 4 adapters)"
 

@@ -5,10 +5,10 @@ import io
 
 import pytest
 
-from scirepeval_harness.report.leaderboard import Leaderboard, mean_text
-from scirepeval_harness.report.table import escape_markdown
+from scirepeval_harness.reporting.leaderboard import Leaderboard, mean_text
+from scirepeval_harness.reporting.table import escape_markdown
 from scirepeval_harness.results.leaderboard import Mean, Row
-from scirepeval_harness.tasks.spec import Column, SuiteSpec
+from scirepeval_harness.task.spec import Column, SuiteSpec
 
 SUITE = SuiteSpec(
     name="s", title="S", task_set="s", columns=(Column(name="Average", tasks=("a",)),)

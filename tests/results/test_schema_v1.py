@@ -14,7 +14,7 @@ import pytest
 from scirepeval_harness.results.folder import Result, load_result
 from scirepeval_harness.results.leaderboard import measured_row
 from scirepeval_harness.results.record import SCHEMA_VERSION
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.registry import load_registry
 
 KEPT = Path(__file__).parent / "schema_v1" / "tfidf"
 

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.evaluations.ranking import RankingSet
-from scirepeval_harness.models.base import Identity, Vectors
-from scirepeval_harness.models.engine import EncodeStats
-from scirepeval_harness.models.registry import load_models
+from scirepeval_harness.model.base import Identity, Vectors
+from scirepeval_harness.model.engine import EncodeStats
+from scirepeval_harness.model.registry import load_models
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.results.folder import load_result
 from scirepeval_harness.roles import Role
 from scirepeval_harness.run import loading, loop
 from scirepeval_harness.run.engine import LocalEngine
 from scirepeval_harness.run.loading import SpooledDocuments, TaskLoader
-from scirepeval_harness.tasks.dataset import Coverage, Document, LoadedTask, Provenance
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.dataset import Coverage, Document, LoadedTask, Provenance
+from scirepeval_harness.task.registry import load_registry
 
 
 def documents(prefix: str, count: int) -> dict[str, Document]:

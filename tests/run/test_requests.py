@@ -5,8 +5,8 @@ from scirepeval_harness.evaluations.probe import LabelledSet
 from scirepeval_harness.evaluations.ranking import RankingSet
 from scirepeval_harness.evaluations.reviewer_matching import ReviewerSet
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.registry import load_registry
 
 TASKS = load_registry().tasks
 A, B, C = (Document(name, (name,)) for name in "abc")

@@ -70,10 +70,10 @@ def run(folder: Path) -> None:
     import numpy as np
 
     from scirepeval_harness.cli.main import main
-    from scirepeval_harness.models.base import Identity, Vectors
+    from scirepeval_harness.model.base import Identity, Vectors
     from scirepeval_harness.roles import Role
     from scirepeval_harness.run.engine import LocalEngine
-    from scirepeval_harness.tasks.dataset import Document
+    from scirepeval_harness.task.dataset import Document
 
     class Light:
         """An encoder whose vectors are noise that hangs on the text alone."""

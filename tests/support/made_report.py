@@ -9,13 +9,13 @@ import numpy as np
 
 from scirepeval_harness.comparison.compare import examine
 from scirepeval_harness.comparison.systems import measured_system
-from scirepeval_harness.report.build import build_report, unique_titles
-from scirepeval_harness.report.content import Report
+from scirepeval_harness.reporting.build import build_report, unique_titles
+from scirepeval_harness.reporting.content import Report
 from scirepeval_harness.results.folder import Result, load_result
 from scirepeval_harness.results.leaderboard import PublishedScore
 from scirepeval_harness.results.record import CoverageRecord
 from scirepeval_harness.statistics.bootstrap import interval
-from scirepeval_harness.tasks.spec import Column, SuiteSpec, TaskSpec
+from scirepeval_harness.task.spec import Column, SuiteSpec, TaskSpec
 from tests.support.made_results import MadeTask, queries, query_task, write_result
 
 START = np.linspace(0.3, 0.7, 40)

@@ -22,7 +22,7 @@ from scirepeval_harness.results.record import (
     TaskRecord,
     TaskRun,
 )
-from scirepeval_harness.tasks.spec import Column, SuiteSpec, TaskSpec
+from scirepeval_harness.task.spec import Column, SuiteSpec, TaskSpec
 
 SETTINGS = {
     "seed": 42,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.task.spec import TaskSpec
 
 
 def ranking_task(*metrics: str, evaluation: str = "ranking") -> TaskSpec:

@@ -24,7 +24,7 @@ TASKS = ("drsm", "publication-year", "search")
 """A probe with few-shot settings, one of regression, and queries in a role of their own."""
 KILL_AFTER = 40
 """Vectors that the store has when a worker is killed."""
-HERE = ("scirepeval_harness.models.replica", "sklearn.svm")
+HERE = ("scirepeval_harness.model.replica", "sklearn.svm")
 """Modules that only a process which holds weights, or fits probes, loads."""
 WORKER = "MapWorker(MapBatches(ChunkEncoder))"
 
@@ -107,10 +107,10 @@ def error_of(model_file: str) -> str | None:
     """What one of the harness's errors says when workers cannot open a model; None without one."""
     from scirepeval_harness.cluster.engine import open_ray
     from scirepeval_harness.errors import HarnessError
-    from scirepeval_harness.models.base import EncodeOptions
-    from scirepeval_harness.models.registry import resolve_model
+    from scirepeval_harness.model.base import EncodeOptions
+    from scirepeval_harness.model.registry import resolve_model
     from scirepeval_harness.roles import Role
-    from scirepeval_harness.tasks.dataset import Document
+    from scirepeval_harness.task.dataset import Document
 
     options = EncodeOptions(device="cpu", dtype="float32", batch_tokens=64)
     with open_ray(None, 1, "cpu") as engine:

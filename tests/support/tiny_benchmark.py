@@ -14,8 +14,8 @@ from urllib.parse import quote
 import pandas as pd
 
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import HubTable, SuiteSpec, TaskSpec
+from scirepeval_harness.task.registry import load_registry
+from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 
 PAPERS = 160
 WORDS = [

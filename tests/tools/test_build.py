@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from scirepeval_harness.files import bundled
-from scirepeval_harness.tasks.registry import load_registry
-from scirepeval_harness.tasks.spec import TaskSpec
+from scirepeval_harness.task.registry import load_registry
+from scirepeval_harness.task.spec import TaskSpec
 from tools.sample.__main__ import main
 from tools.sample.build import SEED, sample_files
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.roles import Format
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.registry import load_registry
 
 REGISTRY = load_registry()
 SUITE = REGISTRY.suite("sample")

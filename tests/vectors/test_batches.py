@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scirepeval_harness.models.engine import (
+from scirepeval_harness.model.engine import (
     PADDING_LIMIT,
     Batch,
     EncodeStats,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.models.engine import EncodeStats, TokenTable, run_batches
+from scirepeval_harness.model.engine import EncodeStats, TokenTable, run_batches
 
 
 class SumReplica:

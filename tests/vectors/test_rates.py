@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from scirepeval_harness.models.base import Identity
+from scirepeval_harness.model.base import Identity
 from scirepeval_harness.roles import Role
 from scirepeval_harness.vectors.encode import Rate, read_rates, related_rate, write_rate
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import CoverageError, ModelError
-from scirepeval_harness.models.base import Advance, Identity, Vectors
+from scirepeval_harness.model.base import Advance, Identity, Vectors
 from scirepeval_harness.roles import Role
-from scirepeval_harness.tasks.dataset import Document, EncodeRequest
+from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import combine, embed
 from scirepeval_harness.vectors.store import EmbeddingStore, open_store, space_key, text_key
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scirepeval_harness.models.base import Identity
+from scirepeval_harness.model.base import Identity
 from scirepeval_harness.roles import Role
 from scirepeval_harness.vectors.keys import key_array, text_key
 from scirepeval_harness.vectors.shards import ShardWriter, read_frames

@@ -24,8 +24,8 @@ from scirepeval_harness.evaluations.s2and.environment import (
 )
 from scirepeval_harness.evaluations.s2and.evaluate import Budget, evaluate_s2and
 from scirepeval_harness.evaluations.s2and.files import write_embeddings
-from scirepeval_harness.tasks.load import DataOptions, load_task
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.load import DataOptions, load_task
+from scirepeval_harness.task.registry import load_registry
 from tests.support.author_sets import write_author_set
 from tests.support.tables import Table
 

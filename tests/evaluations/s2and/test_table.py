@@ -11,7 +11,7 @@ from scirepeval_harness.evaluations.items import bootstrap
 from scirepeval_harness.evaluations.s2and.evaluate import outcome_of
 from scirepeval_harness.evaluations.s2and.files import read_table
 from scirepeval_harness.results.leaderboard import row
-from scirepeval_harness.tasks.registry import load_registry
+from scirepeval_harness.task.registry import load_registry
 
 
 def cell(source: str, target: str, f1: float) -> dict[str, Any]:

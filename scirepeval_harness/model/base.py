@@ -1,0 +1,154 @@
+"""What every model offers to the rest of the harness, and the way from its description to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scirepeval_harness.progress import Advance as Advance
+from scirepeval_harness.roles import Role
+from scirepeval_harness.task.dataset import Document
+
+if TYPE_CHECKING:
+    from scirepeval_harness.model.engine import EncodeStats
+    from scirepeval_harness.model.spec import ModelSpec
+    from scirepeval_harness.model.weights import Snapshot
+
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All that determines the vectors of one role, for the record and the store's key.
+
+    ``details`` holds printable values only: repositories, revisions, weight fingerprints, pooling,
+    maximum length, precision. Two encoders with equal details yield equal vectors for equal texts,
+    unless ``complete`` is False: then nobody can say so, and no vector outlives the run.
+    """
+
+    model: str
+    role: Role
+    details: Mapping[str, str]
+    complete: bool = True
+
+
+class Encoder(Protocol):
+    """A model that turns each document into one vector."""
+
+    name: str
+    cacheable: bool
+    """True where a vector depends on text and role alone, so that the store may keep it."""
+
+    def identity(self, role: Role) -> Identity:
+        """What determines the vectors of a role. Must not load the weights onto a device."""
+        ...
+
+    def text(self, document: Document, role: Role) -> str:
+        """The exact text that is encoded for a document: parts joined by the model's separator."""
+        ...
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Fit what depends on the collection (TF-IDF's vocabulary); nothing for most models."""
+        ...
+
+    def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
+        """Vectors (len(documents), dimensions), float32, finite, in the order given."""
+        ...
+
+
+@runtime_checkable
+class BatchEncoder(Encoder, Protocol):
+    """An encoder that hands out each batch when it is done, and counts tokens without weights."""
+
+    stats: EncodeStats
+
+    @property
+    def hardware(self) -> str:
+        """Devices and machine, for the rate at which they encoded."""
+        ...
+
+    def encode_batches(
+        self, documents: Sequence[Document], role: Role
+    ) -> Iterator[tuple[NDArray[np.intp], Vectors]]:
+        """Positions in ``documents`` with their vectors, each position once, in any order."""
+        ...
+
+    def count_tokens(self, documents: Sequence[Document], role: Role) -> NDArray[np.int64]:
+        """Tokens of each document as encoded; loads a tokenizer and no weights."""
+        ...
+
+
+@runtime_checkable
+class OrderEncoder(BatchEncoder, Protocol):
+    """An encoder that is slow to start, and so would rather know all the work of a run at once."""
+
+    def encode_orders(
+        self, orders: Sequence[tuple[Sequence[Document], Role]]
+    ) -> Iterator[tuple[int, NDArray[np.intp], Vectors]]:
+        """As ``encode_batches`` for several requests: the number of the request comes first."""
+        ...
+
+
+class Ranker(Protocol):
+    """A model that scores candidates for a query directly, without vectors (BM25)."""
+
+    name: str
+
+    def identity(self, role: Role) -> Identity: ...
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Index the candidate documents of a task; term statistics come from these."""
+        ...
+
+    def score(self, query: Document, candidates: Sequence[Document]) -> NDArray[np.float64]:
+        """One score a candidate, higher is better, in the order given."""
+        ...
+
+
+Model = Encoder | Ranker
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """Choices for encoding; None lets the machine decide.
+
+    ``device`` may name several, separated by commas; ``dtype`` is float32, bfloat16 or float16;
+    ``batch_tokens`` is the number of padded tokens a batch.
+    """
+
+    device: str | None = None
+    dtype: str | None = None
+    batch_tokens: int | None = None
+    offline: bool = False
+    compile: bool = False
+
+
+def join_parts(parts: Sequence[str], separator: str) -> str:
+    """The non-empty parts, unchanged, joined by ``separator`` exactly as given."""
+    return separator.join(part for part in parts if part)
+
+
+def build_model(spec: ModelSpec, options: EncodeOptions) -> Model:
+    """The encoder or ranker of a description. Weights are loaded when first used.
+
+    Raises:
+        UnknownNameError: a kind of model that no package here has.
+        MissingExtraError: torch, transformers or adapters are needed and not installed.
+        UsageError: a device or precision that this machine does not have.
+        SpecError, DataError: settings or files of vectors that are wrong.
+    """
+    return spec.implementation.build(spec, options)
+
+
+def fetch_model(spec: ModelSpec) -> tuple[Snapshot, ...]:
+    """Download what a model needs ahead of a run; empty for models that need no weights.
+
+    Raises:
+        ModelError, OfflineError, StorageError, MissingExtraError: see :func:`~.weights.locate`.
+    """
+    return spec.implementation.fetch(spec)

@@ -1,0 +1,192 @@
+"""The kinds of model that are built in: each names its spec and its encoder.
+
+They stand together, away from their encoders, because listing models must load none of those.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from scirepeval_harness.errors import MissingExtraError
+from scirepeval_harness.model.spec import ModelKind, ModelSpec, beside
+from scirepeval_harness.roles import Role
+from scirepeval_harness.task.spec import Strict
+
+if TYPE_CHECKING:
+    from scirepeval_harness.model.base import EncodeOptions, Model
+    from scirepeval_harness.model.weights import Snapshot
+
+Pooling = Literal["cls", "second", "mean"]
+Setting = str | int | float | bool
+
+
+class Weights(Strict):
+    """Where weights lie: a hub repository, a local folder, or a folder inside a Python package.
+
+    ``package`` is the import name, with the folder inside it after a slash.
+    """
+
+    repo: str | None = None
+    path: str | None = None
+    package: str | None = None
+    revision: str | None = None
+
+    @model_validator(mode="after")
+    def check_one_place(self) -> Self:
+        if sum(value is not None for value in (self.repo, self.path, self.package)) != 1:
+            raise ValueError("give exactly one of repo, path and package")
+        return self
+
+    @property
+    def location(self) -> str:
+        """The repository, folder or package, without the revision."""
+        return str(self.repo or self.path or self.package)
+
+    def with_revision(self) -> str:
+        """The location and, of a repository, its revision, in words."""
+        if self.repo is None:
+            return self.location
+        return f"{self.repo} @ {self.revision or 'main (the commit is recorded in results)'}"
+
+    def placed(self, folder: Path) -> Weights:
+        """The same weights, a relative path seen from ``folder``."""
+        if self.path is None:
+            return self
+        return self.model_copy(update={"path": beside(folder, self.path)})
+
+
+class TransformerSpec(ModelSpec):
+    """A transformer with pooling.
+
+    ``adapters`` and ``control_codes`` map a role to what the model does for it; a role that is in
+    neither is encoded by the base model alone.
+    """
+
+    kind: Literal["transformer"] = "transformer"
+    base: Weights
+    adapters: dict[Role, Weights] = Field(default={})
+    control_codes: dict[Role, str] = Field(default={})
+    pooling: Pooling = "cls"
+    max_length: int = Field(default=512, ge=2)
+
+    @model_validator(mode="after")
+    def check_one_way_of_roles(self) -> Self:
+        if self.control_codes and self.adapters:
+            raise ValueError("a model has adapters or control codes, not both")
+        return self
+
+    def use_of(self, role: Role) -> str:
+        """The adapter, the code, or the base alone."""
+        if role in self.adapters:
+            return self.adapters[role].location
+        if role in self.control_codes:
+            return f"control code {self.control_codes[role]}"
+        return f"{self.base.location} (no adapter)"
+
+    def base_in_words(self) -> str:
+        return self.base.location
+
+    def roles_in_words(self) -> str:
+        if self.adapters:
+            return f"{len(self.adapters)} adapters"
+        return f"{len(self.control_codes)} control codes" if self.control_codes else "-"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Base, pooling, length, and what each role gets, with revisions."""
+        return [
+            ("base", self.base.with_revision()),
+            ("pooling", self.pooling),
+            ("maximum length", f"{self.max_length} tokens"),
+            *((f"role {role}", self.adapters[role].with_revision() if role in self.adapters
+               else self.use_of(role)) for role in Role),
+        ]  # fmt: skip
+
+    def placed(self, folder: Path) -> Self:
+        adapters = {role: weights.placed(folder) for role, weights in self.adapters.items()}
+        return self.model_copy(update={"base": self.base.placed(folder), "adapters": adapters})
+
+
+class LexicalSpec(ModelSpec):
+    """A lexical baseline; ``settings`` stand over the defaults of :mod:`.lexical`."""
+
+    kind: Literal["tfidf", "bm25"]
+    settings: dict[str, Setting] = Field(default={})
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [(f"setting {key}", str(value)) for key, value in self.settings.items()]
+
+
+class PrecomputedSpec(ModelSpec):
+    """Vectors made elsewhere; ``files`` maps a role, or ``all``, to a file of them."""
+
+    kind: Literal["precomputed"] = "precomputed"
+    files: dict[str, str] = Field(min_length=1)
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [(f"vectors {role}", path) for role, path in self.files.items()]
+
+    def placed(self, folder: Path) -> Self:
+        files = {role: beside(folder, path) for role, path in self.files.items()}
+        return self.model_copy(update={"files": files})
+
+
+def demand_libraries(spec: TransformerSpec) -> None:
+    """Raises MissingExtraError where a transformer's libraries are not installed."""
+    needed = ["torch", "transformers", *(["adapters"] if spec.adapters else [])]
+    missing = [name for name in needed if not _installed(name)]
+    if missing:
+        raise MissingExtraError(
+            f"{' and '.join(missing)} not installed",
+            where=f"model {spec.name}",
+            fix=f"Run: pip install 'scirepeval-harness[{spec.extra or 'models'}]'",
+        )
+
+
+def _installed(name: str) -> bool:
+    # A module that is loaded may lack the spec that find_spec reads, as ``adapters`` does.
+    if name in sys.modules:
+        return sys.modules[name] is not None
+    return importlib.util.find_spec(name) is not None
+
+
+def _transformer(spec: TransformerSpec, options: EncodeOptions) -> Model:
+    # Asked before the import, whose own error would name a module and not what to install.
+    demand_libraries(spec)
+    from scirepeval_harness.model.transformer import TransformerEncoder
+
+    return TransformerEncoder(spec, options)
+
+
+def _fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
+    from scirepeval_harness.model.weights import fetch
+
+    return fetch(spec)
+
+
+def _tfidf(spec: LexicalSpec, options: EncodeOptions) -> Model:
+    from scirepeval_harness.model.lexical import TfidfEncoder
+
+    return TfidfEncoder(spec)
+
+
+def _bm25(spec: LexicalSpec, options: EncodeOptions) -> Model:
+    from scirepeval_harness.model.lexical import Bm25Ranker
+
+    return Bm25Ranker(spec)
+
+
+def _precomputed(spec: PrecomputedSpec, options: EncodeOptions) -> Model:
+    from scirepeval_harness.model.precomputed import PrecomputedEncoder
+
+    return PrecomputedEncoder(spec)
+
+
+TRANSFORMER = ModelKind(TransformerSpec, _transformer, "encode", _fetch)
+TFIDF = ModelKind(LexicalSpec, _tfidf, "fit")
+BM25 = ModelKind(LexicalSpec, _bm25, "rank")
+PRECOMPUTED = ModelKind(PrecomputedSpec, _precomputed, "look up")

@@ -1,0 +1,235 @@
+"""The lexical baselines: BM25 and TF-IDF. The one module that touches ``bm25s``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import bm25s
+import numpy as np
+import Stemmer
+from numpy.typing import NDArray
+
+from scirepeval_harness.errors import CoverageError, DataError, ModelError, SpecError
+from scirepeval_harness.model.base import Advance, Identity, Vectors, join_parts
+from scirepeval_harness.model.kinds import LexicalSpec, Setting
+from scirepeval_harness.roles import Role
+from scirepeval_harness.schema import did_you_mean
+from scirepeval_harness.task.dataset import Document
+
+BM25_DEFAULTS: dict[str, Setting] = {
+    "b": 0.75,
+    "k1": 1.5,
+    "method": "lucene",
+    "stemmer": "english",
+    "stop_words": "en",
+}
+"""``stemmer`` is a language of Snowball or ``none``; ``stop_words`` a list of bm25s or ``none``."""
+METHODS = ("lucene", "robertson", "atire")
+"""Variants where a term that a document lacks adds nothing: a pool can be scored by itself."""
+
+
+class Bm25Ranker:
+    """Scores candidates by BM25; satisfies :class:`~.base.Ranker`.
+
+    Document frequencies and the mean length come from the documents given to ``prepare``; scores
+    are computed for the asked candidates only.
+    """
+
+    def __init__(self, spec: LexicalSpec) -> None:
+        self.name = spec.name
+        self._settings = merge_settings(spec, BM25_DEFAULTS)
+        if self._settings["method"] not in METHODS:
+            raise SpecError(
+                f"unknown BM25 method {self._settings['method']}",
+                where=f"model {spec.name}",
+                fix="Use " + ", ".join(METHODS),
+            )
+        language = str(self._settings["stemmer"])
+        if language != "none" and language not in Stemmer.algorithms():
+            raise SpecError(
+                f"no stemmer for {language}",
+                where=f"model {spec.name}",
+                fix="Leave the setting out, or name a language in English",
+            )
+        self._stemmer = None if language == "none" else Stemmer.Stemmer(language)
+        self._rows: dict[str, int] = {}
+        self._terms: dict[str, int] = {}
+        self._weights: Any = None
+
+    def identity(self, role: Role) -> Identity:
+        details = {key: str(value) for key, value in self._settings.items()}
+        details["statistics_from"] = "the task's candidate documents"
+        details["library"] = (
+            f"bm25s {importlib.metadata.version('bm25s')}, "
+            f"PyStemmer {importlib.metadata.version('PyStemmer')}"
+        )
+        return Identity(self.name, role, details)
+
+    def text(self, document: Document) -> str:
+        """The exact text that is indexed or searched with."""
+        return join_parts(document.parts, " ")
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Index the candidate documents of a task; an id keeps the first text seen under it."""
+        from scipy.sparse import csc_matrix
+
+        first: dict[str, Document] = {}
+        for document in documents:
+            first.setdefault(document.id, document)
+        self._rows = {key: row for row, key in enumerate(first)}
+        self._terms, self._weights = {}, None
+        tokens = self._tokens([self.text(document) for document in first.values()])
+        if not any(tokens):
+            return
+        model = bm25s.BM25(
+            k1=float(self._settings["k1"]),
+            b=float(self._settings["b"]),
+            method=self._settings["method"],
+            dtype="float64",
+        )
+        # Terms are numbered here by first occurrence: the library numbers them in a set's order,
+        # and sums in another order may differ in the last bit from one process to the next.
+        for term in (term for document in tokens for term in document):
+            self._terms.setdefault(term, len(self._terms))
+        numbered = [[self._terms[term] for term in document] for document in tokens]
+        model.index((numbered, self._terms), create_empty_token=False, show_progress=False)
+        columns = (model.scores["data"], model.scores["indices"], model.scores["indptr"])
+        shape = (len(first), len(columns[2]) - 1)
+        # By rows: a pool of candidates is a slice, and the whole collection is never scored.
+        self._weights = csc_matrix(columns, shape=shape).tocsr()
+
+    def score(self, query: Document, candidates: Sequence[Document]) -> NDArray[np.float64]:
+        """BM25 scores (len(candidates),), float64; a term repeated in the query counts each time.
+
+        Raises:
+            CoverageError: a candidate that was not given to ``prepare``.
+        """
+        unknown = [document.id for document in candidates if document.id not in self._rows]
+        if unknown:
+            raise CoverageError(
+                f"{len(unknown)} candidates are not in the index (first: {', '.join(unknown[:3])})",
+                where=f"model {self.name}, query {query.id}",
+                fix="Check that documents and labels belong together",
+            )
+        scores = np.zeros(len(candidates), dtype=np.float64)
+        counts = Counter(self._tokens([self.text(query)])[0])
+        known = [term for term in counts if term in self._terms]
+        if self._weights is None or not known or not candidates:
+            return scores
+        pool = self._weights[[self._rows[document.id] for document in candidates]]
+        weights = np.zeros(self._weights.shape[1], dtype=np.float64)
+        weights[[self._terms[term] for term in known]] = [counts[term] for term in known]
+        result: NDArray[np.float64] = np.asarray(pool @ weights, dtype=np.float64)
+        return result
+
+    def _tokens(self, texts: list[str]) -> list[list[str]]:
+        stop_words = self._settings["stop_words"]
+        tokens: list[list[str]] = bm25s.tokenize(
+            texts,
+            stopwords=None if stop_words == "none" else stop_words,
+            stemmer=self._stemmer,
+            return_ids=False,
+            show_progress=False,
+        )
+        return tokens
+
+
+TFIDF_DEFAULTS: dict[str, Setting] = {
+    "lowercase": True,
+    "max_df": 1.0,
+    "max_features": 4096,
+    "min_df": 1,
+    "ngram_max": 1,
+    "norm": "l2",
+    "stop_words": "english",
+    "sublinear_tf": True,
+}
+"""scikit-learn's names; ``stop_words`` and ``norm`` may be ``none``; n-grams run from 1."""
+CHUNK = 2_048
+
+
+class TfidfEncoder:
+    """Sparse term weights handed out as dense vectors; satisfies :class:`~.base.Encoder`.
+
+    A vector depends on the collection (vocabulary and document frequencies), so none is cached.
+    """
+
+    cacheable = False
+
+    def __init__(self, spec: LexicalSpec) -> None:
+        self.name = spec.name
+        self._settings = merge_settings(spec, TFIDF_DEFAULTS)
+        self._vectorizer: Any = None
+
+    def identity(self, role: Role) -> Identity:
+        details = {key: str(value) for key, value in self._settings.items()}
+        details["fitted_on"] = "the task's documents"
+        details["library"] = f"scikit-learn {importlib.metadata.version('scikit-learn')}"
+        return Identity(self.name, role, details)
+
+    def text(self, document: Document, role: Role) -> str:
+        return join_parts(document.parts, " ")
+
+    def prepare(self, documents: Sequence[Document]) -> None:
+        """Fit vocabulary and document frequencies on all documents of a task, both sides.
+
+        Raises:
+            DataError: the documents hold no term that the settings keep.
+        """
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        chosen = dict(self._settings)
+        ngrams = (1, int(chosen.pop("ngram_max")))
+        for key in ("stop_words", "norm"):
+            chosen[key] = None if chosen[key] == "none" else chosen[key]  # type: ignore[assignment]
+        vectorizer = TfidfVectorizer(dtype=np.float32, ngram_range=ngrams, **chosen)
+        try:
+            vectorizer.fit([self.text(document, Role.PROXIMITY) for document in documents])
+        except ValueError as error:
+            raise DataError(
+                f"TF-IDF finds no term in {len(documents)} documents: {error}",
+                where=f"model {self.name}",
+                fix="Check that the documents have texts",
+            ) from error
+        self._vectorizer = vectorizer
+
+    def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
+        """Dense vectors (len(documents), terms); all zeros for a text without known terms."""
+        if self._vectorizer is None:
+            raise ModelError(
+                "TF-IDF is not fitted yet", where=f"model {self.name}", fix="Call prepare first"
+            )
+        vectors = np.zeros((len(documents), len(self._vectorizer.vocabulary_)), dtype=np.float32)
+        for start in range(0, len(documents), CHUNK):
+            chunk = documents[start : start + CHUNK]
+            texts = [self.text(document, role) for document in chunk]
+            vectors[start : start + len(chunk)] = self._vectorizer.transform(texts).toarray()
+            advance(len(chunk))
+        return vectors
+
+
+def merge_settings(spec: LexicalSpec, defaults: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Defaults with the model's own settings over them.
+
+    Raises:
+        SpecError: a setting that the model does not have, or of another type than its default.
+    """
+    for key, value in spec.settings.items():
+        if key not in defaults:
+            raise SpecError(
+                f"unknown setting {key}",
+                where=f"model {spec.name}",
+                fix=did_you_mean(key, defaults),
+            )
+        default = type(defaults[key])
+        # By type and not isinstance: True is an int too, and means no number here.
+        if type(value) not in ((int, float) if default in (int, float) else (default,)):
+            raise SpecError(
+                f"setting {key} must be like {defaults[key]!r}, not {value!r}",
+                where=f"model {spec.name}",
+                fix="Mend the model file",
+            )
+    return {**defaults, **spec.settings}

@@ -1,0 +1,285 @@
+"""The bundled models, a user's model files, and models that are named without a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scirepeval_harness.errors import SpecError, UnknownNameError, UsageError
+from scirepeval_harness.extensions import MODEL_KINDS, folders
+from scirepeval_harness.files import PACKAGE
+from scirepeval_harness.model.kinds import Pooling, PrecomputedSpec, TransformerSpec, Weights
+from scirepeval_harness.model.spec import NAME_LIMIT, ModelSpec
+from scirepeval_harness.roles import Role
+from scirepeval_harness.schema import did_you_mean, read_toml, validate
+
+VECTOR_SUFFIXES = (".jsonl", ".parquet", ".npz")
+ROLE_FILES = (*(role.value for role in Role), "all")
+DEFAULT_POOLING: Pooling = "cls"
+DEFAULT_MAX_LENGTH = 512
+HUB_ID = re.compile(r"^[\w][\w.-]*/[\w][\w.-]*$")
+
+
+def load_models(extra: Sequence[Path] = ()) -> Mapping[str, ModelSpec]:
+    """The bundled models by name, those that other packages register, and those of a user's model
+    files or folders of them.
+
+    Raises:
+        SpecError: a malformed file, or a name used twice; both files are named.
+        UnknownNameError: a file of a kind of model that no package here has.
+    """
+    models: dict[str, ModelSpec] = {}
+    files: dict[str, Path] = {}
+    places: list[tuple[Path, str | None]] = [(PACKAGE / "model" / "registered", None)]
+    for place, package in (*places, *folders("models"), *((place, None) for place in extra)):
+        for file in sorted(place.glob("*.toml")) if place.is_dir() else [place]:
+            model = read_model(file)
+            if model.name in models:
+                raise SpecError(
+                    f"name: model {model.name!r} is already defined in {files[model.name]}",
+                    where=str(file),
+                    fix="Rename one of the two",
+                )
+            models[model.name] = model.brought_by(package) if package else model
+            files[model.name] = file
+    return models
+
+
+def read_model(path: Path) -> ModelSpec:
+    """A model from its TOML file, by the schema of its kind; paths in it are relative to the file.
+
+    Raises:
+        SpecError: a malformed file; the field is named.
+        UnknownNameError: a kind of model that no package here has.
+    """
+    raw, where = read_toml(path), str(path)
+    kind = raw.get("kind")
+    if not isinstance(kind, str):
+        problem = "is required" if kind is None else f"must be a word, not {kind!r}"
+        raise SpecError(f"kind: {problem}", where=where, fix=did_you_mean("", MODEL_KINDS.names()))
+    spec: ModelSpec = validate(MODEL_KINDS.get(kind, where).spec, raw, where)
+    return spec.placed(path.parent)
+
+
+def resolve_model(
+    model: object,
+    models: Mapping[str, ModelSpec] | None = None,
+    *,
+    pooling: Pooling | None = None,
+    max_length: int | None = None,
+) -> ModelSpec:
+    """The model that a user means.
+
+    A text means, in this order: a registered name, also as ``name@revision`` of its base; a model
+    file (``.toml``); a local folder of a transformer; a file of vectors, or a folder with one file
+    a role; a repository on the hub, also as ``org/name@revision``. ``TITLE=TEXT``, or the pair
+    ``(title, model)``, names the row. Beside texts: a path, a description, or an encoder object
+    (:class:`~.objects.EncoderObject`).
+
+    Args:
+        model: a text, path, description, encoder object, or a pair of a title and one of these.
+        models: the registered models; None for those of :func:`load_models`.
+        pooling, max_length: of a transformer that is not registered; by default the first token
+            and 512.
+
+    Raises:
+        UnknownNameError: no registered model of this name; the nearest are named.
+        UsageError: a path that is not there or holds neither weights nor vectors, a pooling or
+            maximum length for a model whose description fixes it, or an object that cannot encode.
+    """
+    known = load_models() if models is None else models
+    match model:
+        case (str() as title, target):
+            return _named_row(title, resolve_model(target, known, pooling=pooling,
+                                                   max_length=max_length))  # fmt: skip
+        case str():
+            title, text = _split_title(model, known)
+            spec = _resolve(text, known, pooling, max_length)
+            return _named_row(title, spec) if title else spec
+        case Path():
+            # Not taken for a registered name or a repository, whatever it looks like.
+            if _existing(str(model)) is None:
+                raise _nowhere(str(model))
+            return _resolve(str(model), {}, pooling, max_length)
+        case ModelSpec():
+            return _fixed(model, pooling, max_length)
+    from scirepeval_harness.model.objects import describe_object
+
+    return _fixed(describe_object(model), pooling, max_length)
+
+
+def _named_row(title: str, spec: ModelSpec) -> ModelSpec:
+    if not title.strip():
+        raise UsageError("the title of a model is empty", fix="Give both parts")
+    named = _named(title, "title", "Shorten it")
+    return spec.model_copy(update={"name": named, "title": named})
+
+
+def _split_title(text: str, models: Mapping[str, ModelSpec]) -> tuple[str, str]:
+    title, separator, target = text.partition("=")
+    # A path may hold "=" itself, as the checkpoints of some trainers do ("step=100").
+    if not separator or text in models or _existing(text) is not None:
+        return "", text
+    if not title.strip() or not target.strip():
+        raise UsageError(f"cannot read {text!r} as TITLE=MODEL", fix="Give both parts")
+    return title.strip(), target.strip()
+
+
+def _resolve(
+    text: str, models: Mapping[str, ModelSpec], pooling: Pooling | None, max_length: int | None
+) -> ModelSpec:
+    if text in models:
+        return _fixed(models[text], pooling, max_length)
+    path = _existing(text)
+    if path is not None and path.is_dir():
+        return _from_folder(path, pooling, max_length)
+    if path is not None:
+        spec = read_model(path) if path.suffix == ".toml" else _vector_file(path)
+        return _fixed(spec, pooling, max_length)
+    name, _, revision = text.partition("@")
+    if revision and name in models:
+        return _fixed(_at_revision(models[name], revision), pooling, max_length)
+    if text.startswith((".", "/", "~")) or text.endswith((*VECTOR_SUFFIXES, ".toml", "/")):
+        raise _nowhere(text)
+    if HUB_ID.match(name) and (revision or "@" not in text):
+        weights = Weights(repo=name, revision=revision or None)
+        return _transformer(text, text, weights, pooling, max_length)
+    raise UnknownNameError(
+        f"unknown model {name!r}",
+        fix=f"{did_you_mean(name, models)} (other models: a hub repository as org/name, a folder, "
+        "or a file of vectors)",
+    )
+
+
+def _fixed(spec: ModelSpec, pooling: Pooling | None, max_length: int | None) -> ModelSpec:
+    """The model, unless the user asked for settings that would make it another one."""
+    own = (spec.pooling, spec.max_length) if isinstance(spec, TransformerSpec) else (None, None)
+    given = (("--pooling", pooling), ("--max-length", max_length))
+    for (option, value), has in zip(given, own, strict=True):
+        if value is not None and value != has:
+            fixed = f"it is defined with {has}" if has else f"{spec.kind} has none"
+            raise UsageError(
+                f"{option} {value} does not apply: {fixed}",
+                where=f"model {spec.name}",
+                fix="Leave the option out, or give the weights' repository or folder instead",
+            )
+    return spec
+
+
+def _at_revision(spec: ModelSpec, revision: str) -> ModelSpec:
+    """The same model with its base at a revision; adapters stay as they are."""
+    if not isinstance(spec, TransformerSpec) or spec.base.repo is None:
+        raise UsageError(
+            f"no revision {revision!r}: the model has no repository on the hub",
+            where=f"model {spec.name}",
+            fix=f"Use --model {spec.name}",
+        )
+    return spec.model_copy(
+        update={
+            "name": f"{spec.name}@{revision}",
+            "title": f"{spec.title} @{revision}",
+            "base": spec.base.model_copy(update={"revision": revision}),
+            "published_as": (),
+        }
+    )
+
+
+def _from_folder(path: Path, pooling: Pooling | None, max_length: int | None) -> ModelSpec:
+    name = path.resolve().name or str(path)
+    if (path / "config.json").is_file():
+        return _transformer(name, name, Weights(path=str(path)), pooling, max_length)
+    files: dict[str, str] = {}
+    for file in sorted(path.iterdir()):
+        if file.suffix not in VECTOR_SUFFIXES or file.stem not in ROLE_FILES:
+            continue
+        if file.stem in files:
+            raise UsageError(
+                f"two files for the role {file.stem}",
+                where=f"{files[file.stem]} and {file.name}",
+                fix="Keep one",
+            )
+        files[file.stem] = str(file)
+    if files:
+        return _fixed(_precomputed(name, files), pooling, max_length)
+    if (path / "adapter_config.json").is_file():
+        raise UsageError(
+            "the folder holds an adapter, not a model",
+            where=str(path),
+            fix="Write a model file (.toml) with its base and [adapters]",
+        )
+    raise UsageError(
+        "the folder holds neither a transformer nor vectors",
+        where=str(path),
+        fix="Give one with config.json and weights, or with vectors named by role such as "
+        "proximity.jsonl or all.npz",
+    )
+
+
+def _vector_file(path: Path) -> ModelSpec:
+    if path.suffix not in VECTOR_SUFFIXES:
+        raise UsageError(
+            f"neither a model file nor vectors: {path.suffix or 'no suffix'}",
+            where=str(path),
+            fix=f"Use .toml for a model, or vectors as {', '.join(VECTOR_SUFFIXES)}",
+        )
+    return _precomputed(path.stem, {"all": str(path)})
+
+
+def _precomputed(name: str, files: Mapping[str, str]) -> ModelSpec:
+    return PrecomputedSpec(
+        name=_named(name),
+        title=name,
+        files=dict(files),
+        notes="Vectors made elsewhere; text, truncation and model are not known to the harness.",
+    )
+
+
+def _transformer(
+    name: str, title: str, weights: Weights, pooling: Pooling | None, max_length: int | None
+) -> ModelSpec:
+    chosen, length = pooling or DEFAULT_POOLING, max_length or DEFAULT_MAX_LENGTH
+    if max_length is not None and max_length < 2:
+        raise UsageError(
+            f"--max-length must be >= 2, not {max_length}",
+            where=f"model {name}",
+            fix="Give a larger number",
+        )
+    assumed = [
+        f"{option} {value}"
+        for option, given, value in (
+            ("--pooling", pooling, chosen),
+            ("--max-length", max_length, length),
+        )
+        if given is None
+    ]
+    return TransformerSpec(
+        name=_named(name),
+        title=title,
+        base=weights,
+        pooling=chosen,
+        max_length=length,
+        extra="models",
+        notes=f"Not registered; assumed: {', '.join(assumed)}." if assumed else "Not registered.",
+    )
+
+
+def _nowhere(path: str) -> UsageError:
+    return UsageError("no such file or folder", where=path, fix="Check the path")
+
+
+def _existing(text: str) -> Path | None:
+    """The path that the text names, where there is one; text that can be no path names none."""
+    try:
+        path = Path(text).expanduser()
+        return path if text and path.exists() else None
+    except (OSError, RuntimeError):  # too long a name; a home directory of nobody
+        return None
+
+
+def _named(name: str, what: str = "name", fix: str = "Name it with TITLE=MODEL") -> str:
+    if len(name) > NAME_LIMIT:
+        raise UsageError(
+            f"the {what} of a model has over {NAME_LIMIT} characters", where=name[:40], fix=fix
+        )
+    return name

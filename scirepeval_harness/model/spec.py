@@ -1,0 +1,127 @@
+"""A model as data, and what a kind of model is made of: the schema of its file and its encoder.
+
+Plain, so that models are listed and named without numpy or torch: a kind imports its encoder when
+one is built. A new kind is one module (here or in another package) with a subclass of
+:class:`ModelSpec` and a :class:`ModelKind`, found under its name through
+:data:`~.extensions.MODEL_KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
+
+from pydantic import Field, PrivateAttr
+
+from scirepeval_harness.extensions import BUILT_IN, EVALUATIONS, MODEL_KINDS
+from scirepeval_harness.roles import Role
+from scirepeval_harness.task.spec import Strict, TaskSpec
+
+if TYPE_CHECKING:
+    from scirepeval_harness.model.base import EncodeOptions, Model
+    from scirepeval_harness.model.weights import Snapshot
+
+NAME_LIMIT = 200
+Way = Literal["encode", "fit", "rank", "look up"]
+"""How a model comes to its scores: vectors that are kept, vectors fitted on each task, scores of
+pairs, vectors from a file."""
+UNIDENTIFIED = {"kept": "no: the object gives no identity"}
+"""In the record of a model of which nobody can say what determines its vectors."""
+
+
+class ModelSpec(Strict):
+    """One model: what every kind says of it. Each kind's own keys stand in a subclass."""
+
+    name: str = Field(min_length=1, max_length=NAME_LIMIT)
+    title: str
+    kind: str
+    extra: str | None = None
+    """The optional dependencies of the harness that it needs."""
+    notes: str = ""
+    published_as: tuple[str, ...] = ()
+    _package: str | None = PrivateAttr(default=None)
+
+    @property
+    def implementation(self) -> ModelKind[Any]:
+        """The kind behind the name; UnknownNameError where no package here has it."""
+        return MODEL_KINDS.get(self.kind, f"model {self.name}")
+
+    @property
+    def origin(self) -> str | None:
+        """The package whose model or kind of model this is; None where all is the harness's or
+        the user's own."""
+        places = (self._package, MODEL_KINDS.origin(self.kind))
+        return ", ".join(dict.fromkeys(p for p in places if p and p != BUILT_IN)) or None
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether the model can feed a probe; a ranker scores pairs of texts and has no vectors."""
+        return self.implementation.way != "rank"
+
+    def can_run(self, task: TaskSpec) -> bool:
+        """Whether the model applies to a task: one without vectors can rank candidates, but feed
+        neither a probe nor reviewer matching nor clustering."""
+        return self.has_vectors or EVALUATIONS.get(task.evaluation).takes_rankers
+
+    def use_of(self, role: Role) -> str:
+        """What the model does for a role, in words."""
+        del role
+        return self.kind
+
+    def base_in_words(self) -> str:
+        """The weights behind the model, for a column of a table; ``-`` where it has none."""
+        return "-"
+
+    def roles_in_words(self) -> str:
+        """How the model tells roles apart, in two words; ``-`` where it does not."""
+        return "-"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The keys that the kind adds, as names and values in the order to print."""
+        own = [name for name in type(self).model_fields if name not in ModelSpec.model_fields]
+        return [(name.replace("_", " "), str(getattr(self, name))) for name in own]
+
+    def placed(self, folder: Path) -> Self:
+        """The model with paths relative to ``folder``, where its file lies, made whole."""
+        del folder
+        return self
+
+    def brought_by(self, package: str) -> Self:
+        """The same model, with the package that registers it."""
+        copy = self.model_copy()
+        copy._package = package
+        return copy
+
+
+S = TypeVar("S", bound=ModelSpec)
+
+
+def _nothing_to_fetch(spec: ModelSpec) -> tuple[Snapshot, ...]:
+    del spec
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKind(Generic[S]):
+    """A kind of model.
+
+    Args:
+        spec: the schema of its model files.
+        build: makes the encoder or ranker; loads no weights yet, and raises a HarnessError for
+            settings or files that are wrong.
+        way: how it comes to its scores. ``encode`` is for encoders that are ``cacheable``.
+        fetch: downloads what it needs ahead of a run.
+    """
+
+    spec: type[S]
+    build: Callable[[S, EncodeOptions], Model]
+    way: Way = "encode"
+    fetch: Callable[[S], tuple[Snapshot, ...]] = _nothing_to_fetch
+
+
+def beside(folder: Path, path: str) -> str:
+    """A path as a model file in ``folder`` means it."""
+    given = Path(path).expanduser()
+    return str(given if given.is_absolute() else folder / given)

