@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import inspect
 import os
 import subprocess
@@ -16,7 +15,6 @@ import scirepeval_harness as sh
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "transformers", "pandas", "numpy", "sklearn", "scipy", "pyarrow", "pydantic")
-FUNCTIONS = [name for name in sh.__all__ if inspect.isfunction(getattr(sh, name))]
 
 
 def public() -> list[tuple[str, object]]:
@@ -63,23 +61,6 @@ def test_every_public_name_is_described(name: str, value: object) -> None:
     if inspect.isfunction(value):
         parameters = inspect.signature(value).parameters.values()
         assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters)
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_has_an_example_that_runs(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT)  # examples read the committed results
-    monkeypatch.setenv("SCIREPEVAL_HARNESS_CACHE", str(tmp_path / "cache"))
-    function = getattr(sh, name)
-    names = {"sh": sh, "folder": tmp_path}
-    tests = doctest.DocTestFinder(recurse=False).find(function, name, globs=names)
-    assert sum(len(test.examples) for test in tests) > 1, name
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    for test in tests:
-        said: list[str] = []
-        runner.run(test, out=said.append)
-        assert not runner.failures, "".join(said)
 
 
 def test_importing_says_and_changes_nothing() -> None:
