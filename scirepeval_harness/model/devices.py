@@ -15,8 +15,8 @@ Precision = Literal["float32", "bfloat16", "float16"]
 NATIVE = "native"
 ACCELERATOR_NODES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 CPU_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
+# Padded tokens a batch by kind of device (benchmarks/ has the measurements).
 TOKENS_A_BATCH = {"cpu": 8_192, "mps": 16_384, "cuda": 65_536}
-"""Padded tokens a batch by kind of device (benchmarks/ has the measurements)."""
 
 
 def choose_devices(requested: str | None) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from scirepeval_harness.roles import Role
 from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.task.dataset import Document
 
+# ``stemmer`` is a language of Snowball or ``none``; ``stop_words`` a list of bm25s or ``none``.
 BM25_DEFAULTS: dict[str, Setting] = {
     "b": 0.75,
     "k1": 1.5,
@@ -26,9 +27,8 @@ BM25_DEFAULTS: dict[str, Setting] = {
     "stemmer": "english",
     "stop_words": "en",
 }
-"""``stemmer`` is a language of Snowball or ``none``; ``stop_words`` a list of bm25s or ``none``."""
+# Variants where a term that a document lacks adds nothing: a pool can be scored by itself.
 METHODS = ("lucene", "robertson", "atire")
-"""Variants where a term that a document lacks adds nothing: a pool can be scored by itself."""
 
 
 class Bm25Ranker:
@@ -137,6 +137,7 @@ class Bm25Ranker:
         return tokens
 
 
+# scikit-learn's names; ``stop_words`` and ``norm`` may be ``none``; n-grams run from 1.
 TFIDF_DEFAULTS: dict[str, Setting] = {
     "lowercase": True,
     "max_df": 1.0,
@@ -147,7 +148,6 @@ TFIDF_DEFAULTS: dict[str, Setting] = {
     "stop_words": "english",
     "sublinear_tf": True,
 }
-"""scikit-learn's names; ``stop_words`` and ``norm`` may be ``none``; n-grams run from 1."""
 CHUNK = 2_048
 
 

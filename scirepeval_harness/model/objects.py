@@ -199,8 +199,8 @@ def _build(spec: ObjectSpec, options: EncodeOptions) -> Model:
     return ObjectEncoder(spec)
 
 
+# Not among the kinds that a model file may name: a file holds no object.
 KIND = ModelKind(ObjectSpec, _build)
-"""Not among the kinds that a model file may name: a file holds no object."""
 
 
 def _passing(function: Callable[..., Any], where: str) -> Literal["keyword", "position"] | None:

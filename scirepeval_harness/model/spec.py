@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from scirepeval_harness.model.weights import Snapshot
 
 NAME_LIMIT = 200
+# How a model comes to its scores: vectors that are kept, vectors fitted on each task, scores of
+# pairs, vectors from a file.
 Way = Literal["encode", "fit", "rank", "look up"]
-"""How a model comes to its scores: vectors that are kept, vectors fitted on each task, scores of
-pairs, vectors from a file."""
+# In the record of a model of which nobody can say what determines its vectors.
 UNIDENTIFIED = {"kept": "no: the object gives no identity"}
-"""In the record of a model of which nobody can say what determines its vectors."""
 
 
 class ModelSpec(Strict):

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from scirepeval_harness.model.replica import TransformerReplica
 
 
+# Documents tokenised and sorted at a time: the next window's tokens are made while this one is
+# encoded, and memory stays bounded however long the corpus.
 WINDOW = 16_384
-"""Documents tokenised and sorted at a time: the next window's tokens are made while this one is
-encoded, and memory stays bounded however long the corpus."""
 PROBE_TEXT = "We study how citation graphs shape the vectors of scientific papers."
+# Architectures whose first positions are taken by the padding index.
 OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet"})
-"""Architectures whose first positions are taken by the padding index."""
 
 
 class TransformerEncoder:

@@ -241,8 +241,8 @@ def _on_hub(
 
 
 Choose = Callable[[Iterable[str]], tuple[str, ...]]
+# Seconds to wait for the hub's answer before a run goes on without it.
 TIMEOUT = 30.0
-"""Seconds to wait for the hub's answer before a run goes on without it."""
 
 
 def snapshot(repo: str, revision: str | None) -> Path | None:

@@ -21,12 +21,12 @@ from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.keys import Keys, Ledger, key_array, space_key, text_key
 from scirepeval_harness.vectors.store import Damage, EmbeddingStore, Space
 
+# Documents between two writes to the store for an encoder that does not hand out batches.
 SLICE = 1_024
-"""Documents between two writes to the store for an encoder that does not hand out batches."""
 
 
+# Vectors (n, dimensions) of so many rows, in the order given, read when asked for.
 Read = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""Vectors (n, dimensions) of so many rows, in the order given, read when asked for."""
 
 
 @dataclass(frozen=True)
@@ -247,8 +247,8 @@ def _batches(
             yield number, rows, encoder.encode(part, texts.role, lambda count: None)
 
 
+# Documents to encode that are held at a time (about 0.7 GB).
 AHEAD = 300_000
-"""Documents to encode that are held at a time (about 0.7 GB)."""
 
 
 def encode_ahead(
@@ -328,8 +328,8 @@ def checked(
 
 FILE = "rates.json"
 SAME_SPEED = ("base_weights", "dtype")
+# A rate measured over less is mostly warming up.
 LEAST_SECONDS = 1.0
-"""A rate measured over less is mostly warming up."""
 
 
 @dataclass(frozen=True, slots=True)

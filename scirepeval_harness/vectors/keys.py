@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scirepeval_harness.model.base import Identity
 
 KEY_BYTES = 16
+# Fixed width and compared byte by byte. A single element must not be read back as ``bytes``: numpy
+# strips trailing zero bytes there, so keys stay in arrays.
 KEY = np.dtype(f"S{KEY_BYTES}")
-"""Fixed width and compared byte by byte. A single element must not be read back as ``bytes``: numpy
-strips trailing zero bytes there, so keys stay in arrays."""
 Keys = NDArray[np.bytes_]
 
 

@@ -29,13 +29,13 @@ from scirepeval_harness.errors import StorageError
 from scirepeval_harness.vectors.keys import KEY, KEY_BYTES, Keys
 
 MAGIC = b"SREHVEC2"
+# Magic, rows, dimensions, CRC-32 of the keys, of the vectors, and of the header up to there. 48
+# bytes, so that keys and vectors start at multiples of 16.
 HEADER = struct.Struct("<8sQQIII12x")
-"""Magic, rows, dimensions, CRC-32 of the keys, of the vectors, and of the header up to there. 48
-bytes, so that keys and vectors start at multiples of 16."""
 SIGNED = struct.Struct("<8sQQII")
 CLOSED, TAIL, NEW = ".vec", ".tail", ".new"
+# A killed process loses nothing that was written, synced or not; only a power cut does.
 SYNC_SECONDS = 30.0
-"""A killed process loses nothing that was written, synced or not; only a power cut does."""
 FULL = "Free space or choose another folder with --cache"
 
 

@@ -28,8 +28,8 @@ from scirepeval_harness.vectors.upkeep import Damage, compact, set_aside
 __all__ = ["Damage", "EmbeddingStore", "Space", "space_key", "text_key"]
 
 ABOUT = "space.json"
+# How often files are listed again when another process merges them at the same moment.
 ATTEMPTS = 8
-"""How often files are listed again when another process merges them at the same moment."""
 
 
 class EmbeddingStore:

@@ -26,13 +26,13 @@ from scirepeval_harness.vectors.shards import (
 
 DAMAGED = "damaged"
 LOCK = ".merge.lock"
+# Rows of a frame in a merged shard: 3 MB at 768 dimensions. What one flipped bit can cost.
 MERGED_ROWS = 1_024
-"""Rows of a frame in a merged shard: 3 MB at 768 dimensions. What one flipped bit can cost."""
+# Size at which a merged shard is closed and the next one begins.
 MERGED_BYTES = 256 * 2**20
-"""Size at which a merged shard is closed and the next one begins."""
 SMALL_FRAME = 512
+# So many small files are merged; fewer are left, so that a run does not rewrite what is there.
 MANY_FILES = 8
-"""So many small files are merged; fewer are left, so that a run does not rewrite what is there."""
 
 Block = tuple[Keys, NDArray[np.float32]]
 
