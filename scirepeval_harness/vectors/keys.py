@@ -20,6 +20,7 @@ Keys = NDArray[np.bytes_]
 
 def text_key(text: str) -> bytes:
     """The first 16 bytes of the SHA-256 of a text."""
+    # Half a surrogate pair is no valid UTF-8, yet JSON can hold one: no reason to stop a run.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:KEY_BYTES]
 
 
@@ -92,6 +93,7 @@ class Ledger:
     def new(self, space: str, keys: Keys) -> NDArray[np.int64]:
         """Positions in ``keys`` of texts met for the first time, which are noted as met."""
         first, _ = first_places(keys)
+        # By space: the same text in another role may be another vector.
         known = self._keys.get(space, np.zeros(0, KEY))
         fresh = first[~np.isin(keys[first], known)]
         self._keys[space] = np.concatenate((known, keys[fresh]))
