@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scirepeval_harness.model.engine import EncodeStats
+from scirepeval_harness.model.spec import ModelSpec
+from scirepeval_harness.model.weights import Snapshot
 from scirepeval_harness.progress import Advance as Advance
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
-
-if TYPE_CHECKING:
-    from scirepeval_harness.model.engine import EncodeStats
-    from scirepeval_harness.model.spec import ModelSpec
-    from scirepeval_harness.model.weights import Snapshot
-
 
 Vectors = NDArray[np.float32]
 
@@ -110,7 +107,7 @@ class Ranker(Protocol):
         ...
 
 
-Model = Encoder | Ranker
+Model = Encoder | Ranker  # a union and no base class: users' objects inherit nothing of ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from scirepeval_harness.errors import UsageError
 Precision = Literal["float32", "bfloat16", "float16"]
 
 NATIVE = "native"
+# NVIDIA (a container may hold card 3 alone, hence nvidiactl), Linux inside Windows, AMD.
 ACCELERATOR_NODES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+# Without one of them a processor computes bf16 by way of float32 and gains nothing.
 CPU_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
+# Padded tokens a batch by kind of device (benchmarks/ has the measurements).
 TOKENS_A_BATCH = {"cpu": 8_192, "mps": 16_384, "cuda": 65_536}
-"""Padded tokens a batch by kind of device (benchmarks/ has the measurements)."""
 
 
 def choose_devices(requested: str | None) -> tuple[str, ...]:
@@ -47,11 +49,8 @@ def choose_precision(requested: str | None, devices: tuple[str, ...]) -> Precisi
     if requested == NATIVE:
         return "bfloat16" if all(map(_native_bf16, devices)) else "float32"
     if requested not in get_args(Precision):
-        raise UsageError(
-            f"unknown precision {requested}",
-            where="--dtype",
-            fix="Give " + ", ".join((*get_args(Precision), NATIVE)),
-        )
+        fix = "Give " + ", ".join((*get_args(Precision), NATIVE))
+        raise UsageError(f"unknown precision {requested}", where="--dtype", fix=fix)
     return cast(Precision, requested)
 
 
@@ -59,17 +58,18 @@ def tokens_a_batch(requested: int | None, devices: tuple[str, ...], precision: P
     """Budget of padded tokens a batch; half of the device's default in float32 on accelerators."""
     if requested is not None:
         if requested < 1:
-            raise UsageError(
-                "must be positive", where=f"--batch-tokens {requested}", fix="Give a larger number"
-            )
+            where = f"--batch-tokens {requested}"
+            raise UsageError("must be positive", where=where, fix="Give a larger number")
         return requested
     kinds = {_kind(device) for device in devices}
+    # All devices take from one list of batches, so the smallest decides.
     budget = min(TOKENS_A_BATCH.get(kind, TOKENS_A_BATCH["cpu"]) for kind in kinds)
     return budget // 2 if precision == "float32" and kinds != {"cpu"} else budget
 
 
 def hardware_name(devices: tuple[str, ...]) -> str:
     """Devices and machine in one printable name, under which a measured rate is kept."""
+    # The machine too: "cuda:0" is another card elsewhere, and a cache may lie on a shared disk.
     names = [f"cpu x {os.cpu_count()}" if name == "cpu" else name for name in devices]
     return f"{', '.join(names)} of {platform.node() or 'this machine'}"
 
@@ -108,6 +108,7 @@ def _checked_device(name: str) -> str:
         device = torch.device(name)
     except RuntimeError as error:
         raise UsageError("not a device", where=where, fix=f"This machine has {have}") from error
+    # "cuda" is torch's current card, which another library in this process may change.
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", 0)
     if str(device) not in _present():
@@ -129,6 +130,7 @@ def _native_bf16(device: str) -> bool:
     if _kind(device) == "cuda":
         import torch
 
+        # Emulation counts as support for torch unless told otherwise, and gains nothing here.
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return False

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import ModelError
 
 Finish = Callable[[], NDArray[np.float32]]
+# Rows of the token table and their vectors (rows, dimensions).
 Encoded = tuple[NDArray[np.intp], NDArray[np.float32]]
-"""Rows of the token table and their vectors (rows, dimensions)."""
+# None says that a replica has ended.
+Results = queue.Queue[Encoded | BaseException | None]
 
 
 class Replica(Protocol):
@@ -51,6 +53,7 @@ class Work:
             if not self.batches:
                 return None
             batch = self.batches.popleft()
+            # Planned for the budget at the start; another batch may have shown that it is too much.
             while batch.padded_tokens > self.budget and len(batch.rows) > 1:
                 batch, rest = halves(batch, self.lengths)
                 self.batches.appendleft(rest)
@@ -65,6 +68,7 @@ class Work:
             ) from error
         with self.lock:
             self.batches.appendleft(batch)
+            # min: two devices may fail at once, and the smaller answer is the right one for both.
             self.budget = min(self.budget, max(1, batch.padded_tokens // 2))
             self.stats.halvings += 1
 
@@ -106,7 +110,9 @@ def run_batches(
     lengths = table.lengths
     planned = plan_batches(lengths, budget, limit) if batches is None else batches
     work = Work(deque(planned), lengths, budget, stats)
-    results: queue.Queue[Encoded | BaseException | None] = queue.Queue()
+    results: Results = queue.Queue()
+    # Threads and no processes: torch lets go of the interpreter's lock while a device computes, and
+    # tokens and vectors need no copy. Daemons, so that a kill does not wait for a batch.
     threads = [
         threading.Thread(target=_serve, args=(replica, work, table, fill, results), daemon=True)
         for replica in replicas
@@ -129,14 +135,8 @@ def run_batches(
             thread.join()
 
 
-def _serve(
-    replica: Replica,
-    work: Work,
-    table: TokenTable,
-    fill: int,
-    results: queue.Queue[Encoded | BaseException | None],
-) -> None:
-    """Take batches until none are left. The next one starts before the last one is read back."""
+def _serve(replica: Replica, work: Work, table: TokenTable, fill: int, results: Results) -> None:
+    """Take batches until none are left."""
     waiting: tuple[Batch, Finish] | None = None
 
     def read_back() -> None:
@@ -147,9 +147,11 @@ def _serve(
 
     try:
         while (batch := work.take()) is not None:
-            finish = _submit(replica, work, batch, table.padded(batch.rows, batch.length, fill))
+            finish = _submit(replica, work, table, batch, fill)
+            # The device has its next batch by now, and computes while the last one is read.
             read_back()
             waiting = None if finish is None else (batch, finish)
+            # After reading back, when nothing of the last batch holds memory any more.
             if finish is None:
                 replica.free()
         read_back()
@@ -161,13 +163,10 @@ def _serve(
 
 
 def _submit(
-    replica: Replica,
-    work: Work,
-    batch: Batch,
-    inputs: tuple[NDArray[np.int64], NDArray[np.int64]],
+    replica: Replica, work: Work, table: TokenTable, batch: Batch, fill: int
 ) -> Finish | None:
     try:
-        return replica.submit(*inputs)
+        return replica.submit(*table.padded(batch.rows, batch.length, fill))
     except RuntimeError as error:
         if not replica.is_out_of_memory(error):
             raise
@@ -175,13 +174,13 @@ def _submit(
         return None
 
 
+# Share of padding at which a batch is closed early: under the 3% that issue 5 asks for in all.
 PADDING_LIMIT = 0.025
-"""Share of padding at which a batch is closed early: under the 3% that issue 5 asks for in all."""
+# A batch is closed early only when it holds one FULL_ENOUGH-th of the budget: tiny batches cost
+# more than padding does.
 FULL_ENOUGH = 8
-"""A batch is closed early only when it holds one FULL_ENOUGH-th of the budget: tiny batches cost
-more than padding does."""
+# Matrix units like lengths that are multiples of 8.
 ALIGNMENT = 8
-"""Matrix units like lengths that are multiples of 8."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +207,7 @@ class TokenTable:
         self, rows: NDArray[np.intp], length: int, fill: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ids and attention mask, both (len(rows), length), padded on the right with ``fill``."""
+        # One assignment under a mask instead of a loop over documents, which devices wait for.
         mask = np.arange(length) < self.lengths[rows][:, None]
         ids = np.full((len(rows), length), fill, dtype=np.int64)
         spans = zip(self.offsets[rows], self.offsets[rows + 1], strict=True)
@@ -271,6 +271,7 @@ def plan_batches(lengths: NDArray[np.int64], budget: int, limit: int | None = No
     start = 0
     while start < len(order):
         first = order[start]
+        # The aligned length where it fits; where it would pad too much, the document's own.
         for length in (int(aligned[first]), int(lengths[first])):
             size, share = _cut(total[start:], length, budget)
             if share <= PADDING_LIMIT:

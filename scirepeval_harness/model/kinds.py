@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Pooling = Literal["cls", "second", "mean"]
 Setting = str | int | float | bool
+VECTOR_SUFFIXES = (".jsonl", ".parquet", ".npz")
+ROLE_FILES = (*(role.value for role in Role), "all")
 
 
 class Weights(Strict):
@@ -76,6 +78,7 @@ class TransformerSpec(ModelSpec):
 
     @model_validator(mode="after")
     def check_one_way_of_roles(self) -> Self:
+        # The paper trains either or: a file with both is a mistake, not a third kind of model.
         if self.control_codes and self.adapters:
             raise ValueError("a model has adapters or control codes, not both")
         return self
@@ -98,16 +101,17 @@ class TransformerSpec(ModelSpec):
 
     def rows(self) -> list[tuple[str, str]]:
         """Base, pooling, length, and what each role gets, with revisions."""
+        given = {role: weights.with_revision() for role, weights in self.adapters.items()}
         return [
             ("base", self.base.with_revision()),
             ("pooling", self.pooling),
             ("maximum length", f"{self.max_length} tokens"),
-            *((f"role {role}", self.adapters[role].with_revision() if role in self.adapters
-               else self.use_of(role)) for role in Role),
-        ]  # fmt: skip
+            *((f"role {role}", given.get(role) or self.use_of(role)) for role in Role),
+        ]
 
     def placed(self, folder: Path) -> Self:
         adapters = {role: weights.placed(folder) for role, weights in self.adapters.items()}
+        # A copy and no validation: nothing but paths changes, and those were checked as given.
         return self.model_copy(update={"base": self.base.placed(folder), "adapters": adapters})
 
 

@@ -19,6 +19,7 @@ from scirepeval_harness.roles import Role
 from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.task.dataset import Document
 
+# ``stemmer`` is a language of Snowball or ``none``; ``stop_words`` a list of bm25s or ``none``.
 BM25_DEFAULTS: dict[str, Setting] = {
     "b": 0.75,
     "k1": 1.5,
@@ -26,9 +27,8 @@ BM25_DEFAULTS: dict[str, Setting] = {
     "stemmer": "english",
     "stop_words": "en",
 }
-"""``stemmer`` is a language of Snowball or ``none``; ``stop_words`` a list of bm25s or ``none``."""
+# Variants where a term that a document lacks adds nothing: a pool can be scored by itself.
 METHODS = ("lucene", "robertson", "atire")
-"""Variants where a term that a document lacks adds nothing: a pool can be scored by itself."""
 
 
 class Bm25Ranker:
@@ -41,19 +41,14 @@ class Bm25Ranker:
     def __init__(self, spec: LexicalSpec) -> None:
         self.name = spec.name
         self._settings = merge_settings(spec, BM25_DEFAULTS)
-        if self._settings["method"] not in METHODS:
-            raise SpecError(
-                f"unknown BM25 method {self._settings['method']}",
-                where=f"model {spec.name}",
-                fix="Use " + ", ".join(METHODS),
-            )
+        method, where = self._settings["method"], f"model {spec.name}"
+        if method not in METHODS:
+            fix = "Use " + ", ".join(METHODS)
+            raise SpecError(f"unknown BM25 method {method}", where=where, fix=fix)
         language = str(self._settings["stemmer"])
         if language != "none" and language not in Stemmer.algorithms():
-            raise SpecError(
-                f"no stemmer for {language}",
-                where=f"model {spec.name}",
-                fix="Leave the setting out, or name a language in English",
-            )
+            fix = "Leave the setting out, or name a language in English"
+            raise SpecError(f"no stemmer for {language}", where=where, fix=fix)
         self._stemmer = None if language == "none" else Stemmer.Stemmer(language)
         self._rows: dict[str, int] = {}
         self._terms: dict[str, int] = {}
@@ -76,6 +71,7 @@ class Bm25Ranker:
         """Index the candidate documents of a task; an id keeps the first text seen under it."""
         from scipy.sparse import csc_matrix
 
+        # Once an id: a document that stands twice would count twice in the frequencies.
         first: dict[str, Document] = {}
         for document in documents:
             first.setdefault(document.id, document)
@@ -83,7 +79,7 @@ class Bm25Ranker:
         self._terms, self._weights = {}, None
         tokens = self._tokens([self.text(document) for document in first.values()])
         if not any(tokens):
-            return
+            return  # all scores are 0 then; bm25s would divide by the mean length, which is 0
         model = bm25s.BM25(
             k1=float(self._settings["k1"]),
             b=float(self._settings["b"]),
@@ -92,8 +88,8 @@ class Bm25Ranker:
         )
         # Terms are numbered here by first occurrence: the library numbers them in a set's order,
         # and sums in another order may differ in the last bit from one process to the next.
-        for term in (term for document in tokens for term in document):
-            self._terms.setdefault(term, len(self._terms))
+        distinct = dict.fromkeys(term for document in tokens for term in document)
+        self._terms = {term: number for number, term in enumerate(distinct)}
         numbered = [[self._terms[term] for term in document] for document in tokens]
         model.index((numbered, self._terms), create_empty_token=False, show_progress=False)
         columns = (model.scores["data"], model.scores["indices"], model.scores["indptr"])
@@ -109,8 +105,9 @@ class Bm25Ranker:
         """
         unknown = [document.id for document in candidates if document.id not in self._rows]
         if unknown:
+            first = ", ".join(unknown[:3])
             raise CoverageError(
-                f"{len(unknown)} candidates are not in the index (first: {', '.join(unknown[:3])})",
+                f"{len(unknown)} candidates are not in the index (first: {first})",
                 where=f"model {self.name}, query {query.id}",
                 fix="Check that documents and labels belong together",
             )
@@ -126,17 +123,16 @@ class Bm25Ranker:
         return result
 
     def _tokens(self, texts: list[str]) -> list[list[str]]:
-        stop_words = self._settings["stop_words"]
+        given = self._settings["stop_words"]
+        words = None if given == "none" else given
+        # Words and not ids: each call numbers its terms anew, and a query would not fit the index.
         tokens: list[list[str]] = bm25s.tokenize(
-            texts,
-            stopwords=None if stop_words == "none" else stop_words,
-            stemmer=self._stemmer,
-            return_ids=False,
-            show_progress=False,
+            texts, stopwords=words, stemmer=self._stemmer, return_ids=False, show_progress=False
         )
         return tokens
 
 
+# scikit-learn's names; ``stop_words`` and ``norm`` may be ``none``; n-grams run from 1.
 TFIDF_DEFAULTS: dict[str, Setting] = {
     "lowercase": True,
     "max_df": 1.0,
@@ -147,7 +143,6 @@ TFIDF_DEFAULTS: dict[str, Setting] = {
     "stop_words": "english",
     "sublinear_tf": True,
 }
-"""scikit-learn's names; ``stop_words`` and ``norm`` may be ``none``; n-grams run from 1."""
 CHUNK = 2_048
 
 
@@ -185,6 +180,7 @@ class TfidfEncoder:
         ngrams = (1, int(chosen.pop("ngram_max")))
         for key in ("stop_words", "norm"):
             chosen[key] = None if chosen[key] == "none" else chosen[key]  # type: ignore[assignment]
+        # float32 from the start: float64 would be rounded anyway when it becomes a vector.
         vectorizer = TfidfVectorizer(dtype=np.float32, ngram_range=ngrams, **chosen)
         try:
             vectorizer.fit([self.text(document, Role.PROXIMITY) for document in documents])
@@ -203,6 +199,7 @@ class TfidfEncoder:
                 "TF-IDF is not fitted yet", where=f"model {self.name}", fix="Call prepare first"
             )
         vectors = np.zeros((len(documents), len(self._vectorizer.vocabulary_)), dtype=np.float32)
+        # In chunks, so that no second dense copy of a whole collection is ever made.
         for start in range(0, len(documents), CHUNK):
             chunk = documents[start : start + CHUNK]
             texts = [self.text(document, role) for document in chunk]
@@ -217,19 +214,14 @@ def merge_settings(spec: LexicalSpec, defaults: Mapping[str, Setting]) -> dict[s
     Raises:
         SpecError: a setting that the model does not have, or of another type than its default.
     """
+    where = f"model {spec.name}"
     for key, value in spec.settings.items():
         if key not in defaults:
-            raise SpecError(
-                f"unknown setting {key}",
-                where=f"model {spec.name}",
-                fix=did_you_mean(key, defaults),
-            )
+            fix = did_you_mean(key, defaults)
+            raise SpecError(f"unknown setting {key}", where=where, fix=fix)
         default = type(defaults[key])
         # By type and not isinstance: True is an int too, and means no number here.
         if type(value) not in ((int, float) if default in (int, float) else (default,)):
-            raise SpecError(
-                f"setting {key} must be like {defaults[key]!r}, not {value!r}",
-                where=f"model {spec.name}",
-                fix="Mend the model file",
-            )
+            problem = f"setting {key} must be like {defaults[key]!r}, not {value!r}"
+            raise SpecError(problem, where=where, fix="Mend the model file")
     return {**defaults, **spec.settings}

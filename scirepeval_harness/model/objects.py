@@ -14,14 +14,8 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from scirepeval_harness.errors import HarnessError, ModelError, UsageError
-from scirepeval_harness.model.base import (
-    Advance,
-    EncodeOptions,
-    Identity,
-    Model,
-    Vectors,
-    join_parts,
-)
+from scirepeval_harness.model import base
+from scirepeval_harness.model.base import Advance, Identity, Vectors
 from scirepeval_harness.model.spec import UNIDENTIFIED, ModelKind, ModelSpec
 from scirepeval_harness.roles import Role
 from scirepeval_harness.schema import validate
@@ -146,6 +140,7 @@ class ObjectEncoder:
         details: dict[str, str] = {"identity": said} if isinstance(said, str) else dict(said or {})
         if not kept:
             details = dict(UNIDENTIFIED)
+        # An object that is told the role may use it; a method was asked for each role by itself.
         if self._passing and not (self._by_role and kept):
             details["role"] = role.value
         details["object"] = self._object
@@ -155,7 +150,7 @@ class ObjectEncoder:
     def text(self, document: Document, role: Role) -> str:
         """The object's own text, or the non-empty parts joined by a space."""
         if self._text is None:
-            return join_parts(document.parts, " ")
+            return base.join_parts(document.parts, " ")
         text = self._ask(self._text, document, role.value)
         if not isinstance(text, str):
             raise self._wrong("text", "a text")
@@ -180,8 +175,10 @@ class ObjectEncoder:
                 given = self._ask(self._function, texts)
         try:
             array = np.asarray(_plain(given))
+            # numpy would turn dates and texts of digits into numbers, and drop an imaginary part.
             if array.dtype.kind in "cOSUMm":
                 raise TypeError(f"values of type {array.dtype}")
+            # Too large for float32 becomes infinity, which is an error with the document's name.
             with np.errstate(over="ignore"):
                 vectors: Vectors = array.astype(np.float32)
         except (TypeError, ValueError) as error:
@@ -197,7 +194,7 @@ class ObjectEncoder:
         try:
             return function(*args, **kwargs)
         except HarnessError:
-            raise
+            raise  # it says already what, where and what to do
         except Exception as error:
             # Code that is not ours may raise anything; its class alone would not say whose it is.
             raise ModelError(f"{type(error).__name__}: {error}", where=self._where) from error
@@ -206,12 +203,8 @@ class ObjectEncoder:
         return ModelError(f"{what} is not {wanted}", where=self._where, fix="See EncoderObject")
 
 
-def _build(spec: ObjectSpec, options: EncodeOptions) -> Model:
-    return ObjectEncoder(spec)
-
-
-KIND = ModelKind(ObjectSpec, _build)
-"""Not among the kinds that a model file may name: a file holds no object."""
+# Not among the kinds that a model file may name: a file holds no object.
+KIND = ModelKind(ObjectSpec, lambda spec, options: ObjectEncoder(spec))
 
 
 def _passing(function: Callable[..., Any], where: str) -> Literal["keyword", "position"] | None:
@@ -248,7 +241,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) if hasattr(item, "detach") else item for item in value]
     if hasattr(value, "detach"):
-        return value.detach().cpu().float().numpy()
+        return value.detach().cpu().float().numpy()  # numpy knows no bfloat16
     return value.toarray() if hasattr(value, "toarray") else value
 
 

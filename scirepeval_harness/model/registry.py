@@ -9,13 +9,11 @@ from pathlib import Path
 from scirepeval_harness.errors import SpecError, UnknownNameError, UsageError
 from scirepeval_harness.extensions import MODEL_KINDS, folders
 from scirepeval_harness.files import PACKAGE
-from scirepeval_harness.model.kinds import Pooling, PrecomputedSpec, TransformerSpec, Weights
+from scirepeval_harness.model import kinds
+from scirepeval_harness.model.kinds import Pooling, TransformerSpec, Weights
 from scirepeval_harness.model.spec import NAME_LIMIT, ModelSpec
-from scirepeval_harness.roles import Role
 from scirepeval_harness.schema import did_you_mean, read_toml, validate
 
-VECTOR_SUFFIXES = (".jsonl", ".parquet", ".npz")
-ROLE_FILES = (*(role.value for role in Role), "all")
 DEFAULT_POOLING: Pooling = "cls"
 DEFAULT_MAX_LENGTH = 512
 HUB_ID = re.compile(r"^[\w][\w.-]*/[\w][\w.-]*$")
@@ -35,12 +33,10 @@ def load_models(extra: Sequence[Path] = ()) -> Mapping[str, ModelSpec]:
     for place, package in (*places, *folders("models"), *((place, None) for place in extra)):
         for file in sorted(place.glob("*.toml")) if place.is_dir() else [place]:
             model = read_model(file)
+            # Neither may win in silence: a name in a record must mean one model.
             if model.name in models:
-                raise SpecError(
-                    f"name: model {model.name!r} is already defined in {files[model.name]}",
-                    where=str(file),
-                    fix="Rename one of the two",
-                )
+                problem = f"name: model {model.name!r} is already defined in {files[model.name]}"
+                raise SpecError(problem, where=str(file), fix="Rename one of the two")
             models[model.name] = model.brought_by(package) if package else model
             files[model.name] = file
     return models
@@ -91,8 +87,8 @@ def resolve_model(
     known = load_models() if models is None else models
     match model:
         case (str() as title, target):
-            return _named_row(title, resolve_model(target, known, pooling=pooling,
-                                                   max_length=max_length))  # fmt: skip
+            spec = resolve_model(target, known, pooling=pooling, max_length=max_length)
+            return _named_row(title, spec)
         case str():
             title, text = _split_title(model, known)
             spec = _resolve(text, known, pooling, max_length)
@@ -129,6 +125,8 @@ def _split_title(text: str, models: Mapping[str, ModelSpec]) -> tuple[str, str]:
 def _resolve(
     text: str, models: Mapping[str, ModelSpec], pooling: Pooling | None, max_length: int | None
 ) -> ModelSpec:
+    # A registered name before a path: a folder that happens to be called "specter2" in the place
+    # where a user stands must not change what the name means. Write ./specter2 for the folder.
     if text in models:
         return _fixed(models[text], pooling, max_length)
     path = _existing(text)
@@ -140,16 +138,13 @@ def _resolve(
     name, _, revision = text.partition("@")
     if revision and name in models:
         return _fixed(_at_revision(models[name], revision), pooling, max_length)
-    if text.startswith((".", "/", "~")) or text.endswith((*VECTOR_SUFFIXES, ".toml", "/")):
+    if text.startswith((".", "/", "~")) or text.endswith((*kinds.VECTOR_SUFFIXES, ".toml", "/")):
         raise _nowhere(text)
     if HUB_ID.match(name) and (revision or "@" not in text):
         weights = Weights(repo=name, revision=revision or None)
-        return _transformer(text, text, weights, pooling, max_length)
-    raise UnknownNameError(
-        f"unknown model {name!r}",
-        fix=f"{did_you_mean(name, models)} (other models: a hub repository as org/name, a folder, "
-        "or a file of vectors)",
-    )
+        return _transformer(text, weights, pooling, max_length)
+    others = "(other models: a hub repository as org/name, a folder, or a file of vectors)"
+    raise UnknownNameError(f"unknown model {name!r}", fix=f"{did_you_mean(name, models)} {others}")
 
 
 def _fixed(spec: ModelSpec, pooling: Pooling | None, max_length: int | None) -> ModelSpec:
@@ -159,22 +154,18 @@ def _fixed(spec: ModelSpec, pooling: Pooling | None, max_length: int | None) -> 
     for (option, value), has in zip(given, own, strict=True):
         if value is not None and value != has:
             fixed = f"it is defined with {has}" if has else f"{spec.kind} has none"
-            raise UsageError(
-                f"{option} {value} does not apply: {fixed}",
-                where=f"model {spec.name}",
-                fix="Leave the option out, or give the weights' repository or folder instead",
-            )
+            problem = f"{option} {value} does not apply: {fixed}"
+            fix = "Leave the option out, or give the weights' repository or folder instead"
+            raise UsageError(problem, where=f"model {spec.name}", fix=fix)
     return spec
 
 
 def _at_revision(spec: ModelSpec, revision: str) -> ModelSpec:
     """The same model with its base at a revision; adapters stay as they are."""
     if not isinstance(spec, TransformerSpec) or spec.base.repo is None:
-        raise UsageError(
-            f"no revision {revision!r}: the model has no repository on the hub",
-            where=f"model {spec.name}",
-            fix=f"Use --model {spec.name}",
-        )
+        problem = f"no revision {revision!r}: the model has no repository on the hub"
+        raise UsageError(problem, where=f"model {spec.name}", fix=f"Use --model {spec.name}")
+    # No longer the model of the published row: those numbers are of the revision in the file.
     return spec.model_copy(
         update={
             "name": f"{spec.name}@{revision}",
@@ -188,17 +179,14 @@ def _at_revision(spec: ModelSpec, revision: str) -> ModelSpec:
 def _from_folder(path: Path, pooling: Pooling | None, max_length: int | None) -> ModelSpec:
     name = path.resolve().name or str(path)
     if (path / "config.json").is_file():
-        return _transformer(name, name, Weights(path=str(path)), pooling, max_length)
+        return _transformer(name, Weights(path=str(path)), pooling, max_length)
     files: dict[str, str] = {}
     for file in sorted(path.iterdir()):
-        if file.suffix not in VECTOR_SUFFIXES or file.stem not in ROLE_FILES:
+        if file.suffix not in kinds.VECTOR_SUFFIXES or file.stem not in kinds.ROLE_FILES:
             continue
         if file.stem in files:
-            raise UsageError(
-                f"two files for the role {file.stem}",
-                where=f"{files[file.stem]} and {file.name}",
-                fix="Keep one",
-            )
+            both = f"{files[file.stem]} and {file.name}"
+            raise UsageError(f"two files for the role {file.stem}", where=both, fix="Keep one")
         files[file.stem] = str(file)
     if files:
         return _fixed(_precomputed(name, files), pooling, max_length)
@@ -208,26 +196,21 @@ def _from_folder(path: Path, pooling: Pooling | None, max_length: int | None) ->
             where=str(path),
             fix="Write a model file (.toml) with its base and [adapters]",
         )
-    raise UsageError(
-        "the folder holds neither a transformer nor vectors",
-        where=str(path),
-        fix="Give one with config.json and weights, or with vectors named by role such as "
-        "proximity.jsonl or all.npz",
-    )
+    vectors = "vectors named by role such as proximity.jsonl or all.npz"
+    fix = f"Give one with config.json and weights, or with {vectors}"
+    raise UsageError("the folder holds neither a transformer nor vectors", where=str(path), fix=fix)
 
 
 def _vector_file(path: Path) -> ModelSpec:
-    if path.suffix not in VECTOR_SUFFIXES:
-        raise UsageError(
-            f"neither a model file nor vectors: {path.suffix or 'no suffix'}",
-            where=str(path),
-            fix=f"Use .toml for a model, or vectors as {', '.join(VECTOR_SUFFIXES)}",
-        )
+    if path.suffix not in kinds.VECTOR_SUFFIXES:
+        problem = f"neither a model file nor vectors: {path.suffix or 'no suffix'}"
+        fix = f"Use .toml for a model, or vectors as {', '.join(kinds.VECTOR_SUFFIXES)}"
+        raise UsageError(problem, where=str(path), fix=fix)
     return _precomputed(path.stem, {"all": str(path)})
 
 
 def _precomputed(name: str, files: Mapping[str, str]) -> ModelSpec:
-    return PrecomputedSpec(
+    return kinds.PrecomputedSpec(
         name=_named(name),
         title=name,
         files=dict(files),
@@ -236,29 +219,20 @@ def _precomputed(name: str, files: Mapping[str, str]) -> ModelSpec:
 
 
 def _transformer(
-    name: str, title: str, weights: Weights, pooling: Pooling | None, max_length: int | None
+    name: str, weights: Weights, pooling: Pooling | None, max_length: int | None
 ) -> ModelSpec:
-    chosen, length = pooling or DEFAULT_POOLING, max_length or DEFAULT_MAX_LENGTH
     if max_length is not None and max_length < 2:
-        raise UsageError(
-            f"--max-length must be >= 2, not {max_length}",
-            where=f"model {name}",
-            fix="Give a larger number",
-        )
-    assumed = [
-        f"{option} {value}"
-        for option, given, value in (
-            ("--pooling", pooling, chosen),
-            ("--max-length", max_length, length),
-        )
-        if given is None
-    ]
+        problem = f"--max-length must be >= 2, not {max_length}"
+        raise UsageError(problem, where=f"model {name}", fix="Give a larger number")
+    # Said in the record: a mean-pooled model read at its first token scores badly without a word.
+    assumed = [] if pooling else [f"--pooling {DEFAULT_POOLING}"]
+    assumed += [] if max_length else [f"--max-length {DEFAULT_MAX_LENGTH}"]
     return TransformerSpec(
         name=_named(name),
-        title=title,
+        title=name,
         base=weights,
-        pooling=chosen,
-        max_length=length,
+        pooling=pooling or DEFAULT_POOLING,
+        max_length=max_length or DEFAULT_MAX_LENGTH,
         extra="models",
         notes=f"Not registered; assumed: {', '.join(assumed)}." if assumed else "Not registered.",
     )
@@ -279,7 +253,6 @@ def _existing(text: str) -> Path | None:
 
 def _named(name: str, what: str = "name", fix: str = "Name it with TITLE=MODEL") -> str:
     if len(name) > NAME_LIMIT:
-        raise UsageError(
-            f"the {what} of a model has over {NAME_LIMIT} characters", where=name[:40], fix=fix
-        )
+        problem = f"the {what} of a model has over {NAME_LIMIT} characters"
+        raise UsageError(problem, where=name[:40], fix=fix)
     return name

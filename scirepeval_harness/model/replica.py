@@ -17,10 +17,10 @@ from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.devices import Precision
 from scirepeval_harness.model.kinds import Pooling
 
+# Parts of a checkpoint that no vector depends on; base repositories may leave them out.
 UNUSED = ("pooler.",)
-"""Parts of a checkpoint that no vector depends on; base repositories may leave them out."""
+# Relative change under which an adapter counts as doing nothing.
 SAME = 1e-6
-"""Relative change under which an adapter counts as doing nothing."""
 
 
 class TransformerReplica:

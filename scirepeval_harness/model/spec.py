@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from scirepeval_harness.model.base import EncodeOptions, Model
     from scirepeval_harness.model.weights import Snapshot
 
+# A name becomes a folder, and file systems take 255 bytes.
 NAME_LIMIT = 200
+# How a model comes to its scores: vectors that are kept, vectors fitted on each task, scores of
+# pairs, vectors from a file.
 Way = Literal["encode", "fit", "rank", "look up"]
-"""How a model comes to its scores: vectors that are kept, vectors fitted on each task, scores of
-pairs, vectors from a file."""
+# In the record of a model of which nobody can say what determines its vectors.
 UNIDENTIFIED = {"kept": "no: the object gives no identity"}
-"""In the record of a model of which nobody can say what determines its vectors."""
 
 
 class ModelSpec(Strict):
@@ -67,7 +68,6 @@ class ModelSpec(Strict):
 
     def use_of(self, role: Role) -> str:
         """What the model does for a role, in words."""
-        del role
         return self.kind
 
     def base_in_words(self) -> str:
@@ -85,22 +85,17 @@ class ModelSpec(Strict):
 
     def placed(self, folder: Path) -> Self:
         """The model with paths relative to ``folder``, where its file lies, made whole."""
-        del folder
         return self
 
     def brought_by(self, package: str) -> Self:
         """The same model, with the package that registers it."""
         copy = self.model_copy()
+        # Private: a file that says where it comes from could say anything.
         copy._package = package
         return copy
 
 
 S = TypeVar("S", bound=ModelSpec)
-
-
-def _nothing_to_fetch(spec: ModelSpec) -> tuple[Snapshot, ...]:
-    del spec
-    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +118,7 @@ class ModelKind(Generic[S]):
     spec: type[S]
     build: Callable[[S, EncodeOptions], Model]
     way: Way = "encode"
-    fetch: Callable[[S], tuple[Snapshot, ...]] = _nothing_to_fetch
+    fetch: Callable[[S], tuple[Snapshot, ...]] = lambda spec: ()
 
 
 def beside(folder: Path, path: str) -> str:

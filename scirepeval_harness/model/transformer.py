@@ -12,21 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import ModelError
+from scirepeval_harness.model import devices, engine
 from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors, join_parts
-from scirepeval_harness.model.devices import (
-    choose_devices,
-    choose_precision,
-    hardware_name,
-    tokens_a_batch,
-)
-from scirepeval_harness.model.engine import (
-    Batch,
-    Encoded,
-    EncodeStats,
-    TokenTable,
-    plan_batches,
-    run_batches,
-)
+from scirepeval_harness.model.engine import Batch, Encoded, TokenTable
 from scirepeval_harness.model.kinds import TransformerSpec
 from scirepeval_harness.model.weights import Part, Snapshot, locate
 from scirepeval_harness.roles import Role
@@ -36,12 +24,12 @@ if TYPE_CHECKING:
     from scirepeval_harness.model.replica import TransformerReplica
 
 
+# Documents tokenised and sorted at a time: the next window's tokens are made while this one is
+# encoded, and memory stays bounded however long the corpus.
 WINDOW = 16_384
-"""Documents tokenised and sorted at a time: the next window's tokens are made while this one is
-encoded, and memory stays bounded however long the corpus."""
 PROBE_TEXT = "We study how citation graphs shape the vectors of scientific papers."
+# Architectures whose first positions are taken by the padding index.
 OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet"})
-"""Architectures whose first positions are taken by the padding index."""
 
 
 class TransformerEncoder:
@@ -56,11 +44,12 @@ class TransformerEncoder:
 
     def __init__(self, spec: TransformerSpec, options: EncodeOptions) -> None:
         self.name = spec.name
-        self.stats = EncodeStats()
+        self.stats = engine.EncodeStats()
         self._spec, self._base, self._options = spec, spec.base, options
-        self._devices = choose_devices(options.device)
-        self._precision = choose_precision(options.dtype, self._devices)
-        self._budget = tokens_a_batch(options.batch_tokens, self._devices, self._precision)
+        self._devices = devices.choose_devices(options.device)
+        self._precision = devices.choose_precision(options.dtype, self._devices)
+        asked = options.batch_tokens
+        self._budget = devices.tokens_a_batch(asked, self._devices, self._precision)
         self._snapshots: dict[str, Snapshot] = {}
         self._separator: str | None = None
         self._tokenizer: Any = None
@@ -75,7 +64,7 @@ class TransformerEncoder:
     @property
     def hardware(self) -> str:
         """Devices and machine: what a rate of encoding was measured on."""
-        return hardware_name(self._devices)
+        return devices.hardware_name(self._devices)
 
     def identity(self, role: Role) -> Identity:
         """Base, adapter, code, pooling, length and precision; reads small files and checksums."""
@@ -91,6 +80,7 @@ class TransformerEncoder:
             "pooling": self._spec.pooling,
             "separator": self._separator_text(),
         }
+        # Only where there is one: a key with an empty value would make other spaces of old vectors.
         if adapter is not base:
             details |= {
                 "adapter": adapter.location,
@@ -121,6 +111,7 @@ class TransformerEncoder:
         """
         vectors = np.empty((len(documents), self.dimensions), dtype=np.float32)
         for rows, values in self.encode_batches(documents, role):
+            # The config names another size, or none: the vectors themselves are right.
             if values.shape[1] != vectors.shape[1]:
                 vectors = np.empty((len(documents), values.shape[1]), dtype=np.float32)
             vectors[rows] = values
@@ -149,7 +140,7 @@ class TransformerEncoder:
 
     def cut(self, table: TokenTable) -> list[Batch]:
         """The batches in which a table would be encoded now, the longest first."""
-        return plan_batches(table.lengths, self._budget, self._max_length())
+        return engine.plan_batches(table.lengths, self._budget, self._max_length())
 
     def encode_tokens(
         self, table: TokenTable, role: Role, batches: Sequence[Batch]
@@ -163,7 +154,7 @@ class TransformerEncoder:
         yield from self._run(table, batches)
 
     def _run(self, table: TokenTable, batches: Sequence[Batch] | None) -> Iterator[Encoded]:
-        for encoded, budget in run_batches(
+        for encoded, budget in engine.run_batches(
             self._replicas,
             table,
             budget=self._budget,
@@ -214,6 +205,7 @@ class TransformerEncoder:
                 for device in self._devices
             )
         adapter = role in self._spec.adapters
+        # Adapters are checked to change this: one that does nothing gives the base's own numbers.
         probe = tokenise(tokenizer, [PROBE_TEXT], self._max_length()).ids.tolist()
         for replica in self._replicas:
             replica.activate(
@@ -253,6 +245,7 @@ class TransformerEncoder:
         config = self._config()
         positions = config.get("max_position_embeddings")
         if isinstance(positions, int):
+            # Beyond the positions a GPU only says "device-side assert", and then nothing any more.
             if config.get("model_type") in OFFSET_POSITIONS:
                 positions -= int(config.get("pad_token_id") or 0) + 1
             if self._spec.max_length > positions:
@@ -285,6 +278,7 @@ def separator_token(folder: Path) -> str:
     Raises:
         ModelError: the tokenizer has none.
     """
+    # Loading a tokenizer imports transformers, which takes seconds: a plan needs the token alone.
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         token = read_json(folder / name).get("sep_token")
         text = token.get("content") if isinstance(token, dict) else token

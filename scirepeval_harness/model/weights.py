@@ -64,6 +64,7 @@ class Snapshot:
 
     def weights_fingerprint(self) -> str:
         """SHA-256 over the weight files that are loaded."""
+        # The content and not a commit alone: a local folder has none, and may be trained further.
         names = weight_files(self.part, _names(self.folder))
         return fingerprint([self.folder / name for name in names])
 
@@ -85,28 +86,24 @@ def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> S
     if weights.path is not None:
         folder, revision = Path(weights.path).expanduser(), "local"
         if not folder.is_dir():
-            raise ModelError(
-                "no such folder",
-                where=f"model {spec.name}, {part} {weights.path}",
-                fix="Give the folder that holds config.json and the weights",
-            )
+            where = f"model {spec.name}, {part} {weights.path}"
+            fix = "Give the folder that holds config.json and the weights"
+            raise ModelError("no such folder", where=where, fix=fix)
     elif weights.package is not None:
         folder, revision = _in_package(weights.package, spec)
     else:
         assert weights.repo is not None  # the schema demands exactly one of the three
         return _on_hub(weights.repo, weights.revision, part, spec, offline)
-    problem = missing_files(part, _names(folder))
-    if problem:
-        raise ModelError(
-            f"the folder has no {problem}",
-            where=f"model {spec.name}, {part} {folder}",
-            fix="Save or download the model again",
-        )
+    if lacks := missing_files(part, _names(folder)):
+        where = f"model {spec.name}, {part} {folder}"
+        fix = "Save or download the model again"
+        raise ModelError(f"the folder has no {lacks}", where=where, fix=fix)
     return Snapshot(part, weights.location, revision, folder)
 
 
 def fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
     """Download a model's base and adapters ahead of a run; raises as :func:`locate` does."""
+    # By location: two roles may share an adapter, whose files are fetched once.
     adapters = {weights.location: weights for weights in spec.adapters.values()}
     return (
         locate(spec.base, "base", spec, offline=False),
@@ -116,6 +113,7 @@ def fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
 
 def weight_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
     """The weight files of a folder that are loaded: one form only, safetensors before pickles."""
+    # Sorted, because the fingerprint depends on the order, and a folder lists its files in any.
     listed = sorted(names)
     for form in WEIGHTS[part]:
         found = tuple(name for name in listed if any(fnmatch(name, pattern) for pattern in form))
@@ -180,6 +178,7 @@ def _names(folder: Path) -> tuple[str, ...]:
 def _in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
     """Folder inside an installed package, given as ``package`` or ``package/folder``."""
     name, _, inside = package.partition("/")
+    # Found and not imported: only its files are wanted, and its own code may load torch.
     found = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
         raise MissingExtraError(
@@ -188,16 +187,14 @@ def _in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
             fix=f"Run: pip install 'scirepeval-harness[{spec.extra or 'models'}]'",
         )
     folder = Path(next(iter(found.submodule_search_locations))) / inside
+    # Named without its folder: the one complete model a level down is meant; of two, none is.
     if not (folder / CONFIG["base"]).is_file() and folder.is_dir():
         below = sorted(path.parent for path in folder.glob(f"*/{CONFIG['base']}"))
         complete = [path for path in below if missing_files("base", _names(path)) is None]
         folder = complete[0] if len(complete) == 1 else folder
     if not folder.is_dir():
-        raise ModelError(
-            f"the package has no folder {inside}",
-            where=f"model {spec.name}",
-            fix="Install the package again",
-        )
+        problem = f"the package has no folder {inside}"
+        raise ModelError(problem, where=f"model {spec.name}", fix="Install the package again")
     try:
         version = importlib.metadata.version(name.replace("_", "-"))
     except importlib.metadata.PackageNotFoundError:
@@ -210,6 +207,7 @@ def _on_hub(
 ) -> Snapshot:
     where = f"model {spec.name}, {part} {repo}" + (f"@{revision}" if revision else "")
     local = snapshot(repo, revision)
+    # A download that was cut off leaves a folder too: what is in it is counted, not that it is.
     complete = local is not None and missing_files(part, _names(local)) is None
     # A full commit hash never changes, so a complete copy of it needs no question to the hub.
     if local is not None and complete and (offline or local.name == revision):
@@ -225,36 +223,31 @@ def _on_hub(
             raise StorageError(
                 "no space left for the download", where=where, fix="Free space or set HF_HOME"
             ) from error
+        # The record names the commit of the copy, so that it is no secret which one was scored.
         if local is not None and complete:
             return Snapshot(part, repo, local.name, local)
-        raise OfflineError(
-            f"the hub cannot be reached ({type(error).__name__})", where=where, fix=fix
-        ) from error
-    problem = missing_files(part, _names(folder))
-    if problem:
-        raise ModelError(
-            f"the repository has no {problem}",
-            where=where,
-            fix="Choose another revision or repository",
-        )
+        problem = f"the hub cannot be reached ({type(error).__name__})"
+        raise OfflineError(problem, where=where, fix=fix) from error
+    if lacks := missing_files(part, _names(folder)):
+        fix = "Choose another revision or repository"
+        raise ModelError(f"the repository has no {lacks}", where=where, fix=fix)
     return Snapshot(part, repo, folder.name, folder)
 
 
 Choose = Callable[[Iterable[str]], tuple[str, ...]]
+# Seconds to wait for the hub's answer before a run goes on without it.
 TIMEOUT = 30.0
-"""Seconds to wait for the hub's answer before a run goes on without it."""
 
 
 def snapshot(repo: str, revision: str | None) -> Path | None:
     """Folder of what the cache holds of a repository at a revision, complete or not; no network."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import errors, snapshot_download
 
     try:
         return Path(snapshot_download(repo, revision=revision, local_files_only=True))
-    except LocalEntryNotFoundError:
+    except errors.LocalEntryNotFoundError:
         return None
-    except HFValidationError as error:
+    except errors.HFValidationError as error:
         raise ModelError(f"not a repository name: {repo}", fix="Give ORGANISATION/NAME") from error
 
 
@@ -272,12 +265,7 @@ def download(
         ModelError: the hub answers that there is no such repository or revision, or no access.
         OSError: the network or the disk fails.
     """
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub import HfApi, errors, snapshot_download
 
     try:
         info = HfApi().model_info(repo, revision=revision, timeout=TIMEOUT)
@@ -287,24 +275,18 @@ def download(
         with _progress_at_terminals_only():
             # By the name of the revision, not its commit: the cache then knows the name offline.
             return Path(snapshot_download(repo, revision=revision, allow_patterns=list(names)))
-    except GatedRepoError as error:
-        raise ModelError(
-            "the repository asks for an agreement",
-            where=where,
-            fix="Accept it, then: hf auth login",
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ModelError(
-            "the hub has no such repository, or it is private",
-            where=where,
-            fix="Check the name; for a private one run: hf auth login",
-        ) from error
-    except RevisionNotFoundError as error:
-        raise ModelError(
-            "the repository has no such revision",
-            where=where,
-            fix="Give a branch, a tag or a commit of it",
-        ) from error
+    # First, because a gated repository's error is also one of "not found".
+    except errors.GatedRepoError as error:
+        fix = "Accept it, then: hf auth login"
+        raise ModelError("the repository asks for an agreement", where=where, fix=fix) from error
+    except errors.RepositoryNotFoundError as error:
+        # The hub tells a stranger nothing of private repositories, not even that they are there.
+        problem = "the hub has no such repository, or it is private"
+        fix = "Check the name; for a private one run: hf auth login"
+        raise ModelError(problem, where=where, fix=fix) from error
+    except errors.RevisionNotFoundError as error:
+        fix = "Give a branch, a tag or a commit of it"
+        raise ModelError("the repository has no such revision", where=where, fix=fix) from error
 
 
 @contextmanager

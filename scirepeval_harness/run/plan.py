@@ -17,8 +17,8 @@ from scirepeval_harness.options import RunOptions
 from scirepeval_harness.run.engine import LocalEngine, build_models
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
 from scirepeval_harness.vectors.encode import Lookup, look_up, related_rate
-from scirepeval_harness.vectors.keys import Ledger
-from scirepeval_harness.vectors.store import EmbeddingStore, space_key
+from scirepeval_harness.vectors.keys import Ledger, space_key
+from scirepeval_harness.vectors.store import EmbeddingStore
 
 COUNTED = 2_048
 """Texts of a request whose tokens are counted; of more, an even sample stands for all."""

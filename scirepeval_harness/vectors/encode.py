@@ -19,14 +19,15 @@ from scirepeval_harness.progress import SILENT, Advance, Progress
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.keys import Keys, Ledger, key_array, space_key, text_key
-from scirepeval_harness.vectors.store import Damage, EmbeddingStore, Space
+from scirepeval_harness.vectors.store import EmbeddingStore, Space
+from scirepeval_harness.vectors.upkeep import Damage
 
+# Documents between two writes to the store for an encoder that does not hand out batches.
 SLICE = 1_024
-"""Documents between two writes to the store for an encoder that does not hand out batches."""
 
 
+# Vectors (n, dimensions) of so many rows, in the order given, read when asked for.
 Read = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""Vectors (n, dimensions) of so many rows, in the order given, read when asked for."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,10 @@ class TaskVectors:
 
     def take(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Rows (len(ids), dimensions) in the order given; CoverageError for an unknown id."""
-        missing = [key for key in ids if key not in self.rows]
-        if missing:
-            raise CoverageError(
-                f"{len(missing)} of {len(ids)} vectors are missing, such as {missing[0]}",
-                where="vectors",
-                fix="Check that documents and labels belong together",
-            )
+        if missing := [key for key in ids if key not in self.rows]:
+            problem = f"{len(missing)} of {len(ids)} vectors are missing, such as {missing[0]}"
+            fix = "Check that documents and labels belong together"
+            raise CoverageError(problem, where="vectors", fix=fix)
         rows = np.fromiter((self.rows[key] for key in ids), dtype=np.int64, count=len(ids))
         taken: NDArray[np.float32] | None = None
         start = 0
@@ -88,6 +86,7 @@ def embed(
     if not encoder.cacheable:
         vectors = checked(encoder, documents, encoder.encode(documents, request.role, advance))
         return TaskVectors(rows, ((count, lambda wanted: vectors[wanted]),), count, 0)
+    # Always through the store, a temporary one if need be: one way, and vectors need no memory.
     found = look_up(encoder, request, store)
     space, missing = found.space, found.missing()
     assert space is not None
@@ -129,6 +128,7 @@ def combine(*tables: TaskVectors) -> TaskVectors:
     rows: dict[str, int] = {}
     start = 0
     for table in tables:
+        # The right side of | wins: what an earlier table has stays.
         rows = {key: row + start for key, row in table.rows.items()} | rows
         start += sum(size for size, _ in table.parts)
     return TaskVectors(
@@ -220,8 +220,10 @@ def encode_missing(encoder: Encoder, missing: Sequence[MissingTexts], advance: A
             clock.tick(len(rows))
             advance(len(rows))
     finally:
+        # After an error too: what is written is closed, and the next run goes on behind it.
         for texts in missing:
             texts.space.finish()
+    # Not in the finally: a run that died has measured its trouble too.
     if missing and (rate := clock.rate()) is not None:
         # Of one space; a plan finds it from every other space of the same base and precision.
         write_rate(missing[0].space.folder, rate)
@@ -247,8 +249,8 @@ def _batches(
             yield number, rows, encoder.encode(part, texts.role, lambda count: None)
 
 
+# Documents to encode that are held at a time (about 0.7 GB).
 AHEAD = 300_000
-"""Documents to encode that are held at a time (about 0.7 GB)."""
 
 
 def encode_ahead(
@@ -291,6 +293,7 @@ def encode_ahead(
         missing = look_up(encoder, request, store, ledger).missing()
         if not missing.documents:
             continue
+        # Before it joins: requests stay whole, and with them the batches of each.
         if sum(len(texts.documents) for texts in (*waiting, missing)) > AHEAD:
             encode()
         waiting.append(missing)
@@ -310,26 +313,21 @@ def checked(
     """
     where = f"model {encoder.name}"
     if vectors.ndim != 2 or len(vectors) != len(documents):
-        raise ModelError(
-            f"vectors of shape {vectors.shape} for {len(documents)} documents",
-            where=where,
-            fix="The encoder must give one row a document",
-        )
-    finite = np.isfinite(vectors).all(axis=1)
-    if not finite.all():
-        bad = documents[int(np.flatnonzero(~finite)[0])].id
-        raise ModelError(
-            "a vector holds NaN or infinity",
-            where=f"{where}, document {bad}",
-            fix="Check the model; in a narrower type, try --dtype float32",
-        )
+        problem = f"vectors of shape {vectors.shape} for {len(documents)} documents"
+        raise ModelError(problem, where=where, fix="The encoder must give one row a document")
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(bad):
+        where = f"{where}, document {documents[int(bad[0])].id}"
+        fix = "Check the model; in a narrower type, try --dtype float32"
+        raise ModelError("a vector holds NaN or infinity", where=where, fix=fix)
     return np.ascontiguousarray(vectors, dtype=np.float32)
 
 
 FILE = "rates.json"
+# What tokens a second hang on, of an identity's details; role and adapter hardly count.
 SAME_SPEED = ("base_weights", "dtype")
+# A rate measured over less is mostly warming up.
 LEAST_SECONDS = 1.0
-"""A rate measured over less is mostly warming up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +352,7 @@ class Clock:
         """A batch is done."""
         if self._start is None:
             self._start = time.perf_counter()
+            # What was encoded up to here was encoded before the clock ran.
             self._tokens = self._encoder.stats.tokens if self._encoder else 0
         else:
             self._documents += documents

@@ -11,23 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scirepeval_harness.errors import StorageError
-from scirepeval_harness.vectors.shards import (
-    CLOSED,
-    SUPPORTED,
-    TAIL,
-    Mapped,
-    is_shard,
-    locked,
-    read_frames,
-)
+from scirepeval_harness.vectors import shards
 from scirepeval_harness.vectors.upkeep import DAMAGED, Damage, set_aside
 
 SPACE_NAME = re.compile(r"^[0-9a-f]{32}$")
+# Names that the store gives. Whatever else lies in its folder is not ours and stays.
 OWN_FILE = re.compile(
     r"^(space\.json|rates\.json|\.merge\.lock|\.(space|rates)\.json\.\w+|"
     r"\d{14}-\d+-[0-9a-f]{12}\.(vec|tail)|\.\d{14}-\d+-[0-9a-f]{12}\.new)$"
 )
-"""Names that the store gives. Whatever else lies in its folder is not ours and stays."""
 DAY = 86_400.0
 
 
@@ -79,6 +71,7 @@ def verify_store(root: Path, advance: Callable[[int], None] = lambda count: None
             damage = set_aside(path, reason) if reason else None
             if damage is not None:
                 found.append(damage)
+            # A shard set aside lies elsewhere now, and a bar must come to its end all the same.
             advance(_size(path) if damage is None else _size(damage.shard))
     return found
 
@@ -112,8 +105,10 @@ def removable(
 def in_use(folder: Path) -> bool:
     """Whether a running process is writing to a space."""
     for path in _shards(folder):
-        if SUPPORTED and path.suffix == TAIL:
-            with locked(path) as free:
+        # A lock and no process number: that of a dead process may be another's by now, and on a
+        # shared disk it is a number of another machine.
+        if shards.SUPPORTED and path.suffix == shards.TAIL:
+            with shards.locked(path) as free:
                 if not free and path.exists():
                     return True
     return False
@@ -135,6 +130,7 @@ def remove(removal: Removal) -> None:
             raise StorageError(
                 f"cannot be deleted ({error.strerror})", where=str(path), fix="Delete it by hand"
             ) from error
+    # Not rmtree: what is not the store's own keeps its folder.
     for empty in (folder / DAMAGED, folder):
         with suppress(OSError):
             empty.rmdir()
@@ -151,7 +147,9 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _shards(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if is_shard(path.name) and path.is_file())
+    return sorted(
+        path for path in folder.iterdir() if shards.is_shard(path.name) and path.is_file()
+    )
 
 
 def _damaged_files(folder: Path) -> Iterator[Path]:
@@ -165,38 +163,38 @@ def _info(folder: Path) -> SpaceInfo:
     with suppress(OSError, ValueError):
         about = json.loads((folder / "space.json").read_text(encoding="utf-8"))
     details = about.get("details", {})
-    shards = _shards(folder)
+    files = _shards(folder)
     rows = 0
-    for path in shards:
+    for path in files:
+        # A run may merge its files in this moment; a list is no reason to fail.
         with suppress(OSError):
-            rows += sum(frame.rows for frame in read_frames(path).frames)
+            rows += sum(frame.rows for frame in shards.read_frames(path).frames)
     aside = list(_damaged_files(folder))
     return SpaceInfo(
         folder,
         str(about.get("model", "unknown")),
-        {str(key): str(value) for key, value in details.items()}
-        if isinstance(details, dict)
-        else {},
+        {str(k): str(v) for k, v in details.items()} if isinstance(details, dict) else {},
         rows,
-        len(shards),
-        sum(map(_size, [*shards, *aside])),
+        len(files),
+        sum(map(_size, [*files, *aside])),
         len(aside),
-        _modified(folder / "space.json"),
+        _modified(folder / "space.json"),  # touched by each run that opens the space
     )
 
 
 def _defect(path: Path) -> str | None:
     """Why a shard cannot be trusted; None for a sound one and one that has just gone."""
     try:
-        reading = read_frames(path)
-        mapped = Mapped(path) if reading.frames else None
+        reading = shards.read_frames(path)
+        mapped = shards.Mapped(path) if reading.frames else None  # an empty file cannot be mapped
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StorageError(f"cannot be read ({error.strerror})", where=str(path)) from error
     if reading.defect:
         return reading.defect
-    if reading.unfinished and path.suffix == CLOSED:
+    # In a tail an unfinished frame is what a kill leaves behind, or what is being written.
+    if reading.unfinished and path.suffix == shards.CLOSED:
         return "shorter than its headers say"
     if mapped is not None and not all(map(mapped.sound, reading.frames)):
         return "the checksum of its vectors is wrong"

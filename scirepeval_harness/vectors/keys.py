@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from scirepeval_harness.model.base import Identity
 
 KEY_BYTES = 16
+# Fixed width and compared byte by byte. A single element must not be read back as ``bytes``: numpy
+# strips trailing zero bytes there, so keys stay in arrays.
 KEY = np.dtype(f"S{KEY_BYTES}")
-"""Fixed width and compared byte by byte. A single element must not be read back as ``bytes``: numpy
-strips trailing zero bytes there, so keys stay in arrays."""
 Keys = NDArray[np.bytes_]
 
 
 def text_key(text: str) -> bytes:
     """The first 16 bytes of the SHA-256 of a text."""
+    # Half a surrogate pair is no valid UTF-8, yet JSON can hold one: no reason to stop a run.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:KEY_BYTES]
 
 
@@ -92,6 +93,7 @@ class Ledger:
     def new(self, space: str, keys: Keys) -> NDArray[np.int64]:
         """Positions in ``keys`` of texts met for the first time, which are noted as met."""
         first, _ = first_places(keys)
+        # By space: the same text in another role may be another vector.
         known = self._keys.get(space, np.zeros(0, KEY))
         fresh = first[~np.isin(keys[first], known)]
         self._keys[space] = np.concatenate((known, keys[fresh]))

@@ -29,13 +29,13 @@ from scirepeval_harness.errors import StorageError
 from scirepeval_harness.vectors.keys import KEY, KEY_BYTES, Keys
 
 MAGIC = b"SREHVEC2"
+# Magic, rows, dimensions, CRC-32 of the keys, of the vectors, and of the header up to there. 48
+# bytes, so that keys and vectors start at multiples of 16.
 HEADER = struct.Struct("<8sQQIII12x")
-"""Magic, rows, dimensions, CRC-32 of the keys, of the vectors, and of the header up to there. 48
-bytes, so that keys and vectors start at multiples of 16."""
-SIGNED = struct.Struct("<8sQQII")
+SIGNED = struct.Struct("<8sQQII")  # what the header's own checksum covers
 CLOSED, TAIL, NEW = ".vec", ".tail", ".new"
+# A killed process loses nothing that was written, synced or not; only a power cut does.
 SYNC_SECONDS = 30.0
-"""A killed process loses nothing that was written, synced or not; only a power cut does."""
 FULL = "Free space or choose another folder with --cache"
 
 
@@ -89,6 +89,7 @@ def _read_frame(found: Reading, header: bytes, file: BinaryIO, size: int) -> Non
         found.unfinished = True
         return
     magic, rows, dimensions, keys_sum, vectors_sum, header_sum = HEADER.unpack(header)
+    # Before rows and dimensions are believed: a flipped bit there would ask for terabytes.
     if zlib.crc32(header[: SIGNED.size]) != header_sum or magic != MAGIC:
         found.defect = "not a shard" if magic != MAGIC else "the checksum of a header is wrong"
         return
@@ -172,6 +173,8 @@ class ShardWriter:
         signed = SIGNED.pack(MAGIC, rows, dimensions, *sums)
         header = HEADER.pack(MAGIC, rows, dimensions, *sums, zlib.crc32(signed))
         try:
+            # Unbuffered, so that each returned write is the system's and survives a kill; such a
+            # write may take only a part, as when the disk fills up.
             for part in (memoryview(header + raw), body):
                 while part:
                     part = part[self._file.write(part) or 0 :]
@@ -192,7 +195,7 @@ class ShardWriter:
             if not self.rows:
                 self.path.unlink(missing_ok=True)
                 return None
-            self._sync()
+            self._sync()  # before the name: a closed shard is never shorter than its headers say
             closed = self.path.with_suffix(CLOSED)
             self.path.rename(closed)
             return closed
@@ -212,14 +215,13 @@ class ShardWriter:
 
 
 def _cannot_write(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"cannot write vectors ({error.strerror or error})", where=str(path), fix=FULL
-    )
+    problem = f"cannot write vectors ({error.strerror or error})"
+    return StorageError(problem, where=str(path), fix=FULL)
 
 
 try:
     import fcntl as _fcntl
-except ImportError:  # Windows
+except ImportError:  # Windows: no lock can be had, so no tail is taken for dead and none merged
     _locks: Any = None
 else:
     _locks = _fcntl

@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import ModelError, StorageError
 from scirepeval_harness.files import write_json
 from scirepeval_harness.model.base import Identity
-from scirepeval_harness.vectors.keys import KEY, KeyIndex, Keys, key_array, space_key, text_key
+from scirepeval_harness.vectors.keys import KEY, KeyIndex, Keys, key_array, space_key
 from scirepeval_harness.vectors.shards import Frame, Mapped, ShardWriter, is_shard, read_frames
 from scirepeval_harness.vectors.upkeep import Damage, compact, set_aside
 
-__all__ = ["Damage", "EmbeddingStore", "Space", "space_key", "text_key"]
-
-ABOUT = "space.json"
+ABOUT = "space.json"  # for people and `cache list`; the folder's name alone is the key
+# How often files are listed again when another process merges them at the same moment.
 ATTEMPTS = 8
-"""How often files are listed again when another process merges them at the same moment."""
 
 
 class EmbeddingStore:
@@ -59,6 +57,7 @@ class EmbeddingStore:
         """Finish what is being written and merge small files. The store may be used again."""
         for space in self._spaces.values():
             space.finish()
+            # Only now: during a run, readers of this process would list their files anew each time.
             compact(space.folder)
         self._spaces.clear()
         if self._passing is not None:
@@ -149,6 +148,7 @@ class Space:
             except FileNotFoundError:
                 self.refresh()
                 continue
+            # Gone where damage was found: the rows are others now, and the saved ones count.
             if self._index is not None:
                 return rows >= 0
 
@@ -167,6 +167,7 @@ class Space:
                 where=f"model {self.identity.model}",
                 fix="Give each file of vectors the same dimensions",
             )
+        # After a fork the parent's file is open here too: two writers at one end would mix frames.
         if self._writer is None or self._writer.process != os.getpid():
             about = self.folder / ABOUT
             if not about.exists():
@@ -221,6 +222,7 @@ class Space:
             for name in self._files.keys() - names:
                 del self._files[name]
                 self._index = None
+            # A list and no generator: a file that is gone must not keep the others from being read.
             if all([self._read(self.folder / name) for name in names]):
                 return
 
@@ -229,7 +231,7 @@ class Space:
         file = self._files.get(path.name) or _File(path)
         try:
             if path.stat().st_size == file.end:
-                return True
+                return True  # files only ever grow, so an equal size means equal content
             reading = read_frames(path, file.end)
         except FileNotFoundError:
             return False
@@ -259,6 +261,7 @@ class Space:
 
     def _rows_of(self) -> KeyIndex:
         if self._index is None:
+            # By name, which begins with the time: of a repeated key every process finds one row.
             files = [self._files[name] for name in sorted(self._files)]
             self._places = [(file, at) for file in files for at in range(len(file.frames))]
             counts = [file.frames[at].rows for file, at in self._places]

@@ -12,27 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import StorageError
+from scirepeval_harness.vectors import shards
 from scirepeval_harness.vectors.keys import Keys, first_places
-from scirepeval_harness.vectors.shards import (
-    CLOSED,
-    TAIL,
-    Mapped,
-    Reading,
-    ShardWriter,
-    is_shard,
-    locked,
-    read_frames,
-)
+from scirepeval_harness.vectors.shards import CLOSED, TAIL, Mapped, Reading
 
 DAMAGED = "damaged"
 LOCK = ".merge.lock"
+# Rows of a frame in a merged shard: 3 MB at 768 dimensions. What one flipped bit can cost.
 MERGED_ROWS = 1_024
-"""Rows of a frame in a merged shard: 3 MB at 768 dimensions. What one flipped bit can cost."""
+# Size at which a merged shard is closed and the next one begins.
 MERGED_BYTES = 256 * 2**20
-"""Size at which a merged shard is closed and the next one begins."""
 SMALL_FRAME = 512
+# So many small files are merged; fewer are left, so that a run does not rewrite what is there.
 MANY_FILES = 8
-"""So many small files are merged; fewer are left, so that a run does not rewrite what is there."""
 
 Block = tuple[Keys, NDArray[np.float32]]
 
@@ -56,14 +48,15 @@ def set_aside(path: Path, reason: str, dimensions: int = 0) -> Damage | None:
         StorageError: it cannot be moved, or the sound frames cannot be written.
     """
     with ExitStack() as stack:
-        if path.suffix == TAIL and not stack.enter_context(locked(path)):
+        if path.suffix == TAIL and not stack.enter_context(shards.locked(path)):
             return None
         target = path.parent / DAMAGED / path.name
         saved = 0
         with suppress(FileNotFoundError):
-            reading = read_frames(path)
+            reading = shards.read_frames(path)
             if dimensions:
                 _keep(reading, dimensions)
+            # Before the move: a kill in between leaves rows twice, never not at all.
             saved = sum(_write(path.parent, _sound_blocks(path, reading)))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,10 +84,12 @@ def compact(folder: Path) -> int:
     if not folder.is_dir():
         return 0
     with ExitStack() as stack:
-        if not stack.enter_context(locked(folder / LOCK, create=True)):
-            return 0
-        paths = sorted(folder / name for name in os.listdir(folder) if is_shard(name))
-        dead = [path for path in paths if path.suffix == TAIL and stack.enter_context(locked(path))]
+        if not stack.enter_context(shards.locked(folder / LOCK, create=True)):
+            return 0  # another process is at it, and one is enough
+        paths = sorted(folder / name for name in os.listdir(folder) if shards.is_shard(name))
+        tails = [path for path in paths if path.suffix == TAIL]
+        # A tail whose lock can be had belongs to nobody; held, so that nobody sets it aside now.
+        dead = [path for path in tails if stack.enter_context(shards.locked(path))]
         small = [path for path in paths if path.suffix == CLOSED and _is_small(path)]
         fine = [path for path in paths if path.suffix == CLOSED and _has_small_frames(path)]
         chosen = sorted({*dead, *fine, *(small if len(small) + len(dead) >= MANY_FILES else ())})
@@ -111,7 +106,7 @@ def _blocks_of(paths: Sequence[Path], merged: list[Path]) -> Iterator[Block]:
     dimensions = 0
     for path in paths:
         try:
-            reading = read_frames(path)
+            reading = shards.read_frames(path)
             mapped = Mapped(path) if reading.frames else None
         except (FileNotFoundError, StorageError):
             continue
@@ -120,6 +115,7 @@ def _blocks_of(paths: Sequence[Path], merged: list[Path]) -> Iterator[Block]:
         dimensions = dimensions or (frames[0].dimensions if frames else 0)
         if reading.defect or bad_end or any(f.dimensions != dimensions for f in frames):
             continue
+        # Checked before copying: new checksums over rotten bytes would make them look sound.
         if mapped is not None and not all(map(mapped.sound, frames)):
             continue
         for frame, keys in zip(frames, reading.keys, strict=True):
@@ -147,10 +143,10 @@ def _keep(reading: Reading, dimensions: int) -> None:
 def _write(folder: Path, blocks: Iterable[Block]) -> list[int]:
     """Write blocks into new closed shards, in frames of MERGED_ROWS; the rows of each shard."""
     sizes: list[int] = []
-    writer: ShardWriter | None = None
+    writer: shards.ShardWriter | None = None
     try:
         for keys, vectors in _regrouped(blocks):
-            writer = writer or ShardWriter(folder)
+            writer = writer or shards.ShardWriter(folder)
             frame = writer.write(keys, vectors)
             if frame.stop >= MERGED_BYTES:
                 sizes.append(writer.rows)
@@ -196,6 +192,6 @@ def _is_small(path: Path) -> bool:
 def _has_small_frames(path: Path) -> bool:
     """Many frames of few rows: slow to open, as a long run on a slow device leaves them."""
     with suppress(FileNotFoundError):
-        frames = read_frames(path).frames
+        frames = shards.read_frames(path).frames
         return len(frames) > 1_000 and sum(f.rows for f in frames) < SMALL_FRAME * len(frames)
     return False

@@ -10,7 +10,8 @@ from scirepeval_harness.model.base import Advance, Identity, Vectors
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import combine, embed
-from scirepeval_harness.vectors.store import EmbeddingStore, open_store, space_key, text_key
+from scirepeval_harness.vectors.keys import space_key, text_key
+from scirepeval_harness.vectors.store import EmbeddingStore, open_store
 
 
 class Counting:
