@@ -20,13 +20,7 @@ from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.results.environment import Environment, describe_environment
 from scirepeval_harness.results.folder import RUN_FILE, write_run, write_task
-from scirepeval_harness.results.record import (
-    RunRecord,
-    Status,
-    TaskRecord,
-    TaskRun,
-    run_signature,
-)
+from scirepeval_harness.results.record import RunRecord, Status, TaskRecord, TaskRun, run_signature
 from scirepeval_harness.run.engine import Engine, build_models, open_engine
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
 from scirepeval_harness.run.plan import plan_run, summary
@@ -250,12 +244,7 @@ class _ModelRun:
         self._write()
 
     def _unfinished(
-        self,
-        suite: SuiteSpec,
-        task: TaskSpec,
-        draft: TaskRecord | None,
-        status: Status,
-        error: str,
+        self, suite: SuiteSpec, task: TaskSpec, draft: TaskRecord | None, status: Status, error: str
     ) -> TaskRecord:
         draft = draft or outline(suite, task, record_of(self.spec, {}), self.options)
         return draft.model_copy(update={"status": status, "error": " ".join(error.split())})
@@ -269,11 +258,7 @@ class _ModelRun:
         trace: str | None,
     ) -> None:
         entry = TaskRun(
-            suite=suite.name,
-            task=task.name,
-            status=record.status,
-            seconds=seconds,
-            traceback=trace,
+            suite=suite.name, task=task.name, status=record.status, seconds=seconds, traceback=trace
         )
         self.entries[task.name] = entry, record
 
