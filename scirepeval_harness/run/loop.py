@@ -91,7 +91,7 @@ def run(
         open_store(options.cache) as store,
     ):
         try:
-            # All models are built before any task, so that a mistake in the last one costs no hours.
+            # All are built before any task: a mistake in the last model costs no hours.
             built = deque(build_models(models, options, engine))
             plans = plan_run(built, selection, loader, store)
         except KeyboardInterrupt:
