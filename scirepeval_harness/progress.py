@@ -31,7 +31,6 @@ class Silent:
 
     @contextmanager
     def bar(self, title: str, total: int, unit: str = "doc") -> Iterator[Advance]:
-        # No tqdm here: a library that is silent must not load it either.
         yield lambda count: None
 
 
