@@ -27,7 +27,9 @@ class HarnessError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
+        # Kept apart as well as joined: one error may be raised again as another kind.
         self.what, self.where, self.fix = what, where, fix
+        # Runs of blanks, line ends too, become one: an error is one line in logs and score files.
         message = f"{where}: {what}" if where else what
         super().__init__(
             " ".join(f"{message}. {fix}".split()) if fix else " ".join(message.split())

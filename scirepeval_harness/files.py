@@ -22,12 +22,15 @@ def write_with(path: Path, fill: Callable[[Path], None]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder: a rename is atomic within one file system only.
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         fill(temporary)
         with temporary.open("rb") as written:
+            # Before the rename: after a power cut the new name could else stand for an empty file.
             os.fsync(written.fileno())
+        # mkstemp gives 0600, which nobody else who shares the results or the store could read.
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:

@@ -135,12 +135,14 @@ def command_words(arguments: Mapping[str, object]) -> list[str]:
     words: list[str] = []
     for option in (*CHOICES.values(), *OPTIONS.values()):
         value = arguments.get(option.key)
+        # What is unset or off is left out: the command says what was chosen.
         if not option.recorded or value is None or value is False:
             continue
         if value is True:
             words.append(option.flag)
             continue
         for one in value if isinstance(value, list | tuple) else (value,):
+            # Each value with its flag: Typer takes one value a flag.
             words += [option.flag, str(one)]
     return words
 

@@ -28,4 +28,5 @@ class Format(StrEnum):
 
     def document_role(self) -> Role:
         """Role of a document or candidate in this format."""
+        # SPECTER2 encodes the papers that a query searches with its proximity adapter.
         return Role.PROXIMITY if self is Format.ADHOC_SEARCH else Role(self.value)

@@ -14,6 +14,7 @@ from scirepeval_harness.errors import HarnessError, MissingExtraError, UsageErro
 LOCAL = "local"
 LEVEL = "RAY_BACKEND_LOG_LEVEL"
 TELEMETRY = "RAY_USAGE_STATS_ENABLED"
+LOGS = "Look into Ray's logs, then go on with --resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,18 @@ def _joined(address: str | None) -> Iterator[Cluster]:
     with _set(LEVEL, "fatal"):
         import ray
 
+    # The caller's own connection, of a notebook or a test: used, and not shut down behind it.
     if ray.is_initialized():
         yield _measure(ray.get_runtime_context().gcs_address)
         return
+    # Said plainly, because Ray without an address joins whatever cluster it finds on this machine.
     where = address or os.environ.get("RAY_ADDRESS") or LOCAL
     try:
         # Progress and errors are ours to report; Ray's own logs stay in its session folder.
         with _set(LEVEL, "fatal"):
             ray.init(
                 address=where,
+                # None leaves it as it is: only the head that starts a cluster has a dashboard.
                 include_dashboard=False if where == LOCAL else None,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
@@ -78,8 +82,28 @@ def _joined(address: str | None) -> Iterator[Cluster]:
         ray.shutdown()
 
 
+@contextmanager
+def cluster_errors(
+    kind: type[HarnessError], what: str, where: str | None = None, fix: str = LOGS
+) -> Iterator[None]:
+    """Ray's errors inside as the harness's own error that caused them, or else as one of ``kind``
+    that ends with the last line of what Ray said."""
+    import ray
+
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        known = in_our_words(error)
+        if known is not None:
+            raise known from error
+        # Ray's message is a remote traceback; its last line is the error itself.
+        said = str(error).strip().splitlines()[-1]
+        raise kind(f"{what}: {said}", where=where, fix=fix) from error
+
+
 def in_our_words(error: BaseException) -> HarnessError | None:
     """The harness's own error inside one of Ray's, if there is one."""
+    # Causes may point at each other; without this a circle would never end.
     seen: set[int] = set()
     at: BaseException | None = error
     while at is not None and id(at) not in seen:
@@ -101,6 +125,7 @@ def _set(name: str, value: str) -> Iterator[None]:
     way of starting actors an error, on the terminal, at each encoding. Usage reports are off.
     """
     given = os.environ.get(name)
+    # In the environment, because the processes that Ray starts inherit it.
     os.environ[name] = given or value
     try:
         yield
@@ -115,6 +140,7 @@ def _measure(address: str) -> Cluster:
     import ray
 
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    # A head started with --num-cpus 0 takes no work, and would make a worker plan of no processors.
     able = [resources for resources in alive if resources.get("CPU", 0) >= 1]
     if not able:
         raise UsageError(
@@ -169,5 +195,6 @@ def worker_plan(cluster: Cluster, workers: int | None, device: str | None) -> Wo
     if cluster.gpus and device in (None, "cuda"):
         return WorkerPlan(workers or cluster.gpus, cpus=1, gpus=1)
     count = workers or cluster.nodes
+    # Rounded up: the machine with most workers must hold them all.
     on_each = -(-count // cluster.nodes)
     return WorkerPlan(count, cpus=max(1, cluster.node_cpus // on_each), gpus=0)

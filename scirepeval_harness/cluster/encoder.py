@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.cluster.cluster import Cluster, WorkerPlan, in_our_words
-from scirepeval_harness.cluster.workers import (
-    Assignment,
-    ChunkEncoder,
-    Encoded,
-    Window,
-    tokenise_windows,
-)
+from scirepeval_harness.cluster import workers
+from scirepeval_harness.cluster.cluster import Cluster, WorkerPlan, cluster_errors
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors
 from scirepeval_harness.model.engine import EncodeStats
@@ -95,37 +89,31 @@ class RayEncoder:
         """
         if not any(documents for documents, _ in orders):
             return
-        import ray
-        import ray.data
+        # Loaded first, so that nothing that it sets up when it is loaded undoes the level below.
+        import ray.data  # noqa: F401
 
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         details = {role: dict(self._here.identity(role).details) for _, role in orders}
-        assignment = Assignment(self._spec, self._options, details)
-        try:
+        assignment = workers.Assignment(self._spec, self._options, details)
+        failed = cluster_errors(ModelError, "encoding on the cluster failed", f"model {self.name}")
+        with failed:
             for table in self._tables(orders, assignment):
-                for done in Encoded.rows(table):
+                for done in workers.Encoded.rows(table):
                     self._count(done.stats)
                     yield done.order, done.places, done.vectors
-        except ray.exceptions.RayError as error:
-            known = in_our_words(error)
-            if known is not None:
-                raise known from error
-            raise ModelError(
-                f"encoding on the cluster failed: {str(error).strip().splitlines()[-1]}",
-                where=f"model {self.name}",
-                fix="Look into Ray's logs, then go on with --resume",
-            ) from error
 
-    def _windows(self, orders: Sequence[tuple[Sequence[Document], Role]]) -> Iterator[Window]:
+    def _windows(
+        self, orders: Sequence[tuple[Sequence[Document], Role]]
+    ) -> Iterator[workers.Window]:
         """The texts in the windows in which one machine would tokenise and sort them."""
         for number, (documents, role) in enumerate(orders):
             for start in range(0, len(documents), WINDOW):
                 part = documents[start : start + WINDOW]
                 texts = tuple(self._here.text(document, role) for document in part)
-                yield Window(number, role, start, texts)
+                yield workers.Window(number, role, start, texts)
 
     def _tables(
-        self, orders: Sequence[tuple[Sequence[Document], Role]], assignment: Assignment
+        self, orders: Sequence[tuple[Sequence[Document], Role]], assignment: workers.Assignment
     ) -> Iterator[Any]:
         """Ray Data's blocks of vectors as they come."""
         from ray.data import ActorPoolStrategy, TaskPoolStrategy, from_arrow
@@ -137,7 +125,7 @@ class RayEncoder:
         # A row is a chunk, and each row is a block of its own: what a worker takes at a time.
         dataset.context.target_max_block_size = 1
         vectors = dataset.map_batches(
-            tokenise_windows,
+            workers.tokenise_windows,
             batch_size=1,
             batch_format="pyarrow",
             fn_kwargs={"assignment": assignment},
@@ -145,7 +133,7 @@ class RayEncoder:
             num_cpus=0,
             compute=TaskPoolStrategy(size=self._cluster.nodes),
         ).map_batches(
-            ChunkEncoder,
+            workers.ChunkEncoder,
             batch_size=1,
             batch_format="pyarrow",
             fn_constructor_kwargs={"assignment": assignment},
@@ -157,8 +145,5 @@ class RayEncoder:
         yield from vectors.iter_batches(batch_size=None, batch_format="pyarrow")
 
     def _count(self, stats: EncodeStats) -> None:
-        self.stats.documents += stats.documents
-        self.stats.tokens += stats.tokens
-        self.stats.padded_tokens += stats.padded_tokens
-        self.stats.batches += stats.batches
-        self.stats.halvings += stats.halvings
+        for name, count in asdict(stats).items():
+            setattr(self.stats, name, getattr(self.stats, name) + count)

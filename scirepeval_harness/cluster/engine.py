@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scirepeval_harness.cluster.cluster import (
-    Cluster,
-    WorkerPlan,
-    in_our_words,
-    joined,
-    worker_plan,
-)
+from scirepeval_harness.cluster import cluster as clusters
 from scirepeval_harness.cluster.probes import RayProbes
 from scirepeval_harness.cluster.workers import settle
 from scirepeval_harness.errors import ModelError
@@ -25,7 +19,7 @@ class RayEngine:
     """Transformers encode on the cluster's workers, all models' probes are fitted there; what is
     left (lexical models, rankings, files) stays on the machine that runs the evaluation."""
 
-    def __init__(self, cluster: Cluster, plan: WorkerPlan) -> None:
+    def __init__(self, cluster: clusters.Cluster, plan: clusters.WorkerPlan) -> None:
         self.cluster, self.plan = cluster, plan
         self.fit_samples: FitSamples = RayProbes(cluster, gpus=plan.gpus > 0)
         self._settled: dict[EncodeOptions, EncodeOptions] = {}
@@ -38,9 +32,11 @@ class RayEngine:
         """As :func:`~.model.base.build_model`, with transformers on the cluster."""
         if not isinstance(spec, TransformerSpec):
             return build_model(spec, options)
+        # On the driver, so that a missing library is one line here and no traceback from a worker.
         demand_libraries(spec)
         from scirepeval_harness.cluster.encoder import RayEncoder
 
+        # One question to the cluster for all models of a run: each costs the start of a worker.
         if options not in self._settled:
             self._settled[options] = self._settle(options)
         return RayEncoder(spec, self._settled[options], self.cluster, self.plan)
@@ -50,17 +46,9 @@ class RayEngine:
         import ray
 
         task = ray.remote(num_cpus=self.plan.cpus, num_gpus=self.plan.gpus)(settle)
-        try:
+        fix = "Install scirepeval-harness[models,ray] on every machine of the cluster"
+        with clusters.cluster_errors(ModelError, "no worker could be asked", "--engine ray", fix):
             settled: EncodeOptions = ray.get(task.remote(options))
-        except ray.exceptions.RayError as error:
-            known = in_our_words(error)
-            if known is not None:
-                raise known from error
-            raise ModelError(
-                f"no worker could be asked: {str(error).strip().splitlines()[-1]}",
-                where="--engine ray",
-                fix="Install scirepeval-harness[models,ray] on every machine of the cluster",
-            ) from error
         return settled
 
 
@@ -71,5 +59,5 @@ def open_ray(address: str | None, workers: int | None, device: str | None) -> It
     Raises:
         MissingExtraError, UsageError: see :func:`joined`, :func:`worker_plan`.
     """
-    with joined(address) as cluster:
-        yield RayEngine(cluster, worker_plan(cluster, workers, device))
+    with clusters.joined(address) as cluster:
+        yield RayEngine(cluster, clusters.worker_plan(cluster, workers, device))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 
-from scirepeval_harness.cluster.cluster import Cluster, in_our_words
+from scirepeval_harness.cluster.cluster import Cluster, cluster_errors
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.options import Probe
 from scirepeval_harness.probes.fit import ProbeJob, fit_samples
@@ -40,6 +40,7 @@ def pieces_of(kind: Kind, probe: Probe, samples: int, classes: int, places: int)
     fast probe solves a sample's classes in one go and is cut between samples only.
     """
     if probe == "fast":
+        # The fast probe gains from samples solved together, so no more pieces than places.
         count = min(samples, places)
         bounds = [samples * number // count for number in range(count + 1)]
         return [Piece(a, b) for a, b in pairwise(bounds)]
@@ -97,6 +98,7 @@ class RayProbes:
         places = cluster.gpus if on_gpu else cluster.cpus
         classes = job.y_train.shape[1] if job.y_train.ndim == 2 else 1
         pieces = pieces_of(job.kind, job.probe, len(job.samples), classes, places)
+        # What few pieces leave idle goes to the grid searches inside them.
         processes = max(1, min(cluster.node_cpus, cluster.cpus // max(1, len(pieces))))
         task = ray.remote(num_cpus=processes, num_gpus=int(on_gpu))(fit_piece)
         # Once for all pieces: Ray hands the arrays of an object out without copies of them.
@@ -104,24 +106,9 @@ class RayProbes:
         waiting: list[Any] = [task.remote(whole, piece, processes, on_gpu) for piece in pieces]
         # Nothing is cancelled when one fails: Ray 2.60 aborts the driver over a cancelled task that
         # has just ended. What is left ends by itself, or with the connection.
-        try:
-            for _, group in _by_sample(pieces):
-                parts = [ray.get(waiting[number]) for number in group]
-                columns = [list(fits) for fits in zip(*parts, strict=True)]
-                yield from map(join_classes, columns)
-        except ray.exceptions.RayError as error:
-            known = in_our_words(error)
-            if known is not None:
-                raise known from error
-            raise ProbeError(
-                f"fitting on the cluster failed: {str(error).strip().splitlines()[-1]}",
-                fix="Look into Ray's logs, then go on with --resume",
-            ) from error
-
-
-def _by_sample(pieces: Sequence[Piece]) -> Iterator[tuple[int, list[int]]]:
-    """Numbers of the pieces that cover the same samples, in order."""
-    groups: dict[int, list[int]] = {}
-    for number, piece in enumerate(pieces):
-        groups.setdefault(piece.first, []).append(number)
-    yield from groups.items()
+        with cluster_errors(ProbeError, "fitting on the cluster failed"):
+            # Pieces that cover the same samples follow one another, cut by their classes.
+            for _, group in groupby(zip(pieces, waiting, strict=True), lambda one: one[0].first):
+                # All of a group are waited for: predictions of some classes alone are no fit.
+                parts = [ray.get(promise) for _, promise in group]
+                yield from (join_classes(fits) for fits in zip(*parts, strict=True))

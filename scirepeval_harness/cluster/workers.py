@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,13 +17,8 @@ from scirepeval_harness.model.base import EncodeOptions
 from scirepeval_harness.model.devices import choose_devices, choose_precision, tokens_a_batch
 from scirepeval_harness.model.engine import Batch, EncodeStats, TokenTable
 from scirepeval_harness.model.kinds import TransformerSpec
+from scirepeval_harness.model.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from scirepeval_harness.model.transformer import TransformerEncoder
-
 
 BATCHES_A_CHUNK = 4
 """Few enough that little is done again when a worker dies, enough to hide the way there."""
@@ -40,6 +35,7 @@ class Assignment:
     spec: TransformerSpec
     options: EncodeOptions
     details: Mapping[Role, Mapping[str, str]]
+    # Set where the assignment is made and pickled with it, so a worker can compare its own.
     version: str = scirepeval_harness.__version__
 
 
@@ -55,7 +51,7 @@ def tokenise_windows(table: pa.Table, assignment: Assignment) -> Iterator[pa.Tab
     """Windows of texts as chunks of batches, one row each: the batches that one machine alone
     would encode. Loads a tokenizer and no weights."""
     # The processor, whatever the workers have: this task holds no card.
-    encoder = _encoder(assignment.spec, replace(assignment.options, device="cpu"))
+    encoder = TransformerEncoder(assignment.spec, replace(assignment.options, device="cpu"))
     for window in Window.rows(table):
         tokens = encoder.tokenise(window.texts)
         batches = encoder.cut(tokens)
@@ -79,8 +75,10 @@ class ChunkEncoder:
         """
         for chunk in Chunk.rows(table):
             encoder = self._ready(chunk.role)
+            # Counts travel with their chunk: a worker that dies takes none that were handed over.
             encoder.stats = stats = EncodeStats()
             parts = list(encoder.encode_tokens(chunk.tokens, chunk.role, chunk.batches))
+            # Batches may come back halved and in any order; their rows say whose they are.
             rows = np.concatenate([rows for rows, _ in parts])
             vectors = np.concatenate([vectors for _, vectors in parts])
             yield Encoded(chunk.order, chunk.places[rows], vectors, stats).table()
@@ -97,7 +95,7 @@ class ChunkEncoder:
                 where=where,
                 fix="Install the same version on every machine",
             )
-        encoder = self._opened or _encoder(own.spec, own.options)
+        encoder = self._opened or TransformerEncoder(own.spec, own.options)
         there, here = encoder.identity(role).details, own.details[role]
         differing = sorted(name for name in {*there, *here} if there.get(name) != here.get(name))
         if differing:
@@ -110,12 +108,6 @@ class ChunkEncoder:
         self._opened = encoder
         self._checked.add(role)
         return encoder
-
-
-def _encoder(spec: TransformerSpec, options: EncodeOptions) -> TransformerEncoder:
-    from scirepeval_harness.model.transformer import TransformerEncoder
-
-    return TransformerEncoder(spec, options)
 
 
 @dataclass(frozen=True)
@@ -172,6 +164,7 @@ class Chunk:
         spans = zip(tokens.offsets[rows], tokens.offsets[rows + 1], strict=True)
         own: list[Batch] = []
         for batch in batches:
+            # Rows are numbered anew: only this chunk's tokens travel with it.
             first = sum(len(earlier.rows) for earlier in own)
             own.append(Batch(np.arange(first, first + len(batch.rows)), batch.length))
         table = TokenTable.of(tokens.ids[begin:end].tolist() for begin, end in spans)

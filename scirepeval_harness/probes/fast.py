@@ -14,31 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.probes import reference, solver
-from scirepeval_harness.probes.problem import (
-    CLASSIFIER_GRID,
-    DEFAULT_C,
-    FOLDS,
-    REGRESSOR_GRID,
-    Kind,
-    ProbeFit,
-    check_classes,
-    check_folds,
-    check_rows,
-)
-from scirepeval_harness.probes.search import (
-    REFIT_GAP,
-    REFIT_ROUNDS,
-    ROUND,
-    SOLVED_GAP,
-    Training,
-    decisions_of,
-    on_device,
-    refit,
-    search,
-    torch_like,
-)
-from scirepeval_harness.probes.solver import DualRidge
+from scirepeval_harness.probes import problem, reference, search, solver
+from scirepeval_harness.probes.search import SOLVED_GAP, decisions_of, on_device, torch_like
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +27,7 @@ Labels = NDArray[np.generic]
 
 def fit_classifier(
     x_train: Floats, y_train: Labels, x_test: Floats, *, grid: bool, device: str | None = None
-) -> ProbeFit:
+) -> problem.ProbeFit:
     """Linear SVM with squared hinge on single labels, one-vs-rest.
 
     Args:
@@ -63,14 +40,16 @@ def fit_classifier(
         ProbeError: shapes that do not match, one class only, too few rows for the folds, or torch
             is not installed.
     """
-    check_rows("single", x_train, y_train, x_test)
-    check_classes(y_train)
+    problem.check_rows("single", x_train, y_train, x_test)
+    problem.check_classes(y_train)
     names, codes = np.unique(y_train, return_inverse=True)
     rows = on_device(x_train, device)
-    training = Training.of("squared_hinge", rows, _signs(_one_vs_rest(codes, len(names)), rows))
-    fits, missed, warm, c = 1, 0, None, DEFAULT_C
+    training = search.Training.of(
+        "squared_hinge", rows, _signs(_one_vs_rest(codes, len(names)), rows)
+    )
+    fits, missed, warm, c = 1, 0, None, problem.DEFAULT_C
     if grid:
-        check_folds("single", y_train)
+        problem.check_folds("single", y_train)
         held_out = _stratified(codes)
         counts = np.bincount(codes, minlength=len(names))
         # A class without training rows in a fold is no candidate there.
@@ -83,26 +62,27 @@ def fit_classifier(
             return np.asarray(right.mean(1)[None])
 
         fitted = [int(some.sum()) > 1 for some in present]
-        choice = search(
+        choice = search.search(
             training,
-            CLASSIFIER_GRID,
+            problem.CLASSIFIER_GRID,
             [out[None] for out in held_out],
             np.array([all(fitted)]),
             score,
             _binomial_error(len(codes)),
         )
-        c, warm = CLASSIFIER_GRID[int(choice.chosen[0])], choice.warm
-        fits += sum(fitted) * len(CLASSIFIER_GRID)
+        c, warm = problem.CLASSIFIER_GRID[int(choice.chosen[0])], choice.warm
+        fits += sum(fitted) * len(problem.CLASSIFIER_GRID)
         missed += int(choice.unconverged[0])
-    weights, gaps = refit(training, rows.new_full((len(training.targets),), c), warm)
+    weights, gaps = search.refit(training, rows.new_full((len(training.targets),), c), warm)
+    # By numpy, in blocks: test rows need no room on the device beside the training rows.
     found = _decide(decisions_of(x_test, weights))
     missed += int((gaps > SOLVED_GAP).any())
-    return ProbeFit(names[found], c if grid else None, fits, missed)
+    return problem.ProbeFit(names[found], c if grid else None, fits, missed)
 
 
 def fit_multilabel(
     x_train: Floats, y_train: Labels, x_test: Floats, *, grid: bool, device: str | None = None
-) -> ProbeFit:
+) -> problem.ProbeFit:
     """One-vs-rest linear SVMs with hinge loss, each class with its own C.
 
     Args:
@@ -113,19 +93,20 @@ def fit_multilabel(
     Raises:
         ProbeError: as :func:`fit_classifier`, save that a class may be constant.
     """
-    check_rows("multi", x_train, y_train, x_test)
+    problem.check_rows("multi", x_train, y_train, x_test)
     if grid:
-        check_folds("multi", y_train)
+        problem.check_folds("multi", y_train)
     positive = np.asarray(y_train) != 0
     real = np.flatnonzero(positive.any(0) & ~positive.all(0))
+    # Constant classes keep the first row, which is every row; the others are filled in below.
     predictions = np.repeat(positive[:1], len(x_test), axis=0).astype(np.int64)
     chosen: list[float | None] = [None] * positive.shape[1]
     fits = missed = 0
     if len(real):
         truth = np.ascontiguousarray(positive[:, real].T)
         rows = on_device(x_train, device)
-        training = Training.of("hinge", rows, _signs(truth, rows))
-        costs, warm, fits = np.full(len(real), DEFAULT_C), None, len(real)
+        training = search.Training.of("hinge", rows, _signs(truth, rows))
+        costs, warm, fits = np.full(len(real), problem.DEFAULT_C), None, len(real)
         if grid:
             # Folds keep the share of positives, so each class has its own.
             by_class = [_stratified(column) for column in truth]
@@ -139,23 +120,23 @@ def fit_multilabel(
                 counts = held_out[fold][:, None, seen]
                 return np.asarray((right & counts).sum(-1) / counts.sum(-1))
 
-            choice = search(
+            choice = search.search(
                 training,
-                CLASSIFIER_GRID,
+                problem.CLASSIFIER_GRID,
                 held_out,
                 np.asarray(fitted.all(0)),
                 score,
                 _binomial_error(truth.shape[1]),
             )
-            costs, warm = np.array(CLASSIFIER_GRID)[choice.chosen], choice.warm
-            fits += int(fitted.sum()) * len(CLASSIFIER_GRID)
+            costs, warm = np.array(problem.CLASSIFIER_GRID)[choice.chosen], choice.warm
+            fits += int(fitted.sum()) * len(problem.CLASSIFIER_GRID)
             missed += int(choice.unconverged.sum())
             for k, c in zip(real.tolist(), costs.tolist(), strict=True):
                 chosen[k] = c
-        weights, gaps = refit(training, torch_like(costs, rows), warm)
+        weights, gaps = search.refit(training, torch_like(costs, rows), warm)
         predictions[:, real] = decisions_of(x_test, weights).T > 0
         missed += int((gaps > SOLVED_GAP).sum())
-    return ProbeFit(predictions, tuple(chosen) if grid else None, fits, missed)
+    return problem.ProbeFit(predictions, tuple(chosen) if grid else None, fits, missed)
 
 
 def fit_regressor(
@@ -166,7 +147,7 @@ def fit_regressor(
     grid: bool,
     seed: int,
     device: str | None = None,
-) -> ProbeFit:
+) -> problem.ProbeFit:
     """Linear support vector regression (epsilon = 0); the grid is searched on R squared.
 
     The refit is scikit-learn's own: liblinear stops an absolute error after 1,000 iterations, often
@@ -182,32 +163,32 @@ def fit_regressor(
     Raises:
         ProbeError: as :func:`fit_classifier`.
     """
-    kind: Kind = "regression"
-    check_rows(kind, x_train, y_train, x_test)
+    kind: problem.Kind = "regression"
+    problem.check_rows(kind, x_train, y_train, x_test)
     if not grid:
         return reference.fit(kind, x_train, y_train, x_test, grid=False, seed=seed)
-    check_folds(kind, y_train)
+    problem.check_folds(kind, y_train)
     truth = np.asarray(y_train, dtype=np.float64)
     rows = on_device(x_train, device)
-    training = Training.of("absolute", rows, torch_like(truth, rows)[None])
+    training = search.Training.of("absolute", rows, torch_like(truth, rows)[None])
     held_out = _plain(len(truth))
 
     def score(fold: int, decisions: NDArray[np.float64]) -> NDArray[Any]:
         return _r_squared(truth[held_out[fold]], decisions[0])[None]
 
-    choice = search(
+    choice = search.search(
         training,
-        REGRESSOR_GRID,
+        problem.REGRESSOR_GRID,
         [out[None] for out in held_out],
         np.array([True]),
         score,
         lambda best: (1.0 - best) * np.sqrt(2.0 / len(truth)),
     )
     if choice.solved[0]:
-        c = REGRESSOR_GRID[int(choice.chosen[0])]
+        c = problem.REGRESSOR_GRID[int(choice.chosen[0])]
         last = reference.fit(kind, x_train, y_train, x_test, grid=False, seed=seed, c=c)
         if not last.unconverged:
-            return replace(last, chosen_c=c, fits=FOLDS * len(REGRESSOR_GRID) + 1)
+            return replace(last, chosen_c=c, fits=problem.FOLDS * len(problem.REGRESSOR_GRID) + 1)
     whole = reference.fit(kind, x_train, y_train, x_test, grid=True, seed=seed)
     return replace(whole, fell_back_to_reference=True)
 
@@ -241,13 +222,15 @@ def _stratified(labels: NDArray[np.generic]) -> list[NDArray[np.bool_]]:
     with warnings.catch_warnings():
         # A class with fewer rows than folds is legal: it is missing from some folds.
         warnings.simplefilter("ignore", UserWarning)
-        return _masks(StratifiedKFold(FOLDS).split(np.zeros(len(labels)), labels), len(labels))
+        return _masks(
+            StratifiedKFold(problem.FOLDS).split(np.zeros(len(labels)), labels), len(labels)
+        )
 
 
 def _plain(count: int) -> list[NDArray[np.bool_]]:
     from sklearn.model_selection import KFold
 
-    return _masks(KFold(FOLDS).split(np.zeros(count)), count)
+    return _masks(KFold(problem.FOLDS).split(np.zeros(count)), count)
 
 
 def _masks(
@@ -265,6 +248,7 @@ def _r_squared(truth: NDArray[np.float64], found: NDArray[np.float64]) -> NDArra
     """R squared of each line of values (C, rows); 0, or 1 if exact, for constant truths."""
     rest = np.square(truth - found).sum(-1)
     total = float(np.square(truth - truth.mean()).sum())
+    # As scikit-learn's r2_score defines it, which the reference's grid search uses.
     if total == 0.0:
         return np.where(rest == 0.0, 1.0, 0.0)
     return np.asarray(1.0 - rest / total)
@@ -283,13 +267,13 @@ BATCH_NUMBERS = 2**25
 
 
 def fit_small_classifiers(
-    x_train: NDArray[np.floating[Any]],
-    y_train: NDArray[np.generic],
+    x_train: Floats,
+    y_train: Labels,
     samples: Sequence[NDArray[np.int64]],
-    x_test: NDArray[np.floating[Any]],
+    x_test: Floats,
     *,
     device: str | None = None,
-) -> Iterator[ProbeFit]:
+) -> Iterator[problem.ProbeFit]:
     """Linear SVMs with squared hinge and C = 1, one a sample; as fit_classifier without a grid.
 
     Args:
@@ -299,26 +283,25 @@ def fit_small_classifiers(
     Raises:
         ProbeError: shapes that do not match, a sample of one class, or torch is not installed.
     """
-    check_rows("single", x_train, y_train, x_test)
+    problem.check_rows("single", x_train, y_train, x_test)
     for chosen in samples:
-        check_classes(y_train[chosen])
+        problem.check_classes(y_train[chosen])
     names, codes = np.unique(y_train, return_inverse=True)
     rows = on_device(x_train, device)
     longest = max((len(chosen) for chosen in samples), default=1)
+    # So many samples at once as memory allows, the longest setting the size of all.
     step = max(1, BATCH_NUMBERS // (longest * (longest + rows.shape[1])))
     for begin in range(0, len(samples), step):
         some = samples[begin : begin + step]
         weights, gaps = _solve(rows, codes, len(names), some)
         for k, chosen in enumerate(some):
             decisions = decisions_of(x_test, weights[k])
-            if len(names) == 2:
-                found = (decisions[0] > 0).astype(np.int64)
-            else:
+            if len(names) > 2:
                 # Classes that the sample lacks are no candidates.
                 present = np.isin(np.arange(len(names)), codes[chosen])
-                found = np.where(present[:, None], decisions, -np.inf).argmax(0)
-            missed = int(bool((gaps[k] > SOLVED_GAP).any()))
-            yield ProbeFit(names[found], None, fits=1, unconverged=missed)
+                decisions = np.where(present[:, None], decisions, -np.inf)
+            missed = int((gaps[k] > SOLVED_GAP).any())
+            yield problem.ProbeFit(names[_decide(decisions)], None, fits=1, unconverged=missed)
 
 
 def _solve(
@@ -338,14 +321,14 @@ def _solve(
     mask = torch_like(filled, rows)
     # Padding is a row of zeros, which weighs nothing anywhere.
     padded = rows[torch.from_numpy(index).to(rows.device)] * mask.mT
-    space = DualRidge(padded)
-    cost = rows.new_full((len(samples), len(labels)), DEFAULT_C)
+    space = solver.DualRidge(padded)
+    cost = rows.new_full((len(samples), len(labels)), problem.DEFAULT_C)
     problems = solver.Problems("squared_hinge", torch_like(signs, rows), cost, mask)
     size = padded.square().sum((1, 2)) / mask.sum((1, 2))
     state = solver.start(problems, size)
-    for _ in range(REFIT_ROUNDS):
-        solver.advance(space, problems, state, ROUND)
-        if not bool((state.gap > REFIT_GAP).any()):
+    for _ in range(search.REFIT_ROUNDS):
+        solver.advance(space, problems, state, search.ROUND)
+        if not bool((state.gap > search.REFIT_GAP).any()):
             break
     assert state.weights is not None
     return space.explicit(state.weights), state.gap

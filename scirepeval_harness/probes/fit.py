@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.options import Probe
+from scirepeval_harness.probes import fast, reference
 from scirepeval_harness.probes.problem import Kind, ProbeFit
 from scirepeval_harness.probes.reference import processes_for, worker_processes
 
@@ -71,10 +72,8 @@ def fit_samples(job: ProbeJob, processes: int | None = None) -> Iterator[ProbeFi
     if processes is None:
         processes = processes_for(longest, dimensions, cpu_count()) if job.grid else 1
     if job.probe == "fast" and job.kind == "single" and not job.grid and longest <= dimensions:
-        from scirepeval_harness.probes.fast import fit_small_classifiers
-
         # Few-shot samples are so small that starting each solver costs more than solving.
-        yield from fit_small_classifiers(
+        yield from fast.fit_small_classifiers(
             job.x_train, job.y_train, job.samples, job.x_test, device=job.device
         )
         return
@@ -87,11 +86,7 @@ def fit_samples(job: ProbeJob, processes: int | None = None) -> Iterator[ProbeFi
 
 def _fit(job: ProbeJob, x: Floats, y: Labels) -> ProbeFit:
     if job.probe == "reference":
-        from scirepeval_harness.probes import reference
-
         return reference.fit(job.kind, x, y, job.x_test, grid=job.grid, seed=job.seed)
-    from scirepeval_harness.probes import fast
-
     if job.kind == "regression":
         return fast.fit_regressor(x, y, job.x_test, grid=job.grid, seed=job.seed, device=job.device)
     solve = fast.fit_classifier if job.kind == "single" else fast.fit_multilabel

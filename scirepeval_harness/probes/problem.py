@@ -17,6 +17,7 @@ from scirepeval_harness.task.spec import FewShot
 Kind = Literal["single", "multi", "regression"]
 """Which probe the protocol fits: one label a row, a 0/1 matrix, or a number a row."""
 
+# The published evaluation's settings (docs/protocol.md); another value moves scores.
 FOLDS = 3
 CLASSIFIER_GRID: tuple[float, ...] = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 REGRESSOR_GRID: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
@@ -143,6 +144,7 @@ def single_label_samples(
             samples.append(small.astype(np.int64))
             if len(samples) == setting.iterations:
                 break
+    # Found before the first fit: half of the samples fitted and then an error would waste them.
     for k, rows in enumerate(samples):
         if np.unique(labels[rows]).size < 2:
             raise ProbeError(

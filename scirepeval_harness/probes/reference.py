@@ -20,32 +20,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.probes.problem import (
-    DEFAULT_C,
-    FOLDS,
-    HINGE_ITERATIONS,
-    Kind,
-    ProbeFit,
-    check_classes,
-    check_folds,
-    check_rows,
-    grid_of,
-)
+from scirepeval_harness.probes import problem
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.generic]
 
 
 def fit(
-    kind: Kind,
+    kind: problem.Kind,
     x_train: Floats,
     y_train: Labels,
     x_test: Floats,
     *,
     grid: bool,
     seed: int,
-    c: float = DEFAULT_C,
-) -> ProbeFit:
+    c: float = problem.DEFAULT_C,
+) -> problem.ProbeFit:
     """The protocol's probe of a kind on one set of training rows.
 
     Args:
@@ -65,17 +55,17 @@ def fit(
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.svm import LinearSVC, LinearSVR
 
-    check_rows(kind, x_train, y_train, x_test)
+    problem.check_rows(kind, x_train, y_train, x_test)
     if kind == "regression":
         svm = LinearSVR(C=c, random_state=seed)
     elif kind == "multi":
-        svm = LinearSVC(loss="hinge", C=c, max_iter=HINGE_ITERATIONS, random_state=seed)
+        svm = LinearSVC(loss="hinge", C=c, max_iter=problem.HINGE_ITERATIONS, random_state=seed)
     else:
-        check_classes(y_train)
+        problem.check_classes(y_train)
         svm = LinearSVC(loss="squared_hinge", C=c, random_state=seed)
     if grid:
-        check_folds(kind, y_train)
-        svm = _grid(svm, grid_of(kind))
+        problem.check_folds(kind, y_train)
+        svm = _grid(svm, problem.grid_of(kind))
     with _quiet():
         if kind != "multi":
             svm.fit(x_train, y_train)
@@ -91,7 +81,7 @@ def fit(
         part.chosen_c if part is not None and isinstance(part.chosen_c, float) else None
         for part in parts
     )
-    return ProbeFit(
+    return problem.ProbeFit(
         predictions=predictions,
         chosen_c=chosen if grid else None,
         fits=sum(part.fits for part in parts if part),
@@ -101,6 +91,7 @@ def fit(
 
 def _score(estimator: Any, x: Floats, y: Labels) -> dict[str, float]:
     """The estimator's default score, and whether its fit stopped at the iteration limit."""
+    # In the score, because that is all that GridSearchCV brings back from its processes.
     missed = estimator.n_iter_ >= estimator.max_iter
     return {"score": float(estimator.score(x, y)), "unconverged": float(missed)}
 
@@ -109,18 +100,20 @@ def _grid(estimator: Any, values: tuple[float, ...]) -> Any:
     from sklearn.model_selection import GridSearchCV
 
     # How many fits go on at a time is set around it, by :func:`worker_processes`.
-    return GridSearchCV(estimator, {"C": list(values)}, cv=FOLDS, scoring=_score, refit="score")
+    return GridSearchCV(
+        estimator, {"C": list(values)}, cv=problem.FOLDS, scoring=_score, refit="score"
+    )
 
 
-def _report(fitted: Any, predictions: Labels, grid: bool) -> ProbeFit:
+def _report(fitted: Any, predictions: Labels, grid: bool) -> problem.ProbeFit:
     svm = fitted.best_estimator_ if grid else fitted
     missed = int(svm.n_iter_ >= svm.max_iter)
     if not grid:
-        return ProbeFit(predictions, None, fits=1, unconverged=missed)
+        return problem.ProbeFit(predictions, None, fits=1, unconverged=missed)
     results = fitted.cv_results_
-    splits = np.stack([results[f"split{k}_test_unconverged"] for k in range(FOLDS)])
+    splits = np.stack([results[f"split{k}_test_unconverged"] for k in range(problem.FOLDS)])
     # A fold whose training part has a single class cannot be fitted and is NaN here.
-    return ProbeFit(
+    return problem.ProbeFit(
         predictions,
         chosen_c=float(fitted.best_params_["C"]),
         fits=int(np.isfinite(splits).sum()) + 1,
@@ -185,6 +178,7 @@ def end_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1.0)
+        # Not sys.exit, which would end this thread only.
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()

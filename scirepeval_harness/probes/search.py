@@ -16,16 +16,6 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.probes import solver
-from scirepeval_harness.probes.solver import (
-    SCATTER_ROWS,
-    Axes,
-    DualRidge,
-    PrimalRidge,
-    RotatedPrimalRidge,
-    Space,
-    scatter_of,
-    with_constant,
-)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,10 +87,11 @@ def search(
     import torch
 
     like = training.rows
+    # on_device has chosen the precision by size; what is float64 is small.
     few = like.dtype == torch.float64
     rounds, gap = (FEW_ROUNDS, FEW_GAP) if few else (SEARCH_ROUNDS, SEARCH_GAP)
     classes, values, groups = len(training.targets), len(grid), len(usable)
-    # PrimalRidge go class by class, and within a class C by C.
+    # Labels go class by class, and within a class C by C.
     cost = torch.tensor(grid, dtype=like.dtype).to(like).repeat(classes)
     labels = torch.arange(classes, device=like.device).repeat_interleave(values)
     folds: list[_Fold] = []
@@ -109,9 +100,11 @@ def search(
         out = torch.from_numpy(np.flatnonzero(rows.any(0))).to(like.device)
         blank = like.new_zeros((classes * values, len(out)))
         folds.append(_Fold(part, part.start(labels, cost), out, blank))
+    # A group with a fold that cannot be fitted never races: its answer is the smallest C.
     alive = np.repeat(usable[:, None], values, axis=1)
     means = np.full((groups, values), np.nan)
     for _ in range(rounds):
+        # One left alive has won, and its groups cost no more iterations.
         racing = alive & (alive.sum(1, keepdims=True) > 1)
         wanted = np.broadcast_to(racing[:, None], (groups, classes // groups, values)).ravel()
         wide = torch.from_numpy(wanted.copy()).to(like.device)
@@ -223,7 +216,7 @@ class Training:
     @staticmethod
     def of(loss: solver.Loss, rows: Tensor, targets: Tensor) -> Training:
         """Sums X^T X if that is the smaller matrix."""
-        return Training(loss, rows, targets, scatter_of(rows) if _tall(rows) else None)
+        return Training(loss, rows, targets, solver.scatter_of(rows) if _tall(rows) else None)
 
     def whole(self) -> FoldProblem:
         """All rows for all classes."""
@@ -242,16 +235,18 @@ class Training:
         left_out = held_out.all(0)
         scatter = self.scatter
         if scatter is not None:
-            scatter = scatter - scatter_of(self.rows[left_out])
+            scatter = scatter - solver.scatter_of(self.rows[left_out])
         index = (~left_out).nonzero()[:, 0]
         return self._part(index, scatter, (~held_out[:, index]).to(self.rows))
 
     def _part(self, index: Tensor, scatter: Tensor | None, mask: Tensor) -> FoldProblem:
         if scatter is None or len(index) <= self.rows.shape[1]:
-            return FoldProblem(self, index, mask, DualRidge(self.rows_at(index)[None]))
-        axes = Axes(scatter, self.rows)
+            return FoldProblem(self, index, mask, solver.DualRidge(self.rows_at(index)[None]))
+        axes = solver.Axes(scatter, self.rows)
         if len(index) <= TURNED_ROWS * self.rows.shape[1]:
-            return FoldProblem(self, index, mask, RotatedPrimalRidge(self.rows_at(index), axes))
+            return FoldProblem(
+                self, index, mask, solver.RotatedPrimalRidge(self.rows_at(index), axes)
+            )
         # X itself is taken again when it is needed: three folds of it would triple the memory.
         return FoldProblem(self, index, mask, axes)
 
@@ -271,14 +266,14 @@ class FoldProblem:
     training: Training
     index: Tensor
     mask: Tensor
-    factored: DualRidge | RotatedPrimalRidge | Axes
+    factored: solver.DualRidge | solver.RotatedPrimalRidge | solver.Axes
 
     def start(self, labels: Tensor, cost: Tensor) -> solver.State:
         """One column for each pair of a class index and a C (k,), (k,)."""
         import torch
 
         # Block by block: the squares of all rows would be as large as the rows.
-        parts = torch.split(self.training.rows, SCATTER_ROWS)
+        parts = torch.split(self.training.rows, solver.SCATTER_ROWS)
         size = torch.cat([part.square().sum(1) for part in parts]).mean()[None]
         return solver.start(self._problems(labels, cost), size)
 
@@ -288,9 +283,9 @@ class FoldProblem:
         """Advances some columns (k,) of the state, and gives their weights (columns, d + 1)."""
         import torch
 
-        space: Space
-        if isinstance(self.factored, Axes):
-            space = PrimalRidge(self.training.rows_at(self.index), self.factored)
+        space: solver.Space
+        if isinstance(self.factored, solver.Axes):
+            space = solver.PrimalRidge(self.training.rows_at(self.index), self.factored)
         else:
             space = self.factored
         found = []
@@ -335,7 +330,7 @@ def on_device(vectors: NDArray[np.floating[Any]], device: str | None) -> Tensor:
     rows = torch.from_numpy(np.ascontiguousarray(vectors, dtype=precision))
     if device and _has_float64(device):
         rows = rows.to(device)
-    return with_constant(rows)
+    return solver.with_constant(rows)
 
 
 def torch_like(numbers: NDArray[np.floating[Any]], rows: Tensor) -> Tensor:
@@ -350,9 +345,9 @@ def decisions_of(x_test: NDArray[np.floating[Any]], weights: Tensor) -> NDArray[
     plain = weights.double().cpu().numpy()
     table = np.asarray(x_test)
     out = np.empty((len(plain), len(table)), dtype=np.float64)
-    for start in range(0, len(table), SCATTER_ROWS):
-        block = table[start : start + SCATTER_ROWS]
-        out[:, start : start + SCATTER_ROWS] = plain[:, :-1] @ block.T + plain[:, -1:]
+    for start in range(0, len(table), solver.SCATTER_ROWS):
+        block = table[start : start + solver.SCATTER_ROWS]
+        out[:, start : start + solver.SCATTER_ROWS] = plain[:, :-1] @ block.T + plain[:, -1:]
     return out
 
 

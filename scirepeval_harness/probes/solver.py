@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Loss = Literal["squared_hinge", "hinge", "absolute"]
 
+# Over-relaxation of 1.5 to 1.8 is what Boyd et al. (section 3.4.3) report to help.
 RELAXATION = 1.6
 BALANCE_WITHIN = 5.0
 """rho changes by at most this factor at a time, and not at all for a ratio under 1.5."""
@@ -70,25 +71,22 @@ def start(problems: Problems, size: Tensor) -> State:
     Args:
         size: mean squared length of the rows (groups,).
     """
-    import torch
-
     targets, cost = problems.targets, problems.cost
-    scale = torch.ones_like(cost)
+    # Signs have the size 1; numbers to regress on may have any, and rho must follow it.
+    scale = cost.new_ones(cost.shape)
     if problems.loss == "absolute":
         middle = targets.median(-1, keepdim=True).values
         scale = (targets - middle).abs().mean(-1)
-        scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+        scale = scale.where(scale > 0, 1.0)
     unit = cost / scale
     # Fitted to where the balancing below ends on vectors of length 1 and 15 at C of 1e-2 to 1e2.
     rho = 0.125 * unit * (unit * size[:, None]).clamp(min=1e-2).pow(-0.75)
-    zeros = torch.zeros_like(targets)
-    return State(zeros, zeros.clone(), rho, torch.full_like(cost, float("inf")))
+    zeros = targets.new_zeros(targets.shape)
+    return State(zeros, zeros.clone(), rho, cost.new_full(cost.shape, float("inf")))
 
 
 def advance(space: Space, problems: Problems, state: State, iterations: int) -> None:
     """Makes that many iterations, then measures the gap and balances the penalty."""
-    import torch
-
     assert iterations > 0
     rho, z, u = state.rho[..., None], state.split, state.scaled
     limit = problems.cost[..., None] / rho * problems.mask
@@ -96,7 +94,7 @@ def advance(space: Space, problems: Problems, state: State, iterations: int) -> 
     for _ in range(iterations):
         before = z
         weights, values = space.fit(z - u, state.rho)
-        moved = torch.lerp(z, values, RELAXATION).add_(u)
+        moved = z.lerp(values, RELAXATION).add_(u)
         u = _shrinkage(problems.loss, moved, problems.targets, limit)
         z = moved.sub_(u)
     state.gap = _gap(space, problems, weights, values, -rho * u)
@@ -123,6 +121,7 @@ def _shrinkage(loss: Loss, values: Tensor, targets: Tensor, limit: Tensor) -> Te
 
 def _gap(space: Space, problems: Problems, weights: Tensor, values: Tensor, dual: Tensor) -> Tensor:
     """Primal minus dual objective over the primal one."""
+    # Padding and held-out rows are masked in the losses; their multipliers are zero by the limit.
     targets, mask = problems.targets, problems.mask
     if problems.loss == "absolute":
         losses = (values - targets).abs() * mask
@@ -141,15 +140,14 @@ def _step(
     space: Space, values: Tensor, z: Tensor, before: Tensor, u: Tensor, rho: Tensor
 ) -> Tensor:
     """Factor for rho that evens out the two residuals (Boyd et al., section 3.4.1)."""
-    import torch
-
     tiny = 1e-12
     primal = (values - z).square().sum(-1) / values.square().sum(-1).clamp(min=tiny)
     dual = space.rows_norm(z - before) / space.rows_norm(u).clamp(min=tiny)
     # Squares of the residuals: the fourth root is the square root of their ratio.
     step = (primal.clamp(min=tiny) / dual.clamp(min=tiny)).pow(0.25)
+    # An unbounded factor, far from the solution, would swing rho up and down.
     step = step.clamp(1.0 / BALANCE_WITHIN, BALANCE_WITHIN)
-    return torch.where((step > 1.5) | (step < 1 / 1.5), step, torch.ones_like(step))
+    return step.where((step > 1.5) | (step < 1 / 1.5), 1.0)
 
 
 SCATTER_ROWS = 8192
@@ -183,6 +181,7 @@ class Axes:
         """Args: scatter X^T X (d + 1, d + 1), float64; rows X, for its precision."""
         import torch
 
+        # Of a symmetric matrix in float64: squaring the data has already halved the digits.
         values, axes = torch.linalg.eigh(scatter)
         self.values: Tensor = values.clamp(min=0).to(rows)
         self.axes: Tensor = axes.to(rows)
@@ -236,7 +235,7 @@ class DualRidge:
         import torch
 
         self._rows = rows
-        wide = _widened(rows)
+        wide = rows.double()
         gram = wide @ wide.mT
         values, axes = torch.linalg.eigh(gram)
         self._gram = gram.to(rows)
@@ -263,9 +262,9 @@ class DualRidge:
 def scatter_of(rows: Tensor) -> Tensor:
     """X^T X (d, d) in float64, summed over blocks of rows."""
     width = rows.shape[1]
-    total = _widened(rows[:0]).new_zeros((width, width))
+    total = rows[:0].double().new_zeros((width, width))
     for start in range(0, len(rows), SCATTER_ROWS):
-        block = _widened(rows[start : start + SCATTER_ROWS])
+        block = rows[start : start + SCATTER_ROWS].double()
         total += block.mT @ block
     return total.to(rows.device)
 
@@ -275,9 +274,3 @@ def with_constant(vectors: Tensor) -> Tensor:
     import torch
 
     return torch.cat([vectors, vectors.new_ones((*vectors.shape[:-1], 1))], dim=-1)
-
-
-def _widened(tensor: Tensor) -> Tensor:
-    import torch
-
-    return tensor.to(torch.float64)

@@ -46,6 +46,7 @@ def open_engine(options: RunOptions) -> Iterator[Engine]:
     if options.engine == "local":
         yield LocalEngine()
         return
+    # Here, because Ray is an extra that a run on this machine does without.
     from scirepeval_harness.cluster.engine import open_ray
 
     with open_ray(options.ray_address, options.workers, options.device) as engine:

@@ -54,6 +54,7 @@ class TaskLoader:
 
     def _spool(self) -> None:
         while sum(one.coverage.documents_found for one in self._held.values()) > self._budget:
+            # A task larger than the whole budget goes out as well; it is then read from its file.
             name, loaded = self._held.popitem(last=False)
             # Not by the task's name, which may be anything and longer than a file's.
             folder = self._folder / str(len(self._spooled))
@@ -100,6 +101,7 @@ class SpooledDocuments(Mapping[str, Document]):
     def __init__(self, documents: Mapping[str, Document], path: Path) -> None:
         import pyarrow as pa
 
+        # Ids stay in memory, so that asking which documents there are reads no file.
         self._rows = {key: row for row, key in enumerate(documents)}
         # Bytes, because a text may hold half of a surrogate pair, which Arrow's strings refuse.
         schema = pa.schema({"id": pa.binary(), "parts": pa.list_(pa.binary())})

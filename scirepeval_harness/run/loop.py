@@ -6,6 +6,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,27 +19,13 @@ from scirepeval_harness.model.base import Encoder, Model
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
+from scirepeval_harness.results import folder as files
 from scirepeval_harness.results.environment import Environment, describe_environment
-from scirepeval_harness.results.folder import RUN_FILE, write_run, write_task
-from scirepeval_harness.results.record import (
-    RunRecord,
-    Status,
-    TaskRecord,
-    TaskRun,
-    run_signature,
-)
+from scirepeval_harness.results.record import RunRecord, Status, TaskRecord, TaskRun, run_signature
+from scirepeval_harness.run import task as scoring
 from scirepeval_harness.run.engine import Engine, build_models, open_engine
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
 from scirepeval_harness.run.plan import plan_run, summary
-from scirepeval_harness.run.resume import earlier_tasks, finished_task, result_folders
-from scirepeval_harness.run.task import (
-    Phases,
-    describe,
-    model_record,
-    outline,
-    record_of,
-    score_task,
-)
 from scirepeval_harness.task.dataset import EncodeRequest, LoadedTask
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import encode_ahead
@@ -96,6 +83,7 @@ def run(
         arguments = options.arguments(
             Choices(models=tuple(names), suites=tuple(suites), tasks=tuple(tasks))
         )
+    # Before the work: a checkout edited while the run goes on is not what is running.
     environment = describe_environment(Path(scirepeval_harness.__file__).parent)
     with (
         task_loader(options) as loader,
@@ -103,6 +91,7 @@ def run(
         open_store(options.cache) as store,
     ):
         try:
+            # All are built before any task: a mistake in the last model costs no hours.
             built = deque(build_models(models, options, engine))
             plans = plan_run(built, selection, loader, store)
         except KeyboardInterrupt:
@@ -120,10 +109,11 @@ def run(
                 spec, model, [pair for pair in selection if spec.can_run(pair[1])], folder, options,
                 arguments, environment, engine, store, loader, progress,
             )  # fmt: skip
+            # An interrupt ends the whole run, not this model's part of it.
             interrupted = one.run()
             if interrupted:
                 break
-    written = tuple(folder for folder in folders if (folder / RUN_FILE).is_file())
+    written = tuple(folder for folder in folders if (folder / files.RUN_FILE).is_file())
     if interrupted:
         raise RunInterrupted(written)
     return written
@@ -163,6 +153,7 @@ class _ModelRun:
             self._encode_ahead()
             for suite, task in self.selection:
                 self._run_task(suite, task)
+                # Before the run file: a task with a score file is never called interrupted.
                 self.come_to += 1
                 self._write()
         except KeyboardInterrupt:
@@ -200,13 +191,13 @@ class _ModelRun:
                 yield from requests_of(task, loaded.data)
 
     def _describe(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord:
-        model = model_record(self.spec, self.model, task)
-        return describe(suite, task, loaded, model, self.options)
+        model = scoring.model_record(self.spec, self.model, task)
+        return scoring.describe(suite, task, loaded, model, self.options)
 
     def _run_task(self, suite: SuiteSpec, task: TaskSpec) -> None:
         """Score one task and write it. Any exception becomes the task's error, and the other tasks
         go on."""
-        phases, draft = Phases(), None
+        phases, draft = scoring.Phases(), None
         trace: str | None = None
         resumed = False
         try:
@@ -216,7 +207,7 @@ class _ModelRun:
             record = finished_task(self.folder, self.options, draft, draft.signature)
             resumed = record is not None
             if record is None:
-                scored = score_task(
+                scored = scoring.score_task(
                     draft, task, loaded, self.model, self.store, self.options, self.progress,
                     phases, self.engine.fit_samples,
                 )  # fmt: skip
@@ -224,58 +215,47 @@ class _ModelRun:
                 self.encoded += scored.encoded
                 self.cached += scored.cached
                 with phases.time("write"):
-                    write_task(self.folder, record, scored.outcome.items, scored.draws)
+                    files.write_task(self.folder, record, scored.outcome.items, scored.draws)
             self.progress.say(_result_line(self.spec.name, record, sum(phases.seconds.values())))
         except Exception as error:  # noqa: BLE001
             trace = traceback.format_exc()
             known = isinstance(error, HarnessError)
             what = str(error) if known else f"{type(error).__name__}: {error}"
+            # The traceback goes to the run file alone: it holds paths of this machine.
             record = self._unfinished(suite, task, draft, "failed", what)
             self.progress.say(f"{self.spec.name}  {task.name}  FAILED  {record.error}")
-            write_task(self.folder, record)
+            files.write_task(self.folder, record)
         if resumed and task.name in self.entries:
             return  # its entry has the seconds that the scores really took
-        self._note(suite, task, record, phases.seconds, trace)
+        self._note(record, phases.seconds, trace)
 
     def _interrupt(self) -> None:
         """Write down that the user ended the run, and in which task."""
         self.interrupted = True
         for suite, task in self.selection[self.come_to : self.come_to + 1]:
             record = self._unfinished(suite, task, None, "interrupted", "interrupted")
+            # When resuming, a finished score file of the earlier run stays.
             if finished_task(self.folder, self.options, record) is None:
-                write_task(self.folder, record)
-            self._note(suite, task, record, {}, None)
+                files.write_task(self.folder, record)
+            self._note(record, {}, None)
         name = self.spec.name
         self.progress.say(f"{name}  interrupted; finished tasks are kept in {self.folder}")
         self._write()
 
     def _unfinished(
-        self,
-        suite: SuiteSpec,
-        task: TaskSpec,
-        draft: TaskRecord | None,
-        status: Status,
-        error: str,
+        self, suite: SuiteSpec, task: TaskSpec, draft: TaskRecord | None, status: Status, error: str
     ) -> TaskRecord:
-        draft = draft or outline(suite, task, record_of(self.spec, {}), self.options)
+        draft = draft or scoring.outline(
+            suite, task, scoring.record_of(self.spec, {}), self.options
+        )
         return draft.model_copy(update={"status": status, "error": " ".join(error.split())})
 
-    def _note(
-        self,
-        suite: SuiteSpec,
-        task: TaskSpec,
-        record: TaskRecord,
-        seconds: dict[str, float],
-        trace: str | None,
-    ) -> None:
+    def _note(self, record: TaskRecord, seconds: dict[str, float], trace: str | None) -> None:
         entry = TaskRun(
-            suite=suite.name,
-            task=task.name,
-            status=record.status,
-            seconds=seconds,
-            traceback=trace,
-        )
-        self.entries[task.name] = entry, record
+            suite=record.suite, task=record.task, status=record.status,
+            seconds=seconds, traceback=trace,
+        )  # fmt: skip
+        self.entries[record.task] = entry, record
 
     def _write(self) -> None:
         entries, records = zip(*self.entries.values(), strict=True) if self.entries else ((), ())
@@ -285,7 +265,7 @@ class _ModelRun:
         ahead = {"encode": round(self.ahead_seconds, 3)} if self.ahead else {}
         record = RunRecord(
             harness_version=scirepeval_harness.__version__,
-            model=record_of(self.spec, roles),
+            model=scoring.record_of(self.spec, roles),
             suites=tuple(dict.fromkeys(entry.suite for entry in entries)),
             status="interrupted" if self.interrupted else "failed" if failed else "ok",
             created_at=self.created.isoformat(timespec="seconds"),
@@ -301,7 +281,7 @@ class _ModelRun:
             git_dirty=self.environment.git_dirty,
             signature=run_signature(records, scirepeval_harness.__version__),
         )
-        write_run(self.folder, record)
+        files.write_run(self.folder, record)
 
 
 def _result_line(model: str, record: TaskRecord, seconds: float) -> str:
@@ -310,3 +290,58 @@ def _result_line(model: str, record: TaskRecord, seconds: float) -> str:
     scores = "  ".join(f"{score.key} {score.value:.2f}" for score in shown)
     partial = "" if record.coverage is None or record.coverage.complete else "  PARTIAL"
     return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}"
+
+
+def result_folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Path]:
+    """A folder a model.
+
+    Raises:
+        UsageError: two models of one name, an output that is no folder, or results that are there.
+    """
+    names = [spec.name for spec in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"two models are named {name!r}", fix="Name one of them with --model TITLE=MODEL"
+            )
+    if options.output.exists() and not options.output.is_dir():
+        raise UsageError("not a folder", where=str(options.output), fix="Check --output")
+    folders = [options.output / files.slug(name) for name in names]
+    for folder in folders:
+        if options.existing == "refuse" and (folder / files.RUN_FILE).exists():
+            raise UsageError(
+                "there are results already",
+                where=str(folder),
+                fix="Pass --resume to go on, --overwrite to start again, or another --output",
+            )
+    return folders
+
+
+def earlier_tasks(folder: Path, options: RunOptions) -> dict[str, tuple[TaskRun, TaskRecord]]:
+    """What the run file says of the tasks that an earlier run of the same settings finished."""
+    if options.existing != "resume":
+        return {}
+    with suppress(StorageError):
+        result = files.load_result(folder)
+        return {
+            entry.task: (entry, result.tasks[entry.task])
+            for entry in result.run.tasks
+            if result.tasks[entry.task].status == "ok"
+            and result.tasks[entry.task].settings == options.scoring()
+            and result.tasks[entry.task].model.identified
+        }
+    return {}
+
+
+def finished_task(
+    folder: Path, options: RunOptions, draft: TaskRecord, signature: str | None = None
+) -> TaskRecord | None:
+    """The task's record from an earlier run (of this signature), when resuming."""
+    # Of a model without an identity nobody can say that it is still the one of the earlier run.
+    if options.existing != "resume" or not draft.model.identified:
+        return None
+    with suppress(StorageError):
+        record = files.read_task(files.task_file(folder, draft.suite, draft.task))
+        if record.status == "ok" and signature in (None, record.signature):
+            return record
+    return None

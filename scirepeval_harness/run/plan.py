@@ -101,7 +101,7 @@ class ModelPlan:
 
     @property
     def summary(self) -> str:
-        """One line: documents, texts, what is cached, tokens and expected time."""
+        """See :func:`summary`."""
         return summary(self)
 
 
@@ -115,6 +115,7 @@ def plan_run(
 
     A task or model that cannot be planned is named in ``problems``; the run itself will say more.
     """
+    # One for all tasks: a text that two of them hold is encoded, and counted, once.
     ledger = Ledger()
     plans = [ModelPlan(spec.name, spec.implementation.way) for spec, model in models]
     spaces: dict[tuple[str, str], SpacePlan] = {}
@@ -132,6 +133,7 @@ def plan_run(
             continue
         for plan, model in able:
             plan.documents += sum(len(request.documents) for request in requests)
+            # Rankers, files of vectors and models fitted on each task: nothing is in the store.
             if not getattr(model, "cacheable", False):
                 continue
             encoder = cast(Encoder, model)
@@ -181,6 +183,7 @@ def even_sample(count: int, most: int) -> NDArray[np.int64]:
     """At most ``most`` of ``count`` positions, evenly spread; all where they are fewer."""
     if count <= most:
         return np.arange(count)
+    # Not random: a plan of the same data says the same numbers each time.
     return np.arange(most, dtype=np.int64) * count // most
 
 
@@ -208,6 +211,7 @@ def tokens_in_words(spaces: Sequence[SpacePlan]) -> str:
     total = round(sum(space.tokens or 0 for space in spaces))
     if all(space.exact for space in spaces):
         return f"{total:,} tokens"
+    # Three digits of an estimate: more would promise what an even sample cannot hold.
     digits = max(0, len(str(total)) - 3)
     return f"about {round(total, -digits):,} tokens"
 

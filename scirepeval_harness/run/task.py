@@ -5,45 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 import scirepeval_harness
-from scirepeval_harness.evaluations.base import (
-    Outcome,
-    PairScorer,
-    ScoreOptions,
-    VectorTable,
-    evaluation_of,
-    requests_of,
-)
+from scirepeval_harness.evaluations import base, scorers
+from scirepeval_harness.evaluations.citation_pools import CitationPools
+from scirepeval_harness.evaluations.exchange import pairs_of
 from scirepeval_harness.model.base import Encoder, Model
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import RunOptions, VectorPrecision
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
 from scirepeval_harness.progress import SILENT, Progress
-from scirepeval_harness.results.record import (
-    CoverageRecord,
-    DataRecord,
-    ModelRecord,
-    ScoreRecord,
-    TaskRecord,
-    task_signature,
-)
+from scirepeval_harness.results import record as records
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.task.dataset import LoadedTask
 from scirepeval_harness.task.registry import origins_of
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import embed_task
 from scirepeval_harness.vectors.store import EmbeddingStore
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from scirepeval_harness.evaluations.citation_pools import CitationPools
-    from scirepeval_harness.evaluations.scorers import Run
 
 
 @dataclass
@@ -67,31 +51,31 @@ class Phases:
 class Scored:
     """What a finished task leaves to be written."""
 
-    record: TaskRecord
-    outcome: Outcome
+    record: records.TaskRecord
+    outcome: base.Outcome
     draws: Mapping[str, NDArray[np.float64]]
     encoded: int
     cached: int
 
 
-def model_record(spec: ModelSpec, model: Model, task: TaskSpec) -> ModelRecord:
+def model_record(spec: ModelSpec, model: Model, task: TaskSpec) -> records.ModelRecord:
     """The model with the identity of each role that the task uses."""
     roles = {role.value: dict(model.identity(role).details) for _, role in task.roles()}
     return record_of(spec, roles)
 
 
-def record_of(spec: ModelSpec, roles: dict[str, dict[str, str]]) -> ModelRecord:
+def record_of(spec: ModelSpec, roles: dict[str, dict[str, str]]) -> records.ModelRecord:
     """The model's record with the identities of the roles used."""
-    return ModelRecord(
+    return records.ModelRecord(
         name=spec.name, title=spec.title, kind=spec.kind, origin=spec.origin, roles=roles
     )
 
 
 def outline(
-    suite: SuiteSpec, task: TaskSpec, model: ModelRecord, options: RunOptions
-) -> TaskRecord:
+    suite: SuiteSpec, task: TaskSpec, model: records.ModelRecord, options: RunOptions
+) -> records.TaskRecord:
     """The record of a task of which nothing but its definition is known yet."""
-    return TaskRecord(
+    return records.TaskRecord(
         suite=suite.name,
         task=task.name,
         title=task.title,
@@ -103,35 +87,35 @@ def outline(
         status="failed",
         model=model,
         settings=options.scoring(),
+        # A task that failed before its data was read has nothing to sign.
         signature="none",
         origins=origins_of(suite, task),
     )
 
 
 def describe(
-    suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask, model: ModelRecord, options: RunOptions
-) -> TaskRecord:
+    suite: SuiteSpec,
+    task: TaskSpec,
+    loaded: LoadedTask,
+    model: records.ModelRecord,
+    options: RunOptions,
+) -> records.TaskRecord:
     """The record of a task before it is scored; its signature is final."""
     blank = outline(suite, task, model, options)
     source, coverage = loaded.provenance, loaded.coverage
     return blank.model_copy(
         update={
-            "data": DataRecord(
-                source=source.source,
-                documents=source.documents,
-                labels=source.labels,
-                revision=source.revision,
-                fingerprint=source.fingerprint,
-                synthetic=task.synthetic or suite.synthetic,
+            "data": records.DataRecord(
+                **asdict(source), synthetic=task.synthetic or suite.synthetic
             ),
-            "coverage": CoverageRecord(
+            "coverage": records.CoverageRecord(
                 documents_needed=coverage.documents_needed,
                 documents_found=coverage.documents_found,
                 queries_needed=coverage.queries_needed,
                 queries_found=coverage.queries_found,
             ),
             "warnings": loaded.warnings,
-            "signature": task_signature(
+            "signature": records.task_signature(
                 task=task.name,
                 version=task.version,
                 definition=blank.definition_hash,
@@ -145,7 +129,7 @@ def describe(
 
 
 def score_task(
-    draft: TaskRecord,
+    draft: records.TaskRecord,
     task: TaskSpec,
     loaded: LoadedTask,
     model: Model,
@@ -164,16 +148,17 @@ def score_task(
     if hasattr(model, "encode"):
         encoder = cast(Encoder, model)
         with phases.time("encode"):
-            requests = requests_of(task, loaded.data)
+            requests = base.requests_of(task, loaded.data)
             vectors = embed_task(task.name, requests, encoder, store, progress)
         encoded, cached = vectors.encoded, vectors.cached
         with phases.time("score"):
             outcome = score_vectors(task, loaded.data, vectors, options, fit, progress)
     else:
         with phases.time("score"):
-            outcome = evaluation_of(task).score_pairs(task, loaded.data, model)
+            outcome = base.evaluation_of(task).score_pairs(task, loaded.data, model)
     with phases.time("intervals"):
-        draws = evaluation_of(task).draws(task, outcome, options.seed)
+        # Made once: the intervals come from them here, and they are stored for later comparisons.
+        draws = base.evaluation_of(task).draws(task, outcome, options.seed)
     record = draft.model_copy(
         update={
             "status": "ok",
@@ -186,12 +171,12 @@ def score_task(
 
 
 def _score_records(
-    outcome: Outcome, draws: Mapping[str, NDArray[np.float64]]
-) -> Iterator[ScoreRecord]:
+    outcome: base.Outcome, draws: Mapping[str, NDArray[np.float64]]
+) -> Iterator[records.ScoreRecord]:
     items = outcome.items
     for score in outcome.scores:
         rows = items if score.field is None else items[items["field"] == score.field]
-        yield ScoreRecord(
+        yield records.ScoreRecord(
             key=score.key,
             metric=score.metric,
             setting=score.setting,
@@ -211,27 +196,23 @@ def _count(rows: pd.DataFrame) -> int:
 def score_vectors(
     task: TaskSpec,
     data: Any,
-    vectors: VectorTable,
+    vectors: base.VectorTable,
     options: RunOptions,
     fit: FitSamples = fit_samples,
     progress: Progress = SILENT,
-) -> Outcome:
+) -> base.Outcome:
     """The task's scores from vectors, with probes fitted by ``fit``.
 
     Raises:
         HarnessError: what the task's evaluator raises.
     """
-    from scirepeval_harness.evaluations.scorers import read_as
-
-    told = ScoreOptions(
-        seed=options.seed,
-        probe=options.probe,
-        width=options.vector_precision,
-        device=options.device,
-        fit=None if fit is fit_samples else fit,
-        say=progress.say,
-    )
-    return evaluation_of(task).score(task, data, read_as(vectors, options.vector_precision), told)
+    width = options.vector_precision
+    told = base.ScoreOptions(
+        seed=options.seed, probe=options.probe, width=width, device=options.device,
+        # None lets the evaluation choose among this machine's devices; a cluster has its own.
+        fit=None if fit is fit_samples else fit, say=progress.say,
+    )  # fmt: skip
+    return base.evaluation_of(task).score(task, data, scorers.read_as(vectors, width), told)
 
 
 def score_pairs(
@@ -242,22 +223,19 @@ def score_pairs(
     *,
     width: VectorPrecision,
     progress: Progress = SILENT,
-) -> Run:
+) -> scorers.Run:
     """The score of each query with each candidate of its pools, as ``run`` ranks them.
 
     Raises:
         HarnessError: what encoding or the model raises.
     """
-    from scirepeval_harness.evaluations.exchange import pairs_of
-    from scirepeval_harness.evaluations.scorers import euclidean_scorer, make_run, ranker_scorer
-
-    scorer: PairScorer
+    scorer: base.PairScorer
     if hasattr(model, "encode"):
-        requests = requests_of(task, data)
+        requests = base.requests_of(task, data)
         vectors = embed_task(task.name, requests, cast(Encoder, model), store, progress)
-        scorer = euclidean_scorer(vectors, width=width)
+        scorer = scorers.euclidean_scorer(vectors, width=width)
     else:
         model.prepare(list(data.documents.values()))
-        scorer = ranker_scorer(model, data.documents, data.documents)
+        scorer = scorers.ranker_scorer(model, data.documents, data.documents)
     pools = {query: dict.fromkeys(candidates, 0) for query, candidates in pairs_of(data).items()}
-    return make_run(scorer, pools)
+    return scorers.make_run(scorer, pools)

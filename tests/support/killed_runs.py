@@ -23,7 +23,7 @@ LIBRARIES = ("pandas", "pyarrow.parquet", "pytrec_eval", "scipy.stats", "torch",
              "transformers.models.auto.tokenization_auto")  # fmt: skip
 HARNESS = tuple(
     f"scirepeval_harness.{name}"
-    for name in ("cli.main", "cli.finish", "models.replica", "evaluations.probe",
+    for name in ("cli.main", "api.evaluate", "model.replica", "evaluations.probe",
                  "evaluations.ranking", "probes.reference", "run.loop", "statistics.bootstrap")
 )  # fmt: skip
 """Imported, not used, before the first fork: threads of a parent do not survive one."""
