@@ -12,7 +12,7 @@ from scirepeval_harness.reporting import provenance
 from scirepeval_harness.reporting.content import NumberLine, Reading, Report, ScoreLine
 from scirepeval_harness.results import leaderboard
 from scirepeval_harness.results.folder import Result
-from scirepeval_harness.results.record import ScoreRecord, is_partial
+from scirepeval_harness.results.record import ScoreRecord, shortfall
 from scirepeval_harness.task.spec import Readings, SuiteSpec, TaskSpec
 
 
@@ -145,7 +145,7 @@ def _score_lines(
                 }
                 for scores in published
             ]
-            partial = [is_partial(result.tasks.get(name)) for result in results]
+            partial = [bool(shortfall(result.tasks.get(name))) for result in results]
             # Keys of published scores only are left out: nothing was measured beside them.
             fields = {key: score.field for scores in measured for key, score in scores.items()}
             for key, field in fields.items():

@@ -11,7 +11,7 @@ from scirepeval_harness.files import write_text
 from scirepeval_harness.reporting.table import shown
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.leaderboard import Row
-from scirepeval_harness.results.record import TaskRecord
+from scirepeval_harness.results.record import TaskRecord, shortfall
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
@@ -142,8 +142,7 @@ def _task_results(
 
 def _whole(record: TaskRecord) -> bool:
     """Whether the record's scores may stand without a word on coverage."""
-    covered = record.coverage is None or record.coverage.complete
-    return record.status == "ok" and covered and not record.settings.get("limit")
+    return record.status == "ok" and not shortfall(record) and not record.settings.get("limit")
 
 
 def _interval(interval: tuple[float, float] | None) -> dict[str, list[float]]:

@@ -9,7 +9,7 @@ from scirepeval_harness.options import command_words
 from scirepeval_harness.reporting.content import Execution, Gap, Report
 from scirepeval_harness.reporting.table import NONE, Cell, Table, one_line, shown, text_table
 from scirepeval_harness.results.folder import Result
-from scirepeval_harness.results.record import is_partial
+from scirepeval_harness.results.record import shortfall
 
 LONGEST_SIGNATURE = 600
 LONGEST_REASON = 300
@@ -144,7 +144,7 @@ def execution(title: str, result: Result) -> Execution:
 def execution_gaps(title: str, result: Result) -> Iterator[Gap]:
     """Tasks that failed, or that were scored on a part of their documents or queries."""
     for name, record in result.tasks.items():
-        if record.status == "ok" and not is_partial(record):
+        if record.status == "ok" and not shortfall(record):
             continue
         coverage = record.coverage
         yield Gap(
