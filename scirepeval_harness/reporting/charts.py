@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from scirepeval_harness.comparison.records import Comparison, Difference
 from scirepeval_harness.reporting import style
@@ -14,10 +17,6 @@ from scirepeval_harness.reporting.leaderboard import DIGITS
 from scirepeval_harness.reporting.style import Plot
 from scirepeval_harness.reporting.table import number, shown
 from scirepeval_harness.results.leaderboard import Row, columns_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 AVERAGES = "Averages with 95% intervals"
 AVERAGES_TEXT = (
@@ -65,8 +64,7 @@ class Plots:
 
     def all(self) -> tuple[Plot, ...]:
         """Those that there are."""
-        found = (self.averages, self.heatmap, *self.deltas, self.speed)
-        return tuple(plot for plot in found if plot is not None)
+        return tuple(filter(None, (self.averages, self.heatmap, *self.deltas, self.speed)))
 
 
 def draw_plots(report: Report) -> Plots:
@@ -84,11 +82,8 @@ def draw_plots(report: Report) -> Plots:
 
 def averages_plot(report: Report) -> Plot | None:
     """The plot, or None where no row has an average."""
-    columns = [
-        name
-        for name in columns_of(report.suites)
-        if any((mean := row.means.get(name)) and mean.value is not None for row in report.rows)
-    ]
+    names = columns_of(report.suites)
+    columns = [name for name in names if any(_has(row, name) for row in report.rows)]
     if not columns:
         return None
     return style.make_plot(
@@ -99,21 +94,13 @@ def averages_plot(report: Report) -> Plot | None:
 def _draw_averages(report: Report, columns: list[str]) -> Figure:
     counts = [sum(_has(row, name) for row in report.rows) for name in columns]
     figure = style.new_figure(style.WIDTH, sum(counts) * PANEL_ROW + (len(counts) - 1) * PANEL_HEAD)
-    panels = figure.subplots(
-        len(columns), 1, squeeze=False,
-        gridspec_kw={
-            "height_ratios": [count * PANEL_ROW for count in counts],
-            "hspace": _panel_gap(counts),
-        },
-    )  # fmt: skip
+    # Matplotlib takes the space between panels in heights of an average panel.
+    gap = PANEL_HEAD / (PANEL_ROW * sum(counts) / len(counts))
+    sizes = {"height_ratios": [count * PANEL_ROW for count in counts], "hspace": gap}
+    panels = figure.subplots(len(columns), 1, squeeze=False, gridspec_kw=sizes)
     for name, axes in zip(columns, panels[:, 0], strict=True):
         _panel(axes, report, name)
     return figure
-
-
-def _panel_gap(counts: list[int]) -> float:
-    """The space between panels, which matplotlib takes in heights of an average panel."""
-    return PANEL_HEAD / (PANEL_ROW * sum(counts) / len(counts))
 
 
 def _has(row: Row, name: str) -> bool:
@@ -180,8 +167,6 @@ def _draw_heatmap(report: Report, lines: Sequence[NumberLine], largest: float) -
 
 
 def _tint(axes: Axes, place: int, column: int, value: float | None, strength: float) -> None:
-    from matplotlib.patches import Rectangle
-
     if value is not None:
         axes.add_patch(
             Rectangle(
