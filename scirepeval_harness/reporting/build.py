@@ -192,6 +192,7 @@ def _number_lines(
             ]
             for metric in dict.fromkeys(metric for numbers in by_result for metric in numbers):
                 column = _column(suite, tasks[name], metric)
+                # The plot's rows are what enters the averages, and nothing else.
                 if column is None:
                     continue
                 values = [numbers.get(metric) for numbers in by_result]

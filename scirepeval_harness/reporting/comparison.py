@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -25,23 +25,10 @@ METHOD = (
 )
 
 
-class Comparisons(Sequence[Comparison]):
+class Comparisons(tuple[Comparison, ...]):
     """One or several systems against the same base, which show themselves in every form."""
 
-    def __init__(self, comparisons: Iterable[Comparison]) -> None:
-        self._comparisons = tuple(comparisons)
-
-    @overload
-    def __getitem__(self, place: int) -> Comparison: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Comparison, ...]: ...
-
-    def __getitem__(self, place: int | slice) -> Comparison | tuple[Comparison, ...]:
-        return self._comparisons[place]
-
-    def __len__(self) -> int:
-        return len(self._comparisons)
+    __slots__ = ()
 
     def to_pandas(self) -> pd.DataFrame:
         """A row per score that both have, at full precision; columns are the two systems and the
@@ -79,6 +66,7 @@ class Comparisons(Sequence[Comparison]):
             yield METHOD
 
     def _repr_html_(self) -> str:
+        # Sentences are for terminals: a notebook shows the tables, which have their captions.
         return "".join(part.to_html() for part in self.parts() if isinstance(part, Table))
 
 

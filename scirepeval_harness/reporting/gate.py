@@ -137,6 +137,7 @@ def verdict_line(report: GateReport) -> str:
 def names_line(report: GateReport) -> str:
     """Which two were judged, and by which test."""
     alpha = report.policy.alpha
+    # No p-value is over 1, so that at an alpha of 1 every test passes for a finding.
     rule = (
         "tolerance alone decides"
         if alpha >= 1
@@ -163,6 +164,7 @@ def gate_markdown(report: GateReport) -> str:
     """The report as markdown: what failed first, then everything."""
     escape = form.escape_markdown
     lines = [f"## {escape(verdict_line(report))}", "", escape(names_line(report))]
+    # Twice, since a summary in CI is read from its top, and all scores are a long table.
     parts = [("What failed", report.failures)] if report.failures else []
     for title, cases in (*parts, ("All scores", report.cases)):
         lines += ["", f"### {title}", "", *gate_table(cases).markdown_lines()]
@@ -191,6 +193,7 @@ def junit_xml(report: GateReport) -> str:
     """
     root = ET.Element("testsuites", name=f"scirepeval-harness check: {shown(report.other)}")
     _count(root, report.cases)
+    # `groupby` joins neighbours only; the averages, which have no suite, go last.
     cases = sorted(report.cases, key=lambda case: (case.suite == "", case.suite))
     for suite, members in groupby(cases, key=lambda case: case.suite or AVERAGES):
         of_suite = tuple(members)
@@ -218,6 +221,7 @@ def _kind(case: Case) -> str | None:
 
 def _testcase(case: Case) -> ET.Element:
     name = case.title if case.task == AVERAGES else case.key
+    # Jenkins groups by the part of the class name before the last dot.
     of = AVERAGES if case.task == AVERAGES else f"{case.suite}.{case.task}"
     element = ET.Element("testcase", name=shown(name), classname=shown(of), time="0")
     kind = _kind(case)

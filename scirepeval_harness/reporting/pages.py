@@ -121,6 +121,7 @@ def _picture(plot: Plot | None) -> list[str]:
 
 def _fenced(lines: list[str]) -> list[str]:
     """A code block whose fence is longer than any in it."""
+    # A command holds names of files, and those may hold backticks.
     ticks = max([len(run) for line in lines for run in re.findall("`+", line)] or [0])
     fence = "`" * max(3, ticks + 1)
     return [f"{fence}sh", *lines, fence]
@@ -250,6 +251,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
         contents[f"{PLOTS}/{plot.name}.png"] = plot.png
     for name, content in contents.items():
         write_bytes(folder / name, content if isinstance(content, bytes) else content.encode())
+    # Only names that a report gives: anything else in the folder is somebody's.
     for path in (folder / PLOTS).glob("*"):
         if OWN_PLOT.fullmatch(path.name) and f"{PLOTS}/{path.name}" not in contents:
             path.unlink()

@@ -169,9 +169,6 @@ class RunRecord(Record):
     signature: str
 
 
-Parts = Mapping[str, str]
-
-
 def digest(value: object) -> str:
     """The first 8 hex digits of the SHA-256 of a JSON-ready value."""
     # Sorted and with these separators for good: other bytes give every run another signature.
