@@ -287,7 +287,6 @@ def report(
     from scirepeval_harness.comparison.compare import examine
     from scirepeval_harness.model.registry import load_models
     from scirepeval_harness.reporting.build import build_report, check_suites
-    from scirepeval_harness.reporting.model_card import add_to_model_card
     from scirepeval_harness.reporting.pages import default_folder, write_report
     from scirepeval_harness.results.leaderboard import read_published
 
@@ -319,6 +318,8 @@ def report(
     files = write_report(content, folder)
     number = None
     if model_card is not None:
+        from scirepeval_harness.reporting.model_card import add_to_model_card
+
         row = content.rows[len(loaded) - 1]
         number = add_to_model_card(Path(model_card), loaded[-1], row, suites, registry.tasks)
     return WrittenReport(folder, tuple(files), number)

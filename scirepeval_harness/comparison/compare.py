@@ -25,7 +25,7 @@ PairedDraws = Mapping[str, tuple[Draws, Draws]]
 """Task -> draws x 100 by score key, those of the base and those of the other system."""
 Common = Mapping[str, tuple[Mapping[str, float], Mapping[str, float]]]
 """Task -> the scores by key that both systems have: those of the base, those of the other."""
-Tested = TypeVar("Tested", Difference, Summary)
+Tested = TypeVar("Tested", bound=Difference | Summary)
 
 
 def compare(
@@ -51,13 +51,14 @@ def compare(
     comparison = examine(base, other, suites, tasks, seed=seed, allow_mismatch=allow_mismatch)
     refused = [entry for entry in comparison.mismatches if not entry.missing]
     if refused and not allow_mismatch:
-        names = list(dict.fromkeys(entry.task for entry in refused))
+        count = len({entry.task for entry in refused})
+        # Three tasks and five reasons: one line, even where a whole benchmark differs.
         reasons = [
             f"{reason} ({', '.join(tasks_of[:3])}{', ...' if len(tasks_of) > 3 else ''})"
             for reason, tasks_of in by_reason(refused).items()
         ]
         raise NotComparableError(
-            f"{_count(len(names), 'task')} cannot be compared: {'; '.join(reasons[:5])}",
+            f"{count} task{'s' if count > 1 else ''} cannot be compared: {'; '.join(reasons[:5])}",
             where=f"{base.title} and {other.title}",
             fix="Run both alike, or pass --allow-mismatch to compare them all the same",
         )
@@ -80,6 +81,7 @@ def examine(
     for suite, name in _tasks_of(base, other, suites):
         reasons = mismatches(base, other, name, suite)
         left_out += reasons
+        # With --allow-mismatch reasons stay listed beside the numbers; what is not there stays out.
         if any(entry.missing for entry in reasons) or (reasons and not allow_mismatch):
             continue
         pair = make_pair(base, other, tasks[name])
@@ -98,22 +100,21 @@ def examine(
     averages, not_whole = _averages(base, other, suites, tasks, common, draws)
     # All scores and averages are one family of tests, so that the chance of any false finding
     # among them is bounded; the formats, which say the same again, are another.
-    differences, averages = _corrected(differences, averages)
+    family: list[Difference | Summary] = [*differences, *averages]
+    corrected = _corrected(family)
+    scores = [entry for entry in corrected if isinstance(entry, Difference)]
+    averages = [entry for entry in corrected if isinstance(entry, Summary)]
     formats = _means(by_format(suites, tasks), tasks, common, draws) if suites else []
     of_tasks = {column.name for suite in suites for column in suite.columns if column.tasks}
     return Comparison(
         base=base.title,
         other=other.title,
-        tasks=tuple(replace(e, verdict=verdict(e.difference, e.p_holm)) for e in differences),
-        formats=tuple(_corrected(formats, [])[0]),
+        tasks=tuple(replace(e, verdict=verdict(e.difference, e.p_holm)) for e in scores),
+        formats=tuple(_corrected(formats)),
         groups=tuple(entry for entry in averages if entry.name in of_tasks),
         averages=tuple(averages),
         mismatches=(*left_out, *not_whole),
     )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _tasks_of(
@@ -123,6 +124,7 @@ def _tasks_of(
     which are what its authors chose to print."""
     printed = [system for system in (base, other) if system.published]
     known = {name for system in printed or (base, other) for name in system.scores}
+    # Tasks that failed have a record and no score: they are listed as missing, not passed over.
     known |= {name for system in (base, other) for name in system.records if not printed}
     for suite in suites:
         yield from ((suite, name) for name in suite.task_names() if name in known)
@@ -169,6 +171,7 @@ def _differences(
             difference=b[key] - a[key],
             interval=between,
             p_value=p_value,
+            # Not known before all of the scores are tested, and so is the verdict.
             p_holm=None,
             items=items.get(key, 0),
             verdict="unknown",
@@ -176,18 +179,11 @@ def _differences(
         )
 
 
-def _corrected(
-    first: Iterable[Tested], second: Iterable[Summary]
-) -> tuple[list[Tested], list[Summary]]:
-    """With p-values corrected over all that were tested, the first and the second together."""
-    first, second = list(first), list(second)
-    p_values = [entry.p_value for entry in first] + [entry.p_value for entry in second]
-    tested = [p_value for p_value in p_values if p_value is not None]
-    p_holm = iter(holm(tested))
-    return (
-        [e if e.p_value is None else replace(e, p_holm=next(p_holm)) for e in first],
-        [e if e.p_value is None else replace(e, p_holm=next(p_holm)) for e in second],
-    )
+def _corrected(entries: Iterable[Tested]) -> list[Tested]:
+    """With p-values corrected over all of the entries that were tested."""
+    entries = list(entries)
+    p_holm = iter(holm([entry.p_value for entry in entries if entry.p_value is not None]))
+    return [e if e.p_value is None else replace(e, p_holm=next(p_holm)) for e in entries]
 
 
 def verdict(difference: float, p_holm: float | None) -> Verdict:
@@ -226,6 +222,7 @@ def _averages(
                 else:
                     not_whole.append(entry)
     order = columns_of(suites)
+    # Printed averages were added after the others of their suite.
     return sorted(averages, key=lambda entry: order.index(entry.name)), not_whole
 
 

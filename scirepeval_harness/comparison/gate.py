@@ -11,10 +11,12 @@ from scirepeval_harness.comparison.compare import NOT_RESAMPLED, examine
 from scirepeval_harness.comparison.policy import Policy
 from scirepeval_harness.comparison.records import Comparison, Difference, Summary
 from scirepeval_harness.comparison.systems import System
+from scirepeval_harness.results.record import shortfall
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 Outcome = Literal["pass", "regression", "incomplete", "not comparable"]
 EXIT_CODES: Mapping[Outcome, int] = {
+    # No 2, which every command keeps for wrong usage.
     "not comparable": 4,
     "incomplete": 3,
     "regression": 1,
@@ -116,6 +118,7 @@ def gate(
         *_judge_averages(base, candidate, comparison, policy),
     ]
     order = {name: n for n, name in enumerate(n for s in suites for n in s.task_names())}
+    # Stable, and averages, which are no task of any suite, go last.
     cases.sort(key=lambda case: order.get(case.task, len(order)))
     return GateReport(base.title, candidate.title, tuple(cases), policy, comparison)
 
@@ -140,7 +143,9 @@ def _unjudged(
             if not wanted and name not in base.scores and name not in base.records:
                 continue
             gap = _gap(candidate, name)
-            lost = _lost_scores(base, candidate, name)
+            present = candidate.scores.get(name, {})
+            lost = [key for key in base.scores.get(name, {}) if key not in present]
+            # The candidate's gaps go first: they are its makers' to mend, whatever the baseline is.
             outcome: Outcome = "incomplete"
             if gap is not None:
                 reason = gap
@@ -165,14 +170,7 @@ def _gap(candidate: System, task: str) -> str | None:
         return f"{record.status} in the candidate: {record.error or 'no reason given'}"
     if not candidate.scores.get(task):
         return "missing in the candidate"
-    if record is not None and record.coverage is not None and not record.coverage.complete:
-        return f"scored on {record.coverage}"
-    return None
-
-
-def _lost_scores(base: System, candidate: System, task: str) -> list[str]:
-    present = candidate.scores.get(task, {})
-    return [key for key in base.scores.get(task, {}) if key not in present]
+    return shortfall(record)
 
 
 def _required_only(
@@ -190,30 +188,26 @@ def _required_only(
 def _judge_score(entry: Difference, policy: Policy) -> Case:
     tolerance = policy.tolerance_of(entry.task, entry.key, entry.format, entry.group)
     floor = policy.floor_of(entry.task, entry.key)
-    return _judged(
-        (entry.suite, entry.task, entry.title, entry.key), entry, tolerance, floor, policy
-    )
+    names = (entry.suite, entry.task, entry.title, entry.key)
+    return _judged(names, entry, tolerance, floor, policy)
 
 
 def _judge_averages(
     base: System, candidate: System, comparison: Comparison, policy: Policy
 ) -> Iterator[Case]:
     for entry in comparison.averages:
-        yield _judge_average(entry, policy)
+        tolerance = policy.column_tolerance(entry.name)
+        floor = policy.floors.columns.get(entry.name)
+        case = _judged(("", AVERAGES, entry.name, "mean"), entry, tolerance, floor, policy)
+        if entry.partial:
+            part = f"{entry.numbers} of {entry.need} numbers"
+            case = replace(case, reason=f"{case.reason}; over {part}")
+        yield case
     compared = {entry.name for entry in comparison.averages}
     for lost in comparison.mismatches:
         # A printed average that the candidate does not have whole.
         if lost.task in base.columns and lost.task not in compared:
             yield Case("", AVERAGES, lost.task, "mean", "incomplete", lost.reason)
-
-
-def _judge_average(entry: Summary, policy: Policy) -> Case:
-    tolerance = policy.column_tolerance(entry.name)
-    floor = policy.floors.columns.get(entry.name)
-    case = _judged(("", AVERAGES, entry.name, "mean"), entry, tolerance, floor, policy)
-    if entry.partial:
-        case = replace(case, reason=f"{case.reason}; over {entry.numbers} of {entry.need} numbers")
-    return case
 
 
 def _judged(
@@ -225,23 +219,17 @@ def _judged(
 ) -> Case:
     """The case of a score or an average: ``names`` are its suite, task, title and key."""
     outcome, reason = _judge(entry, tolerance, floor, policy)
+    detectable = _detectable(entry.interval, policy)
     return Case(
-        *names,
-        outcome,
-        reason,
-        a=entry.a,
-        b=entry.b,
-        difference=entry.difference,
-        interval=entry.interval,
-        p_holm=entry.p_holm,
-        tolerance=tolerance,
-        detectable=_detectable(entry.interval, policy),
+        *(*names, outcome, reason, entry.a, entry.b, entry.difference),
+        *(entry.interval, entry.p_holm, tolerance, detectable),
     )
 
 
 def _judge(
     entry: Difference | Summary, tolerance: float, floor: float | None, policy: Policy
 ) -> tuple[Outcome, str]:
+    # A floor is absolute: neither chance nor a worse baseline excuses what lies below it.
     if floor is not None and entry.b < floor:
         return "regression", f"below the floor of {floor:g}"
     difference, p_holm = entry.difference, entry.p_holm
@@ -251,9 +239,8 @@ def _judge(
     if moved <= tolerance + 1e-9:
         if difference == 0:
             return "pass", "unchanged"
-        return "pass", f"{word} by {abs(difference):.2f}" + (
-            ", within tolerance" if moved > 0 else ""
-        )
+        within = ", within tolerance" if moved > 0 else ""
+        return "pass", f"{word} by {abs(difference):.2f}{within}"
     text = f"{word} by {moved:.2f}, tolerance {tolerance:g}"
     if policy.alpha >= 1:
         return "regression", text
@@ -270,6 +257,7 @@ def _detectable(interval: tuple[float, float] | None, policy: Policy) -> float |
     """The fall that a two-sided test at alpha finds with 95% power, from the interval's width."""
     if interval is None or policy.alpha >= 1:
         return None
+    # Read backwards from the 95% interval, as if it were a normal one.
     error = (interval[1] - interval[0]) / (2 * HALF_WIDTH)
     normal = NormalDist()
     return error * (normal.inv_cdf(1 - policy.alpha / 2) + normal.inv_cdf(POWER))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from scirepeval_harness.comparison.systems import System
@@ -14,10 +14,6 @@ from scirepeval_harness.errors import StorageError
 from scirepeval_harness.evaluations.base import Outcome, Score, evaluation_of
 from scirepeval_harness.results.record import ScoreRecord, TaskRecord
 from scirepeval_harness.task.spec import TaskSpec
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 Array = NDArray[np.float64]
 
@@ -63,6 +59,7 @@ def make_pair(base: System, other: System, task: TaskSpec) -> Pair | str:
         a, b = (frame.sort_values(list(keys), kind="stable", ignore_index=True) for frame in (a, b))
         if not _same(a, b, keys, shared):
             return _other_items(a, b)
+    # A seed says which items a draw takes only together with their order.
     seeds = a_record.settings.get("seed") == b_record.settings.get("seed")
     return Pair(task, a, b, a_record, b_record, ordered and seeds)
 
@@ -75,11 +72,12 @@ def _same(a: pd.DataFrame, b: pd.DataFrame, keys: Sequence[str], shared: str | N
     first, second = a[shared].to_numpy(), b[shared].to_numpy()
     if first.dtype != object:
         return bool((first == second).all())
+    # Lists of classes, read back as arrays, which == would compare element by element.
     return all(np.array_equal(x, y) for x, y in zip(first, second, strict=True))
 
 
 def _other_items(a: pd.DataFrame, b: pd.DataFrame) -> str:
-    first, second = (set(frame["item"]) for frame in (a, b))
+    first, second = set(a["item"]), set(b["item"])
     if first == second:
         return "the same items with other labels, metrics or settings"
     return f"other items: {len(first & second)} in both of {len(first)} and {len(second)}"
@@ -94,11 +92,12 @@ def paired_draws(
     """
     if pair.same_draws and base.items is not None and other.items is not None:
         a, b = base.items.draws(pair.task.name), other.items.draws(pair.task.name)
+        # Results of another version may hold another number of draws.
         if len(a) == len(b):
             return _columns(a), _columns(b)
-    return tuple(  # type: ignore[return-value]
-        evaluation_of(pair.task).draws(pair.task, _outcome(frame, record), seed)
-        for frame, record in ((pair.a, pair.record), (pair.b, pair.other_record))
+    draws, task = evaluation_of(pair.task).draws, pair.task
+    return draws(task, _outcome(pair.a, pair.record), seed), draws(
+        task, _outcome(pair.b, pair.other_record), seed
     )
 
 
@@ -107,10 +106,12 @@ def _columns(table: pd.DataFrame) -> dict[str, Array]:
 
 
 def _outcome(frame: pd.DataFrame, record: TaskRecord) -> Outcome:
-    scores = tuple(
-        Score(score.metric, score.value, score.setting, score.field) for score in record.scores
-    )
+    scores = tuple(map(_score, record.scores))
     return Outcome(scores, str(record.item_kind), frame, record.notes)
+
+
+def _score(score: ScoreRecord) -> Score:
+    return Score(score.metric, score.value, score.setting, score.field)
 
 
 def paired_p(pair: Pair, score: ScoreRecord, seed: int) -> float | None:
@@ -121,9 +122,8 @@ def paired_p(pair: Pair, score: ScoreRecord, seed: int) -> float | None:
         StorageError: the items do not hold the score.
     """
     a, b = _outcome(pair.a, pair.record), _outcome(pair.b, pair.other_record)
-    wanted = Score(score.metric, score.value, score.setting, score.field)
     try:
-        return evaluation_of(pair.task).p_value(pair.task, a, b, wanted, seed)
+        return evaluation_of(pair.task).p_value(pair.task, a, b, _score(score), seed)
     except (KeyError, ValueError) as error:
         raise StorageError(
             f"items from which {score.key} cannot be computed ({error})",

@@ -63,19 +63,21 @@ class Policy(Strict):
 
     def tolerance_of(self, task: str, key: str, format: str, group: str | None) -> float:
         """Points by which one score of a task may fall."""
-        own = self.tolerance
-        chosen = (
-            own.tasks.get(f"{task}:{key}"),
-            own.tasks.get(task),
-            own.formats.get(Format(format)),
-            own.groups.get(group) if group is not None else None,
+        points = self.tolerance
+        by_name = (
+            points.tasks.get(f"{task}:{key}"),
+            points.tasks.get(task),
+            points.formats.get(Format(format)),
+            points.groups.get(group) if group is not None else None,
         )
-        for value in chosen:
+        for value in by_name:
+            # Not `or`: a tolerance of 0 is one.
             if value is not None:
                 return value
         if Format(format) in RANKED:
-            return own.ranking
-        return own.few_shot if "@" in key else own.probes
+            return points.ranking
+        # A few-shot setting ("f1_macro@64-shot") draws its few rows, and moves the most.
+        return points.few_shot if "@" in key else points.probes
 
     def floor_of(self, task: str, key: str) -> float | None:
         """The least score allowed, or None."""
@@ -101,6 +103,7 @@ def read_policy(path: Path, suites: Sequence[SuiteSpec], tasks: Mapping[str, Tas
     _check(path, "column", [*policy.tolerance.columns, *policy.floors.columns], columns)
     for name in by_task:
         task, _, key = name.partition(":")
+        # A key holds its metric, with a setting or a field after it, which only a result knows.
         if key and not any(metric in key for metric in tasks[task].metrics):
             raise SpecError(
                 f"task {task!r} has no score {key!r}",

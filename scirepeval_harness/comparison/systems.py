@@ -13,7 +13,7 @@ from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.options import OPTIONS
 from scirepeval_harness.results.folder import RUN_FILE, Result, load_results
 from scirepeval_harness.results.leaderboard import PublishedScore, task_scores
-from scirepeval_harness.results.record import TaskRecord
+from scirepeval_harness.results.record import TaskRecord, shortfall
 from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.task.spec import SuiteSpec
 
@@ -25,7 +25,7 @@ PREFIX = "published:"
 
 
 class Items(Protocol):
-    """Per-item frames and bootstrap draws by task name; `records.read.Result` is one."""
+    """Per-item frames and bootstrap draws by task name; `Result` is one."""
 
     def items(self, task: str) -> pd.DataFrame: ...
 
@@ -73,38 +73,37 @@ def published_system(name: str, scores: Sequence[PublishedScore], task_set: str)
         NotComparableError: the row belongs to another task set.
     """
     of_title = [score for score in scores if score.title == name]
-    found = of_title or [score for score in scores if score.system == name]
-    if not found:
+    of_name = of_title or [score for score in scores if score.system == name]
+    if not of_name:
+        # Most published systems are no registered model: their system is empty.
         known = {score.title for score in scores} | {score.system for score in scores} - {""}
         raise UsageError(f"no published row {name!r}", fix=did_you_mean(name, sorted(known)))
-    own = [score for score in found if score.task_set == task_set]
-    if not own:
-        others = ", ".join(sorted({score.task_set for score in found}))
+    scores = [score for score in of_name if score.task_set == task_set]
+    if not scores:
+        others = ", ".join(sorted({score.task_set for score in of_name}))
         raise NotComparableError(
             f"published for task set {others}, not {task_set}",
             where=name,
             fix="Scores of two task sets never compare; choose another row or --suite",
         )
-    titles = list(dict.fromkeys(score.title for score in own))
-    whole = list(dict.fromkeys(score.title for score in own if score.level == "column"))
+    titles = list(dict.fromkeys(score.title for score in scores))
+    whole = list(dict.fromkeys(score.title for score in scores if score.level == "column"))
     titles = whole if len(whole) == 1 else titles
     if len(titles) > 1:
         raise UsageError(
             f"{len(titles)} published rows of {name!r}",
             fix="Choose one title: " + "; ".join(f"'{PREFIX}{title}'" for title in titles),
         )
-    of_tasks = task_scores(own, titles[0])
+    (title,) = titles
+    printed = [score for score in scores if score.title == title and score.level == "column"]
     return System(
-        title=f"{titles[0]} (published)",
+        title=f"{title} (published)",
         scores={
+            # Single fields of study ("map[Art]") are left out, as in a result.
             task: {key: value for key, value in keys.items() if "[" not in key}
-            for task, keys in of_tasks.items()
+            for task, keys in task_scores(scores, title).items()
         },
-        columns={
-            score.name: score.value
-            for score in own
-            if score.title == titles[0] and score.level == "column"
-        },
+        columns={score.name: score.value for score in printed},
     )
 
 
@@ -146,11 +145,12 @@ def read_systems(
     """
     task_sets = sorted({suite.task_set for suite in suites})
     texts = [str(entry.folder if isinstance(entry, Result) else entry) for entry in named]
-    found: list[System] = []
+    systems: list[System] = []
     for entry, text in zip(named, texts, strict=True):
+        # A folder goes before a published row of the same name, which its prefix can still mean.
         result = entry if isinstance(entry, Result) else find_result(text)
         if result is not None:
-            found.append(measured_system(result))
+            systems.append(measured_system(result))
             continue
         if len(task_sets) != 1:
             raise UsageError(
@@ -158,8 +158,9 @@ def read_systems(
             )
         try:
             name = text.removeprefix(PREFIX)
-            found.append(published_system(model_names.get(name, name), scores, task_sets[0]))
+            systems.append(published_system(model_names.get(name, name), scores, task_sets[0]))
         except UsageError as error:
+            # Without the prefix a misspelt folder is as likely meant as a published row.
             if text.startswith(PREFIX) or "rows of" in error.what:
                 raise
             raise UsageError(
@@ -167,16 +168,13 @@ def read_systems(
                 where=text,
                 fix=f"Give a result folder or {PREFIX}NAME",
             ) from error
+    titles = [system.title for system in systems]
     return tuple(
-        replace(system, title=f"{system.title} [{text}]") if twice else system
-        for system, text, twice in zip(
-            found, texts, _repeated([system.title for system in found]), strict=True
-        )
+        replace(system, title=f"{system.title} [{text}]")
+        if titles.count(system.title) > 1
+        else system
+        for system, text in zip(systems, texts, strict=True)
     )
-
-
-def _repeated(titles: Sequence[str]) -> list[bool]:
-    return [titles.count(title) > 1 for title in titles]
 
 
 SETTINGS = [option.key for option in OPTIONS.values() if option.moves_score == "every"]
@@ -186,34 +184,28 @@ PROBE_SETTINGS = [option.key for option in OPTIONS.values() if option.moves_scor
 
 def mismatches(base: System, other: System, task: str, suite: SuiteSpec) -> tuple[Mismatch, ...]:
     """All reasons against comparing a task; none where it may be compared."""
-    lost = [
-        Mismatch(task, reason, missing=True)
-        for system in (base, other)
-        for reason in _absence(system, task)
-    ]
-    if lost:
-        return tuple(lost)
+    absent = [reason for system in (base, other) for reason in _absence(system, task)]
+    if absent:
+        return tuple(Mismatch(task, reason, missing=True) for reason in absent)
     a, b = base.records.get(task), other.records.get(task)
     reasons = [
-        f"{system.title}: {text}"
+        f"{system.title}: {missing}"
         for system, record in ((base, a), (other, b))
-        if record is not None
-        for text in _shortfall(record)
+        if (missing := shortfall(record))
     ]
-    if a is not None and b is not None:
+    if a and b:
         reasons += _differences(a, b)
-    elif a is not None or b is not None:
-        record = a or b
-        reasons += [] if record is None else _against_published(record, suite)
+    elif record := a or b:
+        reasons += _against_published(record, suite)
     return tuple(Mismatch(task, reason) for reason in reasons)
 
 
 def by_reason(entries: Iterable[Mismatch]) -> dict[str, list[str]]:
     """The tasks of each reason, in order: a whole benchmark often differs in one thing."""
-    found: dict[str, list[str]] = {}
+    tasks: dict[str, list[str]] = {}
     for entry in entries:
-        found.setdefault(entry.reason, []).append(entry.task)
-    return found
+        tasks.setdefault(entry.reason, []).append(entry.task)
+    return tasks
 
 
 def _absence(system: System, task: str) -> list[str]:
@@ -223,16 +215,13 @@ def _absence(system: System, task: str) -> list[str]:
     return [] if system.scores.get(task) else [f"no score in {system.title}"]
 
 
-def _shortfall(record: TaskRecord) -> Iterator[str]:
-    if record.coverage is not None and not record.coverage.complete:
-        yield f"scored on {record.coverage}"
-
-
 def _differences(a: TaskRecord, b: TaskRecord) -> Iterator[str]:
     if a.version != b.version:
+        # One reason is enough: another version has another definition, as a rule.
         yield f"task version {a.version} against {b.version}"
     elif a.definition_hash != b.definition_hash:
         yield f"task definition {a.definition_hash} against {b.definition_hash}"
+    # The rows decide, not the revision: a later revision may hold the same rows of this task.
     if a.data and b.data and a.data.fingerprint != b.data.fingerprint:
         if a.data.revision != b.data.revision:
             yield f"data revision {a.data.revision} against {b.data.revision}"
@@ -241,11 +230,12 @@ def _differences(a: TaskRecord, b: TaskRecord) -> Iterator[str]:
     for name in (*SETTINGS, *EVALUATIONS.get(a.evaluation).settings):
         first, second = a.settings.get(name), b.settings.get(name)
         if first != second:
-            yield f"{name} {_shown(first)} against {_shown(second)}"
-    precisions = _precisions(a), _precisions(b)
+            names = ["none" if value is None else str(value) for value in (first, second)]
+            yield f"{name} {' against '.join(names)}"
+    first, second = _precisions(a), _precisions(b)
     # A model without a network (BM25, TF-IDF, given vectors) has no precision to differ in.
-    if all(precisions) and precisions[0] != precisions[1]:
-        yield f"precision {', '.join(precisions[0])} against {', '.join(precisions[1])}"
+    if first and second and first != second:
+        yield f"precision {', '.join(first)} against {', '.join(second)}"
 
 
 def _against_published(record: TaskRecord, suite: SuiteSpec) -> Iterator[str]:
@@ -257,9 +247,4 @@ def _against_published(record: TaskRecord, suite: SuiteSpec) -> Iterator[str]:
 
 
 def _precisions(record: TaskRecord) -> list[str]:
-    found = {detail["dtype"] for detail in record.model.roles.values() if "dtype" in detail}
-    return sorted(found)
-
-
-def _shown(value: object) -> str:
-    return "none" if value is None else str(value)
+    return sorted({role["dtype"] for role in record.model.roles.values() if "dtype" in role})

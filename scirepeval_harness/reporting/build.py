@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import starmap
 
 from scirepeval_harness.comparison.compare import by_format
 from scirepeval_harness.comparison.records import Comparison
@@ -12,7 +13,7 @@ from scirepeval_harness.reporting import provenance
 from scirepeval_harness.reporting.content import NumberLine, Reading, Report, ScoreLine
 from scirepeval_harness.results import leaderboard
 from scirepeval_harness.results.folder import Result
-from scirepeval_harness.results.record import ScoreRecord, is_partial
+from scirepeval_harness.results.record import ScoreRecord, shortfall
 from scirepeval_harness.task.spec import Readings, SuiteSpec, TaskSpec
 
 
@@ -39,13 +40,16 @@ def build_report(
     """
     check_suites(suites)
     suites = [_marked(suite, results) for suite in suites]
-    titles = unique_titles(results)
-    measured = [
-        replace(leaderboard.measured_row(result, suites, tasks, intervals=True), title=title)
-        for title, result in zip(titles, results, strict=True)
-    ]
+
+    def measured_rows(suites: Sequence[SuiteSpec]) -> tuple[leaderboard.Row, ...]:
+        return tuple(
+            replace(leaderboard.measured_row(result, suites, tasks, intervals=True), title=title)
+            for title, result in named
+        )
+
+    named = tuple(zip(unique_titles(results), results, strict=True))
+    measured = measured_rows(suites)
     rows, systems, of_published = _published(published, suites, model_titles or {})
-    formats = [by_format(suites, tasks)]
     return Report(
         suites=tuple(suites),
         rows=(*measured, *rows),
@@ -53,33 +57,27 @@ def build_report(
         systems=(*(replace(row, partial=False, notes=()) for row in measured), *systems),
         scores=tuple(_score_lines(results, of_published, suites, tasks)),
         numbers=tuple(_number_lines(results, suites, tasks)),
-        formats=tuple(
-            replace(leaderboard.measured_row(result, formats, tasks, intervals=True), title=title)
-            for title, result in zip(titles, results, strict=True)
-        ),
+        formats=measured_rows([by_format(suites, tasks)]),
         readings=tuple(_readings(suites)),
         comparisons=tuple(comparisons),
-        gaps=tuple(
-            gap
-            for t, r in zip(titles, results, strict=True)
-            for gap in provenance.execution_gaps(t, r)
-        ),
-        warnings=tuple(_warnings(titles, results, tasks)),
-        executions=tuple(provenance.execution(t, r) for t, r in zip(titles, results, strict=True)),
+        gaps=tuple(gap for entry in named for gap in provenance.execution_gaps(*entry)),
+        warnings=tuple(text for entry in named for text in _warnings(*entry, tasks)),
+        executions=tuple(starmap(provenance.execution, named)),
     )
 
 
 def _marked(suite: SuiteSpec, results: Sequence[Result]) -> SuiteSpec:
     """The suite, marked as synthetic where any of its scores comes from made data."""
     names = set(suite.task_names())
-    data = [r.data for result in results for name, r in result.tasks.items() if name in names]
-    made = any(source is not None and source.synthetic for source in data)
+    records = (r for result in results for name, r in result.tasks.items() if name in names)
+    made = any(record.data is not None and record.data.synthetic for record in records)
     return suite.model_copy(update={"synthetic": suite.synthetic or made})
 
 
 def check_suites(suites: Sequence[SuiteSpec]) -> None:
     """Raise UsageError for suites whose columns cannot stand in one table."""
     task_sets = sorted({suite.task_set for suite in suites})
+    # Two versions of the task list share names of columns and tasks, not the numbers.
     if len(task_sets) > 1:
         raise UsageError(
             f"task sets {', '.join(task_sets)} do not compare", fix="Choose one with --suite"
@@ -97,6 +95,7 @@ def unique_titles(results: Sequence[Result]) -> tuple[str, ...]:
         f"{title} [{result.folder.name}]" if titles.count(title) > 1 else title
         for title, result in zip(titles, results, strict=True)
     ]
+    # Two folders may share a name too.
     return tuple(
         f"{title} ({named[: number + 1].count(title)})" if named.count(title) > 1 else title
         for number, title in enumerate(named)
@@ -145,7 +144,7 @@ def _score_lines(
                 }
                 for scores in published
             ]
-            partial = [is_partial(result.tasks.get(name)) for result in results]
+            partial = [bool(shortfall(result.tasks.get(name))) for result in results]
             # Keys of published scores only are left out: nothing was measured beside them.
             fields = {key: score.field for scores in measured for key, score in scores.items()}
             for key, field in fields.items():
@@ -164,6 +163,7 @@ def _score_lines(
 
 def _column(suite: SuiteSpec, task: TaskSpec, key: str) -> str | None:
     """The column that a score of the task enters; None where it enters none."""
+    # The metric of ``f1_macro@64-shot`` or ``map[Art]``.
     metric = key.partition("@")[0].partition("[")[0]
     for column in suite.columns:
         if task.name in column.tasks and column.metric in (None, metric):
@@ -174,7 +174,7 @@ def _column(suite: SuiteSpec, task: TaskSpec, key: str) -> str | None:
 def _scores(result: Result, task: str) -> dict[str, ScoreRecord]:
     """A finished task's scores by key."""
     record = result.tasks.get(task)
-    finished = record is not None and record.status == "ok"
+    finished = record and record.status == "ok"
     return {score.key: score for score in record.scores} if record and finished else {}
 
 
@@ -192,6 +192,7 @@ def _number_lines(
             ]
             for metric in dict.fromkeys(metric for numbers in by_result for metric in numbers):
                 column = _column(suite, tasks[name], metric)
+                # The plot's rows are what enters the averages, and nothing else.
                 if column is None:
                     continue
                 values = [numbers.get(metric) for numbers in by_result]
@@ -208,19 +209,17 @@ def _readings(suites: Sequence[SuiteSpec]) -> Iterator[Reading]:
     for suite in suites:
         for name, value in suite.readings:
             constant = name == "author_disambiguation_constant"
+            # The constant means nothing where author disambiguation is measured or left out.
             if constant and suite.readings.author_disambiguation != "constant":
                 continue
             yield Reading(suite.title, name, str(value), value == getattr(default, name))
 
 
-def _warnings(
-    titles: Sequence[str], results: Sequence[Result], tasks: Mapping[str, TaskSpec]
-) -> Iterator[str]:
-    for title, result in zip(titles, results, strict=True):
-        yield from provenance.warnings(title, result)
-        for name, record in result.tasks.items():
-            if name in tasks and record.version != tasks[name].version:
-                yield (
-                    f"{title}, {name}: scored under version {record.version} of the task, "
-                    f"which is at version {tasks[name].version}"
-                )
+def _warnings(title: str, result: Result, tasks: Mapping[str, TaskSpec]) -> Iterator[str]:
+    yield from provenance.warnings(title, result)
+    for name, record in result.tasks.items():
+        if name in tasks and record.version != tasks[name].version:
+            yield (
+                f"{title}, {name}: scored under version {record.version} of the task, "
+                f"which is at version {tasks[name].version}"
+            )

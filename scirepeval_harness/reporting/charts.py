@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from scirepeval_harness.comparison.records import Comparison, Difference
 from scirepeval_harness.reporting import style
@@ -14,10 +17,6 @@ from scirepeval_harness.reporting.leaderboard import DIGITS
 from scirepeval_harness.reporting.style import Plot
 from scirepeval_harness.reporting.table import number, shown
 from scirepeval_harness.results.leaderboard import Row, columns_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 AVERAGES = "Averages with 95% intervals"
 AVERAGES_TEXT = (
@@ -65,8 +64,7 @@ class Plots:
 
     def all(self) -> tuple[Plot, ...]:
         """Those that there are."""
-        found = (self.averages, self.heatmap, *self.deltas, self.speed)
-        return tuple(plot for plot in found if plot is not None)
+        return tuple(filter(None, (self.averages, self.heatmap, *self.deltas, self.speed)))
 
 
 def draw_plots(report: Report) -> Plots:
@@ -84,11 +82,8 @@ def draw_plots(report: Report) -> Plots:
 
 def averages_plot(report: Report) -> Plot | None:
     """The plot, or None where no row has an average."""
-    columns = [
-        name
-        for name in columns_of(report.suites)
-        if any((mean := row.means.get(name)) and mean.value is not None for row in report.rows)
-    ]
+    names = columns_of(report.suites)
+    columns = [name for name in names if any(_has(row, name) for row in report.rows)]
     if not columns:
         return None
     return style.make_plot(
@@ -99,21 +94,13 @@ def averages_plot(report: Report) -> Plot | None:
 def _draw_averages(report: Report, columns: list[str]) -> Figure:
     counts = [sum(_has(row, name) for row in report.rows) for name in columns]
     figure = style.new_figure(style.WIDTH, sum(counts) * PANEL_ROW + (len(counts) - 1) * PANEL_HEAD)
-    panels = figure.subplots(
-        len(columns), 1, squeeze=False,
-        gridspec_kw={
-            "height_ratios": [count * PANEL_ROW for count in counts],
-            "hspace": _panel_gap(counts),
-        },
-    )  # fmt: skip
+    # Matplotlib takes the space between panels in heights of an average panel.
+    gap = PANEL_HEAD / (PANEL_ROW * sum(counts) / len(counts))
+    sizes = {"height_ratios": [count * PANEL_ROW for count in counts], "hspace": gap}
+    panels = figure.subplots(len(columns), 1, squeeze=False, gridspec_kw=sizes)
     for name, axes in zip(columns, panels[:, 0], strict=True):
         _panel(axes, report, name)
     return figure
-
-
-def _panel_gap(counts: list[int]) -> float:
-    """The space between panels, which matplotlib takes in heights of an average panel."""
-    return PANEL_HEAD / (PANEL_ROW * sum(counts) / len(counts))
 
 
 def _has(row: Row, name: str) -> bool:
@@ -129,24 +116,45 @@ def _panel(axes: Axes, report: Report, name: str) -> None:
         value = mean.value or 0.0
         hollow = row.published or mean.partial
         colour = style.MUTED if row.published else style.BETTER
-        if mean.interval is not None:
-            axes.plot(mean.interval, [place, place], color=colour, linewidth=1.8)
-        axes.plot(
-            [value], [place], marker="D" if row.published else "o", markersize=6, linestyle="none",
-            markerfacecolor=style.PAPER if hollow else colour, markeredgecolor=colour,
-            markeredgewidth=1.4,
-        )  # fmt: skip
+        mark = "D" if row.published else "o"
+        _point(axes, place, value, mean.interval, mark, colour, hollow=hollow)
         part = f" ({mean.have} of {mean.need})" if mean.partial else ""
-        axes.annotate(
-            f"{value:.{DIGITS}f}{part}", (1.0, place), xycoords=("axes fraction", "data"),
-            xytext=(6, 0), textcoords="offset points", va="center", color=style.INK,
-        )  # fmt: skip
+        _beside(axes, place, f"{value:.{DIGITS}f}{part}")
         names.append(style.label(row.title) + (" (published)" if row.published else ""))
     axes.set_yticks(range(len(rows)), names)
+    # Downwards, in the order of the table.
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.margins(x=0.08)
     axes.set_title(style.marked(style.label(name), report.synthetic))
     style.vertical_grid(axes)
+
+
+def _point(
+    axes: Axes,
+    place: int,
+    value: float,
+    interval: tuple[float, float] | None,
+    mark: str,
+    colour: str,
+    *,
+    hollow: bool,
+) -> None:
+    """A value with its interval on the ``place``-th line of a plot."""
+    if interval is not None:
+        axes.plot(interval, [place, place], color=colour, linewidth=1.8)
+    # Hollow marks are filled with paper: no colour at all would show the interval's line in them.
+    axes.plot(
+        [value], [place], marker=mark, markersize=6, linestyle="none", markeredgewidth=1.4,
+        markeredgecolor=colour, markerfacecolor=style.PAPER if hollow else colour,
+    )  # fmt: skip
+
+
+def _beside(axes: Axes, place: float, text: str, colour: str = style.INK) -> None:
+    """A text to the right of the plot, in line with what stands at ``place``."""
+    axes.annotate(
+        text, (1.0, place), xycoords=("axes fraction", "data"), xytext=(6, 0),
+        textcoords="offset points", va="center", color=colour,
+    )  # fmt: skip
 
 
 def heatmap_plot(report: Report) -> Plot | None:
@@ -155,6 +163,7 @@ def heatmap_plot(report: Report) -> Plot | None:
     if not lines:
         return None
     alone = len(report.results) == 1
+    # One scale for all rows: a point is as strong in a hard task as in an easy one.
     largest = max([abs(tint) for line in lines for tint in _offsets(line) if tint] or [1.0])
     text = HEATMAP_ALONE if alone else HEATMAP_TEXT.format(largest=largest)
     return style.make_plot("heatmap", HEATMAP, text, lambda: _draw_heatmap(report, lines, largest))
@@ -173,6 +182,7 @@ def _draw_heatmap(report: Report, lines: Sequence[NumberLine], largest: float) -
     axes = figure.subplots()
     for place, line in enumerate(lines):
         for column, (value, offset) in enumerate(zip(line.values, _offsets(line), strict=True)):
+            # One model has no others to be above: its tints are of the scores themselves.
             strength = (value or 0.0) / 100 if count == 1 else (offset or 0.0) / (largest or 1.0)
             _tint(axes, place, column, value, strength)
     _heatmap_names(axes, report, lines)
@@ -180,8 +190,6 @@ def _draw_heatmap(report: Report, lines: Sequence[NumberLine], largest: float) -
 
 
 def _tint(axes: Axes, place: int, column: int, value: float | None, strength: float) -> None:
-    from matplotlib.patches import Rectangle
-
     if value is not None:
         axes.add_patch(
             Rectangle(
@@ -197,6 +205,7 @@ def _tint(axes: Axes, place: int, column: int, value: float | None, strength: fl
 
 
 def _heatmap_names(axes: Axes, report: Report, lines: Sequence[NumberLine]) -> None:
+    # Names of several models are wider than their columns.
     steep = len(report.results) > 1
     axes.set_xlim(-0.5, len(report.results) - 0.5)
     axes.set_ylim(len(lines) - 0.5, -0.5)
@@ -216,10 +225,7 @@ def _heatmap_names(axes: Axes, report: Report, lines: Sequence[NumberLine]) -> N
         if place == 0 or group != groups[place - 1]:
             if place:
                 axes.axhline(place - 0.5, color=style.MUTED, linewidth=0.8)
-            axes.annotate(
-                style.label(group or "", 24), (1.0, place), xycoords=("axes fraction", "data"),
-                xytext=(6, 0), textcoords="offset points", va="center", color=style.MUTED,
-            )  # fmt: skip
+            _beside(axes, place, style.label(group or "", 24), style.MUTED)
     if report.synthetic:
         axes.annotate(
             style.SYNTHETIC, (0.0, 0.0), xycoords="axes fraction", xytext=(0, -6),
@@ -232,6 +238,7 @@ def deltas_plot(comparison: Comparison, place: int, synthetic: bool) -> Plot | N
     if not comparison.tasks:
         return None
     title = f"{shown(comparison.other)} minus {shown(comparison.base)}"
+    # Once for the page, once for the drawing, which has less room.
     against = f"{style.label(comparison.other)} minus {style.label(comparison.base)}"
     return style.make_plot(
         f"deltas-{place}", title, DELTAS_TEXT, lambda: _draw_deltas(comparison, against, synthetic)
@@ -256,17 +263,9 @@ def _draw_deltas(comparison: Comparison, title: str, synthetic: bool) -> Figure:
 
 def _delta(axes: Axes, place: int, entry: Difference) -> None:
     mark, colour = MARKS[entry.verdict]
-    if entry.interval is not None:
-        axes.plot(entry.interval, [place, place], color=colour, linewidth=1.8)
-    axes.plot(
-        [entry.difference], [place], marker=mark, markersize=6, linestyle="none",
-        markeredgewidth=1.4, markeredgecolor=colour,
-        markerfacecolor=style.PAPER if entry.verdict == "unknown" else colour,
-    )  # fmt: skip
-    axes.annotate(
-        number(entry.difference, True), (1.0, place), xycoords=("axes fraction", "data"),
-        xytext=(6, 0), textcoords="offset points", va="center", color=style.INK,
-    )  # fmt: skip
+    hollow = entry.verdict == "unknown"
+    _point(axes, place, entry.difference, entry.interval, mark, colour, hollow=hollow)
+    _beside(axes, place, number(entry.difference, True))
 
 
 def speed_plot(report: Report) -> Plot | None:
@@ -294,6 +293,7 @@ def _draw_speed(rates: list[tuple[str, float]]) -> Figure:
         )  # fmt: skip
     axes.set_yticks(range(len(rates)), [style.label(name) for name, _ in rates])
     axes.set_ylim(len(rates) - 0.5, -0.5)
+    # Room at the right of the longest bar for its number.
     axes.set_xlim(0, max(rate for _, rate in rates) * 1.15)
     axes.set_title(SPEED)
     style.vertical_grid(axes)

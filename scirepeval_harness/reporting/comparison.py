@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal
+
+import pandas as pd
 
 from scirepeval_harness.comparison.compare import NOT_RESAMPLED
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary
@@ -13,9 +15,6 @@ from scirepeval_harness.comparison.systems import by_reason
 from scirepeval_harness.files import write_json, write_text
 from scirepeval_harness.reporting import table as form
 from scirepeval_harness.reporting.table import Cell, Table, number, shown
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SCORES = ("Task", "Score", "A", "B", "B - A", "95% interval", "p", "p (Holm)", "B is")
 MEANS = ("Mean", "A", "B", "B - A", "95% interval", "p (Holm)", "Numbers")
@@ -26,35 +25,18 @@ METHOD = (
 )
 
 
-class Comparisons(Sequence[Comparison]):
+class Comparisons(tuple[Comparison, ...]):
     """One or several systems against the same base, which show themselves in every form."""
 
-    def __init__(self, comparisons: Iterable[Comparison]) -> None:
-        self._comparisons = tuple(comparisons)
-
-    @overload
-    def __getitem__(self, place: int) -> Comparison: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Comparison, ...]: ...
-
-    def __getitem__(self, place: int | slice) -> Comparison | tuple[Comparison, ...]:
-        return self._comparisons[place]
-
-    def __len__(self) -> int:
-        return len(self._comparisons)
+    __slots__ = ()
 
     def to_pandas(self) -> pd.DataFrame:
         """A row per score that both have, at full precision; columns are the two systems and the
         fields of `Difference`, with the ends of the interval as ``low`` and ``high``."""
-        import pandas as pd
-
-        frames = []
-        for entry in self:
-            frame = frame_of(entry.tasks, Difference)
+        frames = [frame_of(entry.tasks, Difference) for entry in self]
+        for frame, entry in zip(frames, self, strict=True):
             frame.insert(0, "base", entry.base)
             frame.insert(1, "other", entry.other)
-            frames.append(frame)
         return pd.concat(frames, ignore_index=True)
 
     def to_markdown(self) -> str:
@@ -84,13 +66,13 @@ class Comparisons(Sequence[Comparison]):
             yield METHOD
 
     def _repr_html_(self) -> str:
+        # Sentences are for terminals: a notebook shows the tables, which have their captions.
         return "".join(part.to_html() for part in self.parts() if isinstance(part, Table))
 
 
 def frame_of(entries: Sequence[Any], kind: type) -> pd.DataFrame:
     """Records of one dataclass as a frame, its interval in two columns at the end."""
-    import pandas as pd
-
+    # Columns and types are given, so that no entries make the same frame as many, without rows.
     frame = pd.DataFrame(map(asdict, entries), columns=[field.name for field in fields(kind)])
     ends = [entry.interval or (None, None) for entry in entries]
     frame["low"] = pd.Series([low for low, _ in ends], dtype="float64")
@@ -147,6 +129,7 @@ def _numbers(entry: Difference | Summary, tone: str = "") -> tuple[Cell, ...]:
         Cell(number(entry.a), entry.a),
         Cell(number(entry.b), entry.b),
         Cell(number(entry.difference, True), entry.difference, tone=tone),
+        # An interval has no order of its own: its column sorts as the differences do.
         Cell(form.range_text(entry.interval), entry.difference),
     )
 
@@ -156,12 +139,8 @@ def _against(comparison: Comparison) -> str:
 
 
 def _named(header: Sequence[str], comparison: Comparison) -> tuple[str, ...]:
-    names = {
-        "A": shown(comparison.base),
-        "B": shown(comparison.other),
-        "B - A": "Difference",
-        "B is": "Verdict",
-    }
+    a, b = shown(comparison.base), shown(comparison.other)
+    names = {"A": a, "B": b, "B - A": "Difference", "B is": "Verdict"}
     return tuple(names.get(name, name) for name in header)
 
 
@@ -206,9 +185,5 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 def comparison_values(comparison: Comparison) -> dict[str, Any]:
     """All numbers of a comparison at full precision, with the counts of verdicts."""
-    return {
-        **asdict(comparison),
-        "wins": comparison.wins,
-        "losses": comparison.losses,
-        "ties": comparison.ties,
-    }
+    counts = {name: getattr(comparison, name) for name in ("wins", "losses", "ties")}
+    return {**asdict(comparison), **counts}

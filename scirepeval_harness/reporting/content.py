@@ -83,6 +83,7 @@ class Execution:
     def documents_per_second(self) -> float | None:
         """Documents encoded in a second of the encoding phase, which for the first task includes
         loading the model; None where every vector came from the store, or nothing is encoded."""
+        # Encoding is timed also where all vectors are in the store: that is no speed of a model.
         seconds = self.seconds.get("encode", 0.0)
         return self.documents_encoded / seconds if self.documents_encoded and seconds else None
 

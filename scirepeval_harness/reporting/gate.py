@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 import scirepeval_harness
 from scirepeval_harness.comparison.gate import AVERAGES, Case, GateReport, Outcome
@@ -16,9 +18,6 @@ from scirepeval_harness.files import write_json, write_text
 from scirepeval_harness.reporting import table as form
 from scirepeval_harness.reporting.comparison import frame_of
 from scirepeval_harness.reporting.table import Cell, Table, number, one_line, shown
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HEADER = (
     *("Outcome", "Task", "Score", "Why", "Baseline", "Candidate", "Difference"),
@@ -30,6 +29,11 @@ TITLES: dict[Outcome, str] = {
     "incomplete": "failed: the candidate is incomplete",
     "not comparable": "failed: not comparable",
 }
+FAILURE, ERROR = "failure", "error"
+"""JUnit's words: a test that failed, and one that could not be run."""
+VARIABLE = "GITHUB_STEP_SUMMARY"
+LARGEST = 1_000_000
+"""GitHub refuses a summary of more than 1 MiB (docs.github.com, workflow commands)."""
 
 
 @dataclass(frozen=True)
@@ -120,22 +124,20 @@ def gate_table(cases: Sequence[Case], caption: str = "") -> Table:
 
 def verdict_line(report: GateReport) -> str:
     """``Gate failed: a regression (2 regressions, 25 passed).``"""
-    counts = [
-        f"{count} {word}"
-        for count, word in (
-            (report.count("regression"), "outside tolerance or below floor"),
-            (report.count("incomplete"), "incomplete"),
-            (report.count("not comparable"), "not comparable"),
-            (report.count("pass"), "passed"),
-        )
-        if count
-    ]
+    words: dict[Outcome, str] = {
+        "regression": "outside tolerance or below floor",
+        "incomplete": "incomplete",
+        "not comparable": "not comparable",
+        "pass": "passed",
+    }
+    counts = [f"{n} {word}" for outcome, word in words.items() if (n := report.count(outcome))]
     return f"Gate {TITLES[report.outcome]} ({', '.join(counts) or 'nothing to judge'})."
 
 
 def names_line(report: GateReport) -> str:
     """Which two were judged, and by which test."""
     alpha = report.policy.alpha
+    # No p-value is over 1, so that at an alpha of 1 every test passes for a finding.
     rule = (
         "tolerance alone decides"
         if alpha >= 1
@@ -147,17 +149,12 @@ def names_line(report: GateReport) -> str:
 
 def blind_line(report: GateReport) -> str | None:
     """How many scores have too few items for their tolerance, in words; None for none."""
-    blind = [
-        case
-        for case in report.cases
-        if case.detectable is not None
-        and case.tolerance is not None
-        and case.detectable > case.tolerance
-    ]
+    pairs = [(case.detectable, case.tolerance) for case in report.cases]
+    blind = sum(d is not None and t is not None and d > t for d, t in pairs)
     if not blind:
         return None
     return (
-        f"{len(blind)} scores have too few items, or move too much from item to item, for a fall "
+        f"{blind} scores have too few items, or move too much from item to item, for a fall "
         "of their tolerance to stand out: Detectable is the least fall, in points, that one "
         "uncorrected test finds 95 times in 100."
     )
@@ -167,6 +164,7 @@ def gate_markdown(report: GateReport) -> str:
     """The report as markdown: what failed first, then everything."""
     escape = form.escape_markdown
     lines = [f"## {escape(verdict_line(report))}", "", escape(names_line(report))]
+    # Twice, since a summary in CI is read from its top, and all scores are a long table.
     parts = [("What failed", report.failures)] if report.failures else []
     for title, cases in (*parts, ("All scores", report.cases)):
         lines += ["", f"### {title}", "", *gate_table(cases).markdown_lines()]
@@ -188,9 +186,6 @@ def gate_values(report: GateReport) -> dict[str, Any]:
     }
 
 
-FAILURE, ERROR = "failure", "error"
-
-
 def junit_xml(report: GateReport) -> str:
     """The report as JUnit XML: a regression is a failure, what cannot be judged an error.
 
@@ -198,17 +193,15 @@ def junit_xml(report: GateReport) -> str:
     """
     root = ET.Element("testsuites", name=f"scirepeval-harness check: {shown(report.other)}")
     _count(root, report.cases)
+    # `groupby` joins neighbours only; the averages, which have no suite, go last.
     cases = sorted(report.cases, key=lambda case: (case.suite == "", case.suite))
     for suite, members in groupby(cases, key=lambda case: case.suite or AVERAGES):
         of_suite = tuple(members)
         element = ET.SubElement(root, "testsuite", name=suite)
         _count(element, of_suite)
-        for case in of_suite:
-            element.append(_testcase(case))
+        element.extend(map(_testcase, of_suite))
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=False).join(
-        ("<?xml version='1.0' encoding='utf-8'?>\n", "\n")
-    )
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _count(element: ET.Element, cases: tuple[Case, ...]) -> None:
@@ -228,6 +221,7 @@ def _kind(case: Case) -> str | None:
 
 def _testcase(case: Case) -> ET.Element:
     name = case.title if case.task == AVERAGES else case.key
+    # Jenkins groups by the part of the class name before the last dot.
     of = AVERAGES if case.task == AVERAGES else f"{case.suite}.{case.task}"
     element = ET.Element("testcase", name=shown(name), classname=shown(of), time="0")
     kind = _kind(case)
@@ -254,11 +248,6 @@ def _numbers(case: Case) -> str:
     return ", ".join(parts)
 
 
-VARIABLE = "GITHUB_STEP_SUMMARY"
-LARGEST = 1_000_000
-"""GitHub refuses a summary of more than 1 MiB (docs.github.com, workflow commands)."""
-
-
 def append_step_summary(markdown: str, environment: Mapping[str, str]) -> Path | None:
     """Append ``markdown`` to the job's summary; None where the variable is not set.
 
@@ -268,10 +257,12 @@ def append_step_summary(markdown: str, environment: Mapping[str, str]) -> Path |
     name = environment.get(VARIABLE)
     if not name:
         return None
+    # Bytes, not characters; the cut may split one, which is then dropped.
     if len(markdown.encode()) > LARGEST:
         markdown = markdown.encode()[:LARGEST].decode(errors="ignore") + "\n\n(cut: too long)\n"
     path = Path(name)
     try:
+        # Appended: earlier steps of the job may have written theirs.
         with path.open("a", encoding="utf-8") as summary:
             summary.write(markdown)
     except OSError as error:

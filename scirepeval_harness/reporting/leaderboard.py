@@ -6,16 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from scirepeval_harness.reporting import table as form
 from scirepeval_harness.reporting.content import Report, ScoreLine
-from scirepeval_harness.reporting.table import (
-    NONE,
-    Cell,
-    Table,
-    number,
-    one_line,
-    range_text,
-    shown,
-)
+from scirepeval_harness.reporting.table import NONE, Cell, Table, shown
 from scirepeval_harness.results.leaderboard import Mean, Row, columns_of
 from scirepeval_harness.results.record import ScoreRecord
 from scirepeval_harness.task.spec import Readings, SuiteSpec
@@ -50,29 +43,16 @@ class Leaderboard:
     def table(self) -> Table:
         """A row per system, the best whole number of each column marked, with footnotes."""
         columns = columns_of(self.suites)
-        best = {name: _best(row.means.get(name) for row in self.rows if not row.partial)
-                for name in columns}  # fmt: skip
+        cells = [_mean_cells(self.rows, name, DIGITS, interval=self.intervals) for name in columns]
+        titles = [Cell(row_title(row)) for row in self.rows]
         published = [row.published for row in self.rows]
         return Table(
             ("Model", *map(shown, columns)),
-            tuple(
-                (
-                    Cell(row_title(row)),
-                    *(
-                        mean_cell(
-                            row.means.get(name),
-                            DIGITS,
-                            best=None if row.partial else best[name],
-                            interval=self.intervals,
-                        )
-                        for name in columns
-                    ),
-                )
-                for row in self.rows
-            ),
+            tuple(zip(titles, *cells, strict=True)),
             caption=caption(self.suites),
             notes=tuple(row_notes(self.rows)),
             synthetic=any(suite.synthetic for suite in self.suites),
+            # Only between the two kinds: rows of one kind need no rule above the first.
             rule_before=published.index(True) if len(set(published)) == 2 else None,
         )
 
@@ -158,6 +138,19 @@ def mean_cell(
     )
 
 
+def _mean_cells(
+    rows: Sequence[Row], name: str, digits: int, *, interval: bool = True
+) -> list[Cell]:
+    """One column of the rows. A row of partial data is neither best nor one to be better than."""
+    best = _best(row.means.get(name) for row in rows if not row.partial)
+    return [
+        mean_cell(
+            row.means.get(name), digits, best=None if row.partial else best, interval=interval
+        )
+        for row in rows
+    ]
+
+
 def row_title(row: Row) -> str:
     """The row's name; a published one is marked, and one that was scored on a part of its data."""
     if row.published:
@@ -171,7 +164,9 @@ def row_notes(rows: Sequence[Row], systems: Sequence[Row] = ()) -> list[str]:
     by_text: dict[str, list[str]] = {}
     for row in (*rows, *systems):
         for note in row.notes:
-            by_text.setdefault(one_line(note), []).append(row_title(replace(row, partial=False)))
+            by_text.setdefault(form.one_line(note), []).append(
+                row_title(replace(row, partial=False))
+            )
     notes = [f"{', '.join(names)}: {text}" for text, names in by_text.items()]
     return [NOT_WHOLE, *notes] if partial else notes
 
@@ -184,16 +179,10 @@ def leaderboard_of(report: Report, *, intervals: bool) -> Table:
 
 def format_table(report: Report) -> Table:
     """Means by format with intervals, one column per result."""
-    rows = []
-    for name in report.formats[0].means if report.formats else ():
-        best = _best(row.means[name] for row in report.formats if not row.partial)
-        means = (
-            mean_cell(row.means[name], 2, best=None if row.partial else best)
-            for row in report.formats
-        )
-        rows.append((Cell(name), *means))
+    names = report.formats[0].means if report.formats else ()
+    rows = tuple((Cell(name), *_mean_cells(report.formats, name, 2)) for name in names)
     header = ("Format", *map(row_title, report.formats))
-    return Table(header, tuple(rows), caption="Means by format", synthetic=report.synthetic)
+    return Table(header, rows, caption="Means by format", synthetic=report.synthetic)
 
 
 def task_table(report: Report) -> Table:
@@ -208,6 +197,7 @@ def field_table(report: Report) -> Table | None:
 
 
 def _scores(caption: str, report: Report, lines: Sequence[ScoreLine]) -> Table:
+    # A published system without any of these scores would be a column of hyphens.
     places = [
         place
         for place, system in enumerate(report.systems)
@@ -215,6 +205,7 @@ def _scores(caption: str, report: Report, lines: Sequence[ScoreLine]) -> Table:
     ]
     rows = []
     for line in lines:
+        # Best as printed, so that of two alike both are marked; see `mean_cell`.
         scores = [(line.scores[place], line.partial[place]) for place in places]
         rounded = [round(score.value, 2) for score, part in scores if score and not part]
         best = max(rounded) if len(rounded) > 1 else None
@@ -229,10 +220,10 @@ def _score_cell(score: ScoreRecord | None, partial: bool, best: float | None) ->
     if score is None:
         return Cell(NONE)
     return Cell(
-        number(score.value),
+        form.number(score.value),
         score.value,
         best=not partial and round(score.value, 2) == best,
-        small="" if score.interval is None else range_text(score.interval, sign=False),
+        small="" if score.interval is None else form.range_text(score.interval, sign=False),
         part=PARTIAL if partial else "",
     )
 

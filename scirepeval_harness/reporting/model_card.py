@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from yaml import YAMLError
 
 from scirepeval_harness.errors import StorageError, UsageError
 from scirepeval_harness.files import write_text
 from scirepeval_harness.reporting.table import shown
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.leaderboard import Row
-from scirepeval_harness.results.record import TaskRecord
+from scirepeval_harness.results.record import TaskRecord, shortfall
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
-
-if TYPE_CHECKING:
-    from huggingface_hub import EvalResult, ModelCard, ModelCardData
-
 
 DIGITS = 4
 SYNTHETIC = " [synthetic data]"
@@ -55,6 +53,7 @@ def add_to_model_card(
         )
     card = _read(path, result)
     data: ModelCardData = card.data  # type: ignore[assignment]
+    # Others' entries, and ours of other data, stay; a second run of the same gives no second entry.
     replaced = set(map(_key, new))
     data.eval_results = [*(e for e in data.eval_results or [] if _key(e) not in replaced), *new]
     data.model_name = data.model_name or shown(result.run.model.title)
@@ -63,9 +62,6 @@ def add_to_model_card(
 
 
 def _read(path: Path, result: Result) -> ModelCard:
-    from huggingface_hub import ModelCard
-    from yaml import YAMLError
-
     try:
         if path.is_file():
             card: ModelCard = ModelCard.load(path)
@@ -84,18 +80,18 @@ def _read(path: Path, result: Result) -> ModelCard:
 
 
 def _key(entry: EvalResult) -> tuple[object, ...]:
+    # Hub's own identifier is of task and data only: one data set has a result a metric.
     return (*entry.unique_identifier, entry.metric_type, entry.metric_name)
 
 
 def _averages(result: Result, row: Row, suites: Sequence[SuiteSpec]) -> Iterator[EvalResult]:
-    from huggingface_hub import EvalResult
-
     for suite in suites:
         done = [result.tasks[name] for name in suite.task_names() if name in result.tasks]
         if not all(_whole(record) for record in done if record.status == "ok"):
             continue
         for column in suite.columns:
             mean = row.means[column.name]
+            # A mean of what is there would stand on the card as if it were the average.
             if mean.value is None or mean.partial:
                 continue
             yield EvalResult(
@@ -113,8 +109,6 @@ def _averages(result: Result, row: Row, suites: Sequence[SuiteSpec]) -> Iterator
 def _task_results(
     result: Result, suites: Sequence[SuiteSpec], tasks: Mapping[str, TaskSpec]
 ) -> Iterator[EvalResult]:
-    from huggingface_hub import EvalResult
-
     for suite in suites:
         for name in suite.task_names():
             record = result.tasks.get(name)
@@ -142,8 +136,7 @@ def _task_results(
 
 def _whole(record: TaskRecord) -> bool:
     """Whether the record's scores may stand without a word on coverage."""
-    covered = record.coverage is None or record.coverage.complete
-    return record.status == "ok" and covered and not record.settings.get("limit")
+    return record.status == "ok" and not shortfall(record) and not record.settings.get("limit")
 
 
 def _interval(interval: tuple[float, float] | None) -> dict[str, list[float]]:

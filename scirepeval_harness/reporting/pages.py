@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from scirepeval_harness.files import write_bytes, write_text
+from scirepeval_harness.files import write_bytes
 from scirepeval_harness.reporting import comparison as differences
 from scirepeval_harness.reporting import leaderboard as scores
 from scirepeval_harness.reporting import provenance
@@ -34,9 +34,12 @@ SIGNATURES = (
     "All that moves a score. Two scores whose signatures differ in the parts of the model only "
     "(model, vec, dtype, len) may be compared."
 )
+LABEL = "tab:leaderboard"
 PLOTS = "plots"
 OWN_PLOT = re.compile(r"(averages|heatmap|speed|deltas-\d+)\.(svg|png)")
 LONGEST_WARNING = 500
+SUITE_KEYS = {"name", "title", "version", "task_set", "synthetic", "readings"}
+LINE_KEYS = ("suite", "task", "title", "format", "group", "key", "field")
 
 
 def report_markdown(report: Report, plots: Plots) -> str:
@@ -55,7 +58,8 @@ def report_markdown(report: Report, plots: Plots) -> str:
 
 def _scores(report: Report, plots: Plots) -> list[list[str]]:
     mark = _mark(report)
-    by_field = scores.field_table(report)
+    fields = scores.field_table(report)
+    title = "### By field of study"
     return [
         ["## Averages with intervals"],
         [mark + INTERVALS],
@@ -68,11 +72,7 @@ def _scores(report: Report, plots: Plots) -> list[list[str]]:
         [mark.rstrip()],
         scores.task_table(report).markdown_lines(),
         _picture(plots.heatmap),
-        *(
-            [["### By field of study"], [mark.rstrip()], by_field.markdown_lines()]
-            if by_field
-            else []
-        ),
+        *([[title], [mark.rstrip()], fields.markdown_lines()] if fields else []),
     ]
 
 
@@ -121,6 +121,7 @@ def _picture(plot: Plot | None) -> list[str]:
 
 def _fenced(lines: list[str]) -> list[str]:
     """A code block whose fence is longer than any in it."""
+    # A command holds names of files, and those may hold backticks.
     ticks = max([len(run) for line in lines for run in re.findall("`+", line)] or [0])
     fence = "`" * max(3, ticks + 1)
     return [f"{fence}sh", *lines, fence]
@@ -134,31 +135,18 @@ def report_html(report: Report, plots: Plots) -> str:
     from markupsafe import Markup
 
     script = _packaged("sort.js")
-    page = (
-        templates()
-        .get_template("report.html.j2")
-        .render(
-            report=report,
-            scores=scores,
-            provenance=provenance,
-            differences=differences,
-            shown=shown,
-            plots=plots,
-            # The package's own files and drawings, in which nobody's name stands unescaped.
-            picture=lambda plot: Markup(inline_svg(plot)),
-            style=Markup(_packaged("style.css")),
-            script=Markup(script),
-            # The browser runs a script only when its hash is that of the page's policy.
-            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            texts={
-                "whole": WHOLE,
-                "no_warnings": NO_WARNINGS,
-                "intervals": INTERVALS,
-                "signatures": SIGNATURES,
-            },
-            warnings=_warnings(report),
-        )
-    )
+    texts = {"whole": WHOLE, "no_warnings": NO_WARNINGS}
+    page = templates().get_template("report.html.j2").render(
+        report=report, scores=scores, provenance=provenance, differences=differences, shown=shown,
+        plots=plots, warnings=_warnings(report),
+        texts={**texts, "intervals": INTERVALS, "signatures": SIGNATURES},
+        # The package's own files and drawings, in which nobody's name stands unescaped.
+        picture=lambda plot: Markup(inline_svg(plot)),
+        style=Markup(_packaged("style.css")),
+        script=Markup(script),
+        # The browser runs a script only when its hash is that of the page's policy.
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )  # fmt: skip
     return page if page.endswith("\n") else page + "\n"
 
 
@@ -174,17 +162,7 @@ def report_values(report: Report) -> dict[str, Any]:
     """Leaderboard, scores, comparisons and provenance, at full precision and JSON-ready."""
     return {
         "synthetic": report.synthetic,
-        "suites": [
-            {
-                "name": suite.name,
-                "title": suite.title,
-                "version": suite.version,
-                "task_set": suite.task_set,
-                "synthetic": suite.synthetic,
-                "readings": suite.readings.model_dump(mode="json"),
-            }
-            for suite in report.suites
-        ],
+        "suites": [suite.model_dump(mode="json", include=SUITE_KEYS) for suite in report.suites],
         "columns": columns_of(report.suites),
         "leaderboard": [
             {
@@ -201,13 +179,7 @@ def report_values(report: Report) -> dict[str, Any]:
         },
         "tasks": [
             {
-                "suite": line.suite,
-                "task": line.task,
-                "title": line.title,
-                "format": line.format,
-                "group": line.group,
-                "key": line.key,
-                "field": line.field,
+                **{name: getattr(line, name) for name in LINE_KEYS},
                 "scores": {
                     system.title + (" (published)" if system.published else ""): {
                         "value": score.value,
@@ -232,8 +204,7 @@ def report_values(report: Report) -> dict[str, Any]:
 def report_json(report: Report) -> str:
     """The values as JSON. Only ASCII: a name may hold half of a surrogate pair, or characters that
     turn the direction of writing."""
-    values = report_values(report)
-    return json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    return json.dumps(report_values(report), indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
 def _mean(mean: Mean) -> dict[str, Any]:
@@ -264,25 +235,23 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     Raises:
         StorageError: the disk is full or the folder cannot be written.
     """
+    # Everything is made before anything is written: what fails leaves an earlier report whole.
     plots = draw_plots(report)
     board = scores.Leaderboard(report.rows, report.suites)
     contents: dict[str, str | bytes] = {
         "report.md": report_markdown(report, plots),
         "report.html": report_html(report, plots),
         "leaderboard.csv": board.to_csv(),
-        "leaderboard.tex": scores.leaderboard_of(report, intervals=False).to_latex(
-            "tab:leaderboard"
-        ),
+        # Not the board's own: this one has notes on the systems' scores too.
+        "leaderboard.tex": scores.leaderboard_of(report, intervals=False).to_latex(LABEL),
         "leaderboard.json": report_json(report),
     }
     for plot in plots.all():
         contents[f"{PLOTS}/{plot.name}.svg"] = plot.svg
         contents[f"{PLOTS}/{plot.name}.png"] = plot.png
     for name, content in contents.items():
-        if isinstance(content, bytes):
-            write_bytes(folder / name, content)
-        else:
-            write_text(folder / name, content)
+        write_bytes(folder / name, content if isinstance(content, bytes) else content.encode())
+    # Only names that a report gives: anything else in the folder is somebody's.
     for path in (folder / PLOTS).glob("*"):
         if OWN_PLOT.fullmatch(path.name) and f"{PLOTS}/{path.name}" not in contents:
             path.unlink()
@@ -294,6 +263,7 @@ def default_folder(report: Report) -> Path:
     signatures = [entry.signature for entry in report.executions]
     against = [comparison.base for comparison in report.comparisons[:1]]
     published = sum(row.published for row in report.rows)
+    # Of the scores' signatures, not of times: the same report of the same runs goes to one place.
     mark = digest([signatures, list(report.results), against, published])
     names = "+".join(suite.name for suite in report.suites)
     return Path("results") / "reports" / slug(f"{names}-{mark}")

@@ -9,18 +9,19 @@ from scirepeval_harness.options import command_words
 from scirepeval_harness.reporting.content import Execution, Gap, Report
 from scirepeval_harness.reporting.table import NONE, Cell, Table, one_line, shown, text_table
 from scirepeval_harness.results.folder import Result
-from scirepeval_harness.results.record import is_partial
+from scirepeval_harness.results.record import shortfall
 
 LONGEST_SIGNATURE = 600
 LONGEST_REASON = 300
+PHASES = ("load", "encode", "score", "intervals", "write")
+"""In the order in which a task goes through them."""
 
 
 def gap_table(report: Report) -> Table | None:
     """Tasks that failed or were scored in part; None where all are whole."""
     rows = [
         [
-            *(shown(gap.system), shown(gap.task), gap.status),
-            *(_of(gap.documents), _of(gap.queries)),
+            *(shown(gap.system), shown(gap.task), gap.status, _of(gap.documents), _of(gap.queries)),
             one_line(gap.reason)[:LONGEST_REASON] or NONE,
         ]
         for gap in report.gaps
@@ -108,9 +109,6 @@ def _of(pair: tuple[int, int] | None) -> str:
     return NONE if pair is None else f"{pair[0]} of {pair[1]}"
 
 
-PHASES = ("load", "encode", "score", "intervals", "write")
-
-
 def execution(title: str, result: Result) -> Execution:
     """The record of a result's run, under the title that the report gives it."""
     run = result.run
@@ -119,7 +117,9 @@ def execution(title: str, result: Result) -> Execution:
     for entry in run.tasks:
         for phase, value in entry.seconds.items():
             seconds[phase] = seconds.get(phase, 0.0) + value
+    # A phase that is not listed, of a later version or another package, goes last.
     order = {phase: number for number, phase in enumerate(PHASES)}
+    # One run has one set of choices, so that the first task's stand for all.
     settings = next((record.settings for record in result.tasks.values()), {})
     commit = run.git_commit and run.git_commit[:12] + (" with changes" if run.git_dirty else "")
     return Execution(
@@ -144,7 +144,7 @@ def execution(title: str, result: Result) -> Execution:
 def execution_gaps(title: str, result: Result) -> Iterator[Gap]:
     """Tasks that failed, or that were scored on a part of their documents or queries."""
     for name, record in result.tasks.items():
-        if record.status == "ok" and not is_partial(record):
+        if record.status == "ok" and not shortfall(record):
             continue
         coverage = record.coverage
         yield Gap(

@@ -7,20 +7,18 @@ Colours are those of Okabe and Ito, which people with colour vision deficiencies
 from __future__ import annotations
 
 import io
-import re
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from scirepeval_harness.reporting.table import one_line
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 INK, MUTED, LINE = "#1f2328", "#59636e", "#d1d9e0"
 BETTER, WORSE, BASE = "#0072b2", "#d55e00", "#008060"
@@ -85,16 +83,16 @@ def make_plot(name: str, title: str, text: str, draw: Callable[[], Figure]) -> P
         blank = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(svg, format="svg", metadata=blank, **options)
         figure.savefig(png, format="png", dpi=150, metadata={"Software": None}, **options)
+    # Spaces at the ends of lines, which an editor or a commit hook would take away.
     lines = (line.rstrip() for line in svg.getvalue().decode("utf-8").splitlines())
     return Plot(name, title, text, "\n".join(lines) + "\n", png.getvalue())
 
 
 @contextmanager
 def _style(salt: str) -> Iterator[None]:
-    import matplotlib
-
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
+        # The salt makes ids out of what an element is; without it they are random.
         settings: Any = {**STYLE, "svg.hashsalt": salt}
         matplotlib.rcParams.update(settings)
         yield
@@ -102,8 +100,7 @@ def _style(salt: str) -> Iterator[None]:
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of so many inches, which no global list knows of."""
-    from matplotlib.figure import Figure
-
+    # Not pyplot's, which keeps every figure open and may look for a display.
     figure = Figure(figsize=(width, height))
     # Axes fill the figure; names stand outside and the picture is cut around all of it.
     figure.subplots_adjust(left=0.0, right=1.0, bottom=0.0, top=1.0)
@@ -124,14 +121,10 @@ def marked(title: str, synthetic: bool) -> str:
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 VARIABLES = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    LINE: "var(--line)",
-    BETTER: "var(--better)",
-    WORSE: "var(--worse)",
-    PAPER: "var(--paper)",
+    **{INK: "var(--ink)", MUTED: "var(--muted)", LINE: "var(--line)"},
+    **{BETTER: "var(--better)", WORSE: "var(--worse)", PAPER: "var(--paper)"},
 }
-REFERENCE = re.compile(r"url\(#")
+"""Of the page's style sheet, so that a drawing follows the page into dark mode."""
 
 
 def inline_svg(plot: Plot) -> str:
@@ -159,13 +152,14 @@ def inline_svg(plot: Plot) -> str:
 
 def _rewrite(element: ET.Element, prefix: str) -> None:
     for name, value in list(element.attrib.items()):
+        # All plots share the page's ids, and matplotlib names axes_1 in every one.
         if name == "id":
             element.set(name, prefix + value)
         elif name in ("href", f"{{{XLINK}}}href"):
             del element.attrib[name]
             element.set("href", "#" + prefix + value.removeprefix("#"))
         elif name in ("style", "fill", "stroke", "clip-path"):
-            text = REFERENCE.sub(f"url(#{prefix}", value)
+            text = value.replace("url(#", f"url(#{prefix}")
             for colour, variable in VARIABLES.items():
                 text = text.replace(colour, variable)
             element.set(name, text)

@@ -159,6 +159,7 @@ class Table:
     def to_latex(self, label: str = "tab:scores") -> str:
         """A floating table: caption, booktabs rules, best in bold, notes below."""
         rows = [" & ".join(map(_latex_cell, row)) + r" \\" for row in self.rows]
+        # Measured above the rule, published below it.
         if self.rule_before is not None:
             rows.insert(self.rule_before, r"\midrule")
         columns = "l" * self.left + "r" * (len(self.header) - self.left)
@@ -183,16 +184,20 @@ class Table:
     def to_csv(self) -> str:
         """Numbers at full precision, and text that no spreadsheet takes for a formula."""
         out = io.StringIO()
+        # Not the module's own \r\n: all files of a report end their lines alike.
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(map(escape_csv, self.header))
         for row in self.rows:
             writer.writerow(
-                escape_csv(cell.text) if cell.number is None else repr(cell.number) for cell in row
+                # Numbers go past the escape, which would make text of every negative one.
+                escape_csv(cell.text) if cell.number is None else repr(cell.number)
+                for cell in row
             )
         return out.getvalue()
 
     def to_html(self) -> str:
         """The table with its notes as a fragment of a page, every cell escaped."""
+        # The report's own macro, so that a notebook escapes and marks as the page does.
         macros: Any = templates().get_template("table.html.j2").module
         return str(macros.alone(self))
 
@@ -239,6 +244,7 @@ def templates() -> Environment:
     """The package's page templates, in which every name is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    # A name that a template misspells fails here, and is not an empty place on a page.
     return Environment(
         loader=PackageLoader("scirepeval_harness.reporting"),
         autoescape=True,

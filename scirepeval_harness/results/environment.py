@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -11,18 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = (
-    "scirepeval-harness",
-    "adapters",
-    "bm25s",
-    "datasets",
-    "numpy",
-    "pandas",
-    "pytrec-eval-terrier",
-    "scikit-learn",
-    "scipy",
-    "tokenizers",
-    "torch",
-    "transformers",
+    *("scirepeval-harness", "adapters", "bm25s", "datasets", "numpy", "pandas"),
+    *("pytrec-eval-terrier", "scikit-learn", "scipy", "tokenizers", "torch", "transformers"),
 )
 
 
@@ -43,17 +34,17 @@ def describe_environment(folder: Path) -> Environment:
 
 def packages() -> dict[str, str]:
     """Versions of the packages that can move a score, where installed."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+        # What belongs to an extra, such as torch and adapters, may not be installed.
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def hardware() -> dict[str, str]:
     """Processor, cores and system; the device of a run stands in its arguments."""
+    # On Linux `platform` knows the architecture at best, not which processor it is.
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -68,6 +59,7 @@ def git_state(folder: Path) -> tuple[str | None, bool | None]:
 
     def git(*words: str) -> str | None:
         try:
+            # A repository on a hung network disk must not hold up a run.
             done = subprocess.run(
                 ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10
             )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 
 Schema = TypeVar("Schema", bound=BaseModel)
+RUN_FILE = "run.json"
+DEPTH = 3
+"""Levels of folders that are looked through: a run's folder holds one folder a model."""
 SCORE_COLUMNS = (
     *("task", "suite", "format", "metric", "setting", "field"),
     *("key", "value", "low", "high", "items", "status"),
@@ -64,6 +67,7 @@ class Result:
             if not record.scores:
                 rows.append((*of_task, *[None] * 7, 0, record.status))
         frame = pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
+        # A column of None only would be of objects, and frames of two results would not join well.
         return frame.astype(dict.fromkeys(("value", "low", "high"), "float64"))
 
     def items(self, task: str) -> pd.DataFrame:
@@ -82,24 +86,24 @@ def load_results(paths: Sequence[Path]) -> tuple[Result, ...]:
         UsageError: a path without results.
         StorageError: a file that is damaged or of a newer schema.
     """
-    found: list[Result] = []
+    results: list[Result] = []
     for path in paths:
-        folders = [path] if (path / RUN_FILE).is_file() else sorted(_inside(path))
+        inside = sorted(run.parent for run in path.glob(f"*/{RUN_FILE}"))
+        folders = [path] if (path / RUN_FILE).is_file() else inside
         if not folders:
             raise UsageError(
                 "no results here", where=str(path), fix=f"Give a folder that holds {RUN_FILE}"
             )
-        found.extend(load_result(folder) for folder in folders)
-    return tuple(found)
+        results += map(load_result, folders)
+    return tuple(results)
 
 
 def load_result(folder: Path) -> Result:
     """The result of one folder; raises StorageError for a file that cannot be used."""
     run = _read(RunRecord, folder / RUN_FILE)
-    tasks = {}
-    for entry in run.tasks:
-        tasks[entry.task] = read_task(task_file(folder, entry.suite, entry.task))
-    return Result(folder, run, tasks)
+    # The run file says which tasks there are: a score file of an earlier run may lie beside them.
+    files = {entry.task: task_file(folder, entry.suite, entry.task) for entry in run.tasks}
+    return Result(folder, run, {task: read_task(path) for task, path in files.items()})
 
 
 def read_task(path: Path) -> TaskRecord:
@@ -107,13 +111,11 @@ def read_task(path: Path) -> TaskRecord:
     return _read(TaskRecord, path)
 
 
-def _inside(path: Path) -> list[Path]:
-    return [run.parent for run in path.glob(f"*/{RUN_FILE}")]
-
-
 def _read(schema: type[Schema], path: Path) -> Schema:
     try:
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        # Before the schema is checked: a newer file would be refused for a field unknown here,
+        # and the message would not say that an upgrade helps.
         version = raw["schema_version"]
         if version > SCHEMA_VERSION:
             raise StorageError(
@@ -158,6 +160,7 @@ def write_task(
     if draws is not None:
         import pandas as pd
 
+        # Sorted, so that the order in which scores were computed does not show in the bytes.
         table = pd.DataFrame({key: draws[key] for key in sorted(draws)})
         _write_parquet(draws_file(folder, record.suite, record.task), table)
     write_json(task_file(folder, record.suite, record.task), record.model_dump(mode="json"))
@@ -177,13 +180,11 @@ def _write_parquet(path: Path, table: pd.DataFrame) -> None:
     write_with(path, lambda temporary: pq.write_table(arrow, temporary, compression="zstd"))
 
 
-RUN_FILE = "run.json"
-
-
 def slug(name: str) -> str:
     """A folder name for a model of any name: readable, harmless, and different for other names."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:60]
+    # Two names that clean up to the same letters ("a/b", "a-b") must not share a folder.
     if safe and safe == name:
         return safe
     return f"{safe or 'model'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
@@ -204,10 +205,6 @@ def draws_file(folder: Path, suite: str, task: str) -> Path:
     return folder / suite / f"{task}.draws.parquet"
 
 
-DEPTH = 3
-"""Levels of folders that are looked through: a run's folder holds one folder a model."""
-
-
 def result_folders(folder: Path, depth: int = DEPTH) -> tuple[Path, ...]:
     """Every result folder in ``folder``, itself included, at most ``depth`` levels down, sorted.
 
@@ -216,10 +213,9 @@ def result_folders(folder: Path, depth: int = DEPTH) -> tuple[Path, ...]:
     """
     if not folder.is_dir():
         raise UsageError("no such folder", where=str(folder), fix="Give a folder of results")
-    found = [folder] if (folder / RUN_FILE).is_file() else []
-    for level in range(1, depth + 1):
-        found += [path.parent for path in folder.glob("*/" * level + RUN_FILE)]
-    return tuple(sorted(found))
+    # Not "**": any folder may be named, a home folder too, which is not to be walked to the end.
+    patterns = ("*/" * level + RUN_FILE for level in range(depth + 1))
+    return tuple(sorted(path.parent for pattern in patterns for path in folder.glob(pattern)))
 
 
 def readable_results(

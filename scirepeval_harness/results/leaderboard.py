@@ -6,24 +6,21 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scirepeval_harness.errors import SpecError
 from scirepeval_harness.evaluations.base import Number
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.results.folder import Result
-from scirepeval_harness.results.record import TaskRecord
+from scirepeval_harness.results.record import TaskRecord, shortfall
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.task.spec import Column, Readings, SuiteSpec, TaskSpec
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-
 TaskScores = Mapping[str, Mapping[str, float]]
 """Task name -> score key -> score x 100."""
-TaskDraws = Mapping[str, Mapping[str, "NDArray[np.float64]"]]
+TaskDraws = Mapping[str, Mapping[str, NDArray[np.float64]]]
 """Task name -> score key -> resampled scores x 100, as many in every task."""
 
 
@@ -71,7 +68,7 @@ def row_draws(
     column of which nothing was resampled is a float, one without any number None.
     """
     merged: dict[str, Mapping[str, Number]] = {
-        name: {**own, **draws.get(name, {})} for name, own in scores.items()
+        name: {**values, **draws.get(name, {})} for name, values in scores.items()
     }
     return {
         name: _mean_of_present(numbers) for name, numbers in _numbers(suite, tasks, merged).items()
@@ -81,19 +78,21 @@ def row_draws(
 def _numbers(
     suite: SuiteSpec, tasks: Mapping[str, TaskSpec], scores: Mapping[str, Mapping[str, Number]]
 ) -> dict[str, list[Number | None]]:
-    """The numbers of each column, in the order of the suite's columns."""
-    numbers = {
-        column.name: _column_numbers(column, tasks, scores, suite.readings)
-        for column in suite.columns
-        if column.tasks
-    }
-    pooled = {
-        column.name: [number for name in column.pools for number in numbers[name]]
-        for column in suite.columns
-        if column.pools
-    }
-    everything = numbers | pooled
-    return {column.name: everything[column.name] for column in suite.columns}
+    """The numbers of each column, in the order of the suite's columns.
+
+    A pooling column holds the numbers of the columns that it pools, not their means: so an average
+    weighs every task alike, not every column.
+    """
+    numbers: dict[str, list[Number | None]] = {}
+    # Columns of tasks first: a pooling column may stand before those that it pools.
+    for column in sorted(suite.columns, key=lambda column: bool(column.pools)):
+        numbers[column.name] = [n for name in column.pools for n in numbers[name]]
+        for name in column.tasks:
+            of_task = task_numbers(tasks[name], scores.get(name, {}), suite.readings)
+            numbers[column.name] += [
+                value for metric, value in of_task.items() if column.metric in (None, metric)
+            ]
+    return {column.name: numbers[column.name] for column in suite.columns}
 
 
 def task_numbers(
@@ -110,20 +109,8 @@ def task_numbers(
 
 def _mean_of_present(values: Sequence[Number | None]) -> Number | None:
     present = [value for value in values if value is not None]
+    # Not numpy's mean: draws are arrays and fixed scores floats, which add up to an array.
     return sum(present[1:], present[0]) / len(present) if present else None
-
-
-def _column_numbers(
-    column: Column,
-    tasks: Mapping[str, TaskSpec],
-    scores: Mapping[str, Mapping[str, Number]],
-    readings: Readings,
-) -> list[Number | None]:
-    found: list[Number | None] = []
-    for name in column.tasks:
-        numbers = task_numbers(tasks[name], scores.get(name, {}), readings)
-        found += [v for metric, v in numbers.items() if column.metric in (None, metric)]
-    return found
 
 
 def _mean_of_column(numbers: Sequence[Number | None], draws: Number | None) -> Mean:
@@ -186,12 +173,8 @@ def measured_row(
             # Held fixed, a score would make the interval of its average too narrow.
             if fixed.keys() & set(column_tasks(suite, column)):
                 means[column.name] = replace(means[column.name], interval=None)
-    parts = {
-        name: record.coverage
-        for name, record in done.items()
-        if record.coverage is not None and not record.coverage.complete
-    }
-    notes = [f"{name} scored on {coverage}" for name, coverage in parts.items()]
+    notes = [f"{name} {missing}" for name, record in done.items() if (missing := shortfall(record))]
+    partial = bool(notes)
     failed = [name for name, record in result.tasks.items() if record.status != "ok"]
     if failed:
         notes.append(f"failed: {', '.join(failed)}")
@@ -202,27 +185,27 @@ def measured_row(
         f"no interval for {name} ({', '.join(keys)}), which cannot be resampled, nor for its means"
         for name, keys in fixed.items()
     ]
-    return Row(result.run.model.title, means, notes=tuple(notes), partial=bool(parts))
+    return Row(result.run.model.title, means, notes=tuple(notes), partial=partial)
 
 
 def _not_resampled(done: Mapping[str, TaskRecord]) -> dict[str, list[str]]:
     """Score keys without an interval, of tasks that have other scores with one or items."""
-    found: dict[str, list[str]] = {}
-    for name, record in done.items():
-        keys = [s.key for s in record.scores if s.interval is None and s.field is None]
-        if keys and record.item_kind is not None:
-            found[name] = keys
-    return found
+    by_task = {
+        name: [s.key for s in record.scores if s.interval is None and s.field is None]
+        for name, record in done.items()
+        if record.item_kind is not None
+    }
+    return {name: keys for name, keys in by_task.items() if keys}
 
 
 def _draws(result: Result) -> TaskDraws:
     """The draws of every task that has intervals."""
-    found: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for name, record in result.tasks.items():
-        if any(score.interval for score in record.scores):
-            table = result.draws(name)
-            found[name] = {key: table[key].to_numpy() for key in table.columns}
-    return found
+    tables = {
+        name: result.draws(name)
+        for name, record in result.tasks.items()
+        if any(score.interval for score in record.scores)
+    }
+    return {name: {k: t[k].to_numpy() for k in t.columns} for name, t in tables.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +229,7 @@ def read_published(folder: Path) -> tuple[PublishedScore, ...]:
     scores: list[PublishedScore] = []
     for path in sorted(folder.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as lines:
+            # From 2: the header is line 1.
             for number, row in enumerate(csv.DictReader(lines), 2):
                 try:
                     value = float(row.pop("value"))
@@ -267,6 +251,7 @@ def published_rows(
     Args:
         titles: our title of each registered model, by its name.
     """
+    # By title: a system may be printed in several rows, and most rows name no system of ours.
     by_title: dict[str, list[PublishedScore]] = {}
     for score in scores:
         if score.level == "column" and score.task_set == task_set:
@@ -284,8 +269,8 @@ def published_rows(
 
 def task_scores(scores: Sequence[PublishedScore], title: str) -> dict[str, dict[str, float]]:
     """A title's scores by task and score key, as the aggregation takes them."""
-    found: dict[str, dict[str, float]] = {}
+    by_task: dict[str, dict[str, float]] = {}
     for score in scores:
         if score.title == title and score.level == "task":
-            found.setdefault(score.name, {})[score.key] = score.value
-    return found
+            by_task.setdefault(score.name, {})[score.key] = score.value
+    return by_task

@@ -126,18 +126,16 @@ class TaskRecord(Record):
     """Which packages brought the task, its evaluation or a metric; not in the file where none."""
 
     @model_serializer(mode="wrap")
-    def without_empty_origins(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_empty_origins(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Files of what is built in stay as they were, to the byte.
-        found: dict[str, Any] = dump(self)
-        if not found.get("origins"):
-            found.pop("origins", None)
-        return found
+        written: dict[str, Any] = dump(self)
+        return {key: value for key, value in written.items() if key != "origins" or value}
 
 
-def is_partial(record: TaskRecord | None) -> bool:
-    """Whether a task was scored on a part of its documents or queries."""
-    coverage = None if record is None else record.coverage
-    return coverage is not None and not coverage.complete
+def shortfall(record: TaskRecord | None) -> str | None:
+    """``scored on 90 of 100 documents``; None where nothing of the task is known to be missing."""
+    coverage = record and record.coverage
+    return f"scored on {coverage}" if coverage and not coverage.complete else None
 
 
 class TaskRun(Record):
@@ -171,11 +169,9 @@ class RunRecord(Record):
     signature: str
 
 
-Parts = Mapping[str, str]
-
-
 def digest(value: object) -> str:
     """The first 8 hex digits of the SHA-256 of a JSON-ready value."""
+    # Sorted and with these separators for good: other bytes give every run another signature.
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -209,9 +205,11 @@ def task_signature(
 
 def run_signature(tasks: Iterable[TaskRecord], harness: str) -> str:
     """The signature of a whole run: how many tasks, and one digest over theirs."""
+    # Sorted: two runs of the same tasks in another order are the same run.
     lines = sorted(task.signature for task in tasks)
     return f"tasks:{len(lines)}|all:{digest(lines)}|harness:{harness}"
 
 
 def _plain(value: str) -> str:
+    # Bars divide the parts; a model's name, which is anybody's, must not make up parts of its own.
     return "".join("_" if char in "|\n\r" or not char.isprintable() else char for char in value)
