@@ -164,9 +164,7 @@ def _unique(pairs: list[tuple[str, object]], path: Path) -> dict[str, object]:
     if len(found) < len(pairs):
         again = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise DataError(
-            f"the key {again!r} stands there twice",
-            where=str(path),
-            fix="Keep one score a pair",
+            f"the key {again!r} stands there twice", where=str(path), fix="Keep one score a pair"
         )
     return found
 

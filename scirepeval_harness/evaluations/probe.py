@@ -15,13 +15,7 @@ from scirepeval_harness.evaluations.metrics import check_metrics
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document
-from scirepeval_harness.task.tables import (
-    Table,
-    check_coverage,
-    is_list,
-    read_flat,
-    sample_rows,
-)
+from scirepeval_harness.task.tables import Table, check_coverage, is_list, read_flat, sample_rows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -113,10 +113,7 @@ EVALUATION = RankingEvaluation()
 
 def two_sides(task: TaskSpec) -> tuple[tuple[str, Role], ...]:
     """The roles of tasks that rank candidates."""
-    return (
-        ("queries", task.format.query_role()),
-        ("candidates", task.format.document_role()),
-    )
+    return (("queries", task.format.query_role()), ("candidates", task.format.document_role()))
 
 
 def evaluate_ranking(task: TaskSpec, data: RankingSet, scorer: PairScorer) -> Outcome:
@@ -219,12 +216,7 @@ def _query_parts(task: TaskSpec, row: Row, where: str) -> tuple[str, ...]:
 
 
 def _add_candidates(
-    task: TaskSpec,
-    table: Table,
-    number: int,
-    row: Row,
-    into: Collected,
-    wanted: frozenset[str],
+    task: TaskSpec, table: Table, number: int, row: Row, into: Collected, wanted: frozenset[str]
 ) -> None:
     listed = table.value(number, row, "candidates")
     if not is_list(listed):

@@ -233,11 +233,7 @@ CHUNK_VALUES = 1 << 21
 
 
 def reviewer_run(
-    qrels: Qrels,
-    reviewers: Mapping[str, Sequence[str]],
-    vectors: VectorTable,
-    *,
-    top: int = TOP,
+    qrels: Qrels, reviewers: Mapping[str, Sequence[str]], vectors: VectorTable, *, top: int = TOP
 ) -> Run:
     """Score the reviewers that ``qrels`` names for each paper.
 

@@ -68,11 +68,7 @@ def count_draws(truth: Draws, predicted: Draws, metric: str, draws: int, seed: S
 
 
 def value_draws(
-    value: Value,
-    truth: NDArray[np.generic],
-    predicted: NDArray[np.generic],
-    draws: int,
-    seed: Seed,
+    value: Value, truth: NDArray[np.generic], predicted: NDArray[np.generic], draws: int, seed: Seed
 ) -> Draws:
     """Any function of truth and predictions, computed anew (draws,) on each draw's rows."""
     values = []

@@ -194,10 +194,7 @@ def _rows_differ(x: NDArray[np.generic], y: NDArray[np.generic]) -> NDArray[np.b
 
 
 def b_cubed_p(
-    fields: Sequence[tuple[Array, Array, Array]],
-    *,
-    seed: int,
-    permutations: int | None = None,
+    fields: Sequence[tuple[Array, Array, Array]], *, seed: int, permutations: int | None = None
 ) -> float:
     """The test of a difference of B-cubed F1, the mean over data sets.
 

@@ -206,9 +206,7 @@ def _check_suite(suite: SuiteSpec, found: _Found) -> None:
     for place, name in [*listed, *(("unlisted", name) for name in suite.unlisted)]:
         if name not in found.tasks:
             raise SpecError(
-                f"{place}: unknown task {name!r}",
-                where=where,
-                fix=did_you_mean(name, found.tasks),
+                f"{place}: unknown task {name!r}", where=where, fix=did_you_mean(name, found.tasks)
             )
     for number, column in enumerate(suite.columns):
         _check_metric(column.metric, column.tasks, f"{where}: columns.{number}.metric", found)

@@ -69,9 +69,7 @@ def set_up(folder: Path, say: Say) -> None:
         ) from error
     if filled and not (folder / "pyvenv.cfg").is_file():
         raise UsageError(
-            "the folder holds something else",
-            where=str(folder),
-            fix="Choose another with --dir",
+            "the folder holds something else", where=str(folder), fix="Choose another with --dir"
         )
     interpreter = find_python()
     say(f"making an environment in {folder}")
