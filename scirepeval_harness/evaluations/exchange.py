@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +115,7 @@ class ExchangeScorer:
 
 def _keys(pools: Pools) -> set[str]:
     seen: dict[str, tuple[str, str]] = {}
-    for query, candidate in _pairs(pools):
+    for query, candidate in ((query, own) for query, pool in pools.items() for own in pool):
         key = f"{query}_{candidate}"
         other = seen.setdefault(key, (query, candidate))
         if other != (query, candidate):
@@ -125,12 +125,6 @@ def _keys(pools: Pools) -> set[str]:
                 fix="The exchange form joins ids with '_'; rename the ids that clash",
             )
     return set(seen)
-
-
-def _pairs(pools: Pools) -> Iterator[tuple[str, str]]:
-    for query, pool in pools.items():
-        for candidate in pool:
-            yield query, candidate
 
 
 def _load(path: Path) -> dict[str, object]:

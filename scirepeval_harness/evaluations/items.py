@@ -19,9 +19,8 @@ from scirepeval_harness.evaluations.base import NOT_RESAMPLED, Outcome, Score
 from scirepeval_harness.extensions import METRICS
 from scirepeval_harness.statistics import bootstrap as resample
 from scirepeval_harness.statistics import permutation as paired
-from scirepeval_harness.statistics.measures import one_hot, width_of
+from scirepeval_harness.statistics.bootstrap import Array, one_hot, width_of
 
-Array = NDArray[np.float64]
 COUNTED = ("f1", "f1_macro", "accuracy")
 """Metrics whose draws follow from counts."""
 COLUMNS = ("field", "item", "metric", "value")

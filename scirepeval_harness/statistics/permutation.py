@@ -13,10 +13,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.statistics.bootstrap import Value
-from scirepeval_harness.statistics.measures import f1_of_counts
+from scirepeval_harness.statistics.bootstrap import Array, Value, f1_of_counts
 
-Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]
 """From swaps (permutations, items), 1 where an item is exchanged, to differences (permutations,)"""
 
@@ -222,11 +220,10 @@ def _harmonic(pairs: Array) -> Array:
     return np.asarray(np.divide(product, total, out=np.zeros_like(total), where=total > 0))
 
 
-Draws = NDArray[np.float64]
 LEAST = 1 / 10_001
 
 
-def difference_draws(a: Draws, b: Draws) -> Draws:
+def difference_draws(a: Array, b: Array) -> Array:
     """Draws of the paired difference, b - a.
 
     Both arrays (draws,) must come from the bootstrap over the same items in the same
@@ -241,7 +238,7 @@ def difference_draws(a: Draws, b: Draws) -> Draws:
     return b - a
 
 
-def p_of_draws(difference: float, draws: Draws) -> float:
+def p_of_draws(difference: float, draws: Array) -> float:
     """Two-sided p-value of a mean's difference from 0, by its bootstrap standard error.
 
     For means over many items of several tasks, which are close to normal. The share of draws beyond

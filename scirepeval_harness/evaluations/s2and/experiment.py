@@ -164,14 +164,11 @@ def say(line: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--embeddings", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
+    for name in ("data", "embeddings", "output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("train-pairs", "test-pairs", "iterations", "seed"):
+        parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--datasets", nargs="+", required=True)
-    parser.add_argument("--train-pairs", type=int, required=True)
-    parser.add_argument("--test-pairs", type=int, required=True)
-    parser.add_argument("--iterations", type=int, required=True)
-    parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--jobs", type=int, default=1)
     return parser.parse_args()
 
