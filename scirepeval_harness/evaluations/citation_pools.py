@@ -219,6 +219,7 @@ def _field(queries: object, where: str, limit: int | None) -> dict[str, dict[str
         grades = {
             str(key): 0 for name, keys in lists.items() if name != RELEVANT for key in keys or ()
         }
+        # Relevant last, since it wins over whatever other list names the same paper.
         qrels[str(query)] = grades | {str(key): 1 for key in lists[RELEVANT] or ()}
         if not qrels[str(query)]:
             raise DataError(f"query {query} has no candidates", where=where, fix="Remove it")

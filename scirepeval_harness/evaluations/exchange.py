@@ -39,6 +39,7 @@ def write_scores(path: Path, run: Mapping[str, Mapping[str, float]]) -> None:
         DataError: a score that is not finite, or two pairs with the same key.
         StorageError: the file cannot be written; what was there stays.
     """
+    # All is checked before a byte is written: an error leaves no half file.
     _keys({query: tuple(scores) for query, scores in run.items()})
     for query, scores in run.items():
         for candidate, score in scores.items():
@@ -154,6 +155,7 @@ def _load(path: Path) -> dict[str, object]:
 
 
 def _unique(pairs: list[tuple[str, object]], path: Path) -> dict[str, object]:
+    # json keeps the last of equal keys without a word.
     found = dict(pairs)
     if len(found) < len(pairs):
         again = Counter(key for key, _ in pairs).most_common(1)[0][0]

@@ -21,8 +21,8 @@ from scirepeval_harness.statistics import bootstrap as resample
 from scirepeval_harness.statistics import permutation as paired
 from scirepeval_harness.statistics.bootstrap import Array, one_hot, width_of
 
+# Metrics whose draws follow from counts.
 COUNTED = ("f1", "f1_macro", "accuracy")
-"""Metrics whose draws follow from counts."""
 COLUMNS = ("field", "item", "metric", "value")
 
 
@@ -58,6 +58,7 @@ def bootstrap(
         UnknownNameError: a metric of rows that is not installed.
     """
     wanted = _without(outcome)
+    # Not hash(): Python salts it anew in every process, and equal runs would differ.
     how = Resampling(draws, (seed, zlib.crc32(stream.encode())), multi_label)
     return ITEM_KINDS[outcome.kind].draws(wanted, how) if wanted.scores else {}
 

@@ -77,6 +77,7 @@ def evaluate_probe(
                 tally.add(fitted)
                 for metric in task.metrics:
                     value = 100.0 * METRICS.get(metric).value(data.test_labels, fitted.predictions)
+                    # Rounded as published, or few-shot scores would differ from the papers'.
                     values[metric].append(round(value, 2) if shot else value)
                 tables.append(_items(data, fitted.predictions, kind, name, iteration, patterns))
             scores += [Score(m, float(np.mean(v)), name) for m, v in values.items()]

@@ -238,6 +238,7 @@ def read_qrels(table: Table, limit: int | None = None) -> dict[str, dict[str, in
     qrels: dict[str, dict[str, int]] = {}
     for number, row in table.rows():
         query = table.id(number, row, "query_id")
+        # Known queries go on: their candidates need not stand together in the table.
         if query not in qrels and limit is not None and len(qrels) >= limit:
             continue
         grade = _grade(table.value(number, row, "score"), table.where(number))
@@ -264,6 +265,7 @@ def _grade(value: Any, where: str) -> int:
         number = float(value)
     except (TypeError, ValueError):
         number = -1.0
+    # float(True) is 1: a bool would pass for a grade.
     if isinstance(value, bool) or number < 0 or not number.is_integer():
         raise DataError(f"score is {value!r}", where=where, fix="Give a whole number from 0 up")
     return int(number)

@@ -30,8 +30,8 @@ from scirepeval_harness.evaluations.metrics import RANKING_METRIC
 from scirepeval_harness.extensions import METRICS
 from scirepeval_harness.task.dataset import Qrels
 
+# trec_eval allocates a counter for every grade up to the highest: a wild one takes all memory.
 MAX_GRADE = 1000
-"""trec_eval allocates a counter for every grade up to the highest: a wild one takes all memory."""
 
 Measured = dict[str, dict[str, float]]
 """query id -> metric -> value in 0..1"""

@@ -19,10 +19,10 @@ Seed = tuple[int, ...]
 """Numbers that together seed a generator."""
 Value = Callable[[NDArray[np.generic], NDArray[np.generic]], float]
 """A number from the truth and the predictions of some rows."""
+# Weights held at a time: draws x items.
 CHUNK = 20_000_000
-"""Weights held at a time: draws x items."""
+# Rows that one score's draws may evaluate where few-shot iterations multiply the work.
 BUDGET = 50_000_000
-"""Rows that one score's draws may evaluate where few-shot iterations multiply the work."""
 FEWEST = 200
 
 

@@ -20,16 +20,16 @@ Statistic = Callable[[Array], Array]
 
 PERMUTATIONS = 10_000
 FEWEST = 2_000
+# Swaps of one test in all. More than 20,000 differing items get fewer permutations, down to
+# 2,000, which still resolves p = 0.0005: below 5% after Holm's correction over 100 tests.
 BUDGET = 200_000_000
-"""Swaps of one test in all. More than 20,000 differing items get fewer permutations, down to
-2,000, which still resolves p = 0.0005: below 5% after Holm's correction over 100 tests."""
 VALUE_BUDGET = 50_000_000
 VALUE_FEWEST = 999
 """Rows that a test of any function may evaluate, and the permutations that it makes in any case. It
 never makes more than ``FEWEST``: a call of scikit-learn takes a millisecond for ten rows too."""
 CHUNK = 4_000_000
+# Differences that agree to so many parts count as equal: sums in another order round apart.
 ROUNDING = 1e-9
-"""Differences that agree to so many parts count as equal: sums in another order round apart."""
 
 
 def permutations_for(items: int) -> int:
@@ -44,6 +44,7 @@ def swaps(items: int, permutations: int, seed: int) -> Iterator[Array]:
     width = -(-items // 8)
     for start in range(0, permutations, step):
         size = (min(step, permutations - start), width)
+        # A coin a bit: eight times less to draw than a coin a byte.
         packed = random.integers(0, 256, size=size, dtype=np.uint8)
         yield np.unpackbits(packed, axis=1, count=items).astype(np.float64)
 
@@ -69,6 +70,7 @@ def sign_flip_p(contributions: Array, *, seed: int, permutations: int | None = N
     Exchanging an item's outputs turns the sign of its contribution. Means over queries, accuracy
     and, by `tau_contributions`, Kendall's tau are of this kind.
     """
+    # Items that are equal turn nothing; without them there are fewer coins to toss.
     own = contributions[contributions != 0]
     total = own.sum()
     return permutation_p(

@@ -67,5 +67,6 @@ def fingerprint(task: TaskSpec, data: Any) -> str:
     """
     digest = hashlib.sha256()
     for values in EVALUATIONS.get(task.evaluation).fingerprint(data):
+        # repr keeps types apart ("1" and 1) and gives floats in full.
         digest.update(repr(values).encode())
     return digest.hexdigest()

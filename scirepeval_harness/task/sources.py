@@ -13,8 +13,8 @@ from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 from scirepeval_harness.task.tables import Row, Table, csv_table, json_lines
 
 Split = Literal["train", "test", "test_hard", "test_soft"]
+# Folder beside a suite's file that holds the data of a suite that ships with its data.
 PACKAGED = "data"
-"""Folder beside a suite's file that holds the data of a suite that ships with its data."""
 
 
 class Source(Protocol):

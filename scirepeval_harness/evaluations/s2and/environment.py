@@ -24,8 +24,8 @@ PINS = (
     "strsimpy==0.2.1",
 )
 """Libraries that can move the scores and that the package itself leaves free."""
+# The package takes this Python only.
 PYTHON = "3.11"
-"""The package takes this Python only."""
 MARKER = "ready.json"
 LINES = 5
 Say = Callable[[str], None]
