@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -29,21 +28,13 @@ PREFIX = "scirepeval_harness"
 BUILT_IN = "built in"
 
 
-@dataclass(frozen=True)
-class Added(Generic[T]):
-    """Something that was added while the process runs, and the module that did so."""
-
-    value: T
-    origin: str
-
-
 class Named(Generic[T]):
     """Things of one sort by name. ``group`` is the entry-point group of other packages' things."""
 
     def __init__(self, sort: str, group: str, built_in: Mapping[str, str]) -> None:
         self.sort, self.group = sort, group
         self._built_in = dict(built_in)
-        self._added: dict[str, Added[T]] = {}
+        self._added: dict[str, tuple[T, str]] = {}
 
     def add(self, name: str, value: T, origin: str) -> None:
         """Make ``value`` known under ``name`` in this process; the same name again replaces it.
@@ -61,7 +52,7 @@ class Named(Generic[T]):
                 where=origin,
                 fix="Give yours another name",
             )
-        self._added[name] = Added(value, origin)
+        self._added[name] = value, origin
 
     def get(self, name: str, where: str | None = None) -> T:
         """The thing of a name, loaded when first asked for.
@@ -74,7 +65,7 @@ class Named(Generic[T]):
             module, _, attribute = self._built_in[name].partition(":")
             return cast(T, getattr(importlib.import_module(module), attribute))
         if name in self._added:
-            return self._added[name].value
+            return self._added[name][0]
         announced = self._announced()
         if name not in announced:
             raise unknown(self.sort, name, self.names(), where)
@@ -89,7 +80,7 @@ class Named(Generic[T]):
         if name in self._built_in:
             return BUILT_IN
         if name in self._added:
-            return self._added[name].origin
+            return self._added[name][1]
         return _package_of(self._announced()[name])
 
     def _announced(self) -> dict[str, EntryPoint]:

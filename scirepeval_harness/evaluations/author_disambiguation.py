@@ -163,6 +163,7 @@ def read_blocks(
             block = entry["author_info"].get("given_block") or entry["author_info"]["block"]
             grouped.setdefault(str(block), []).append(str(signature))
         blocks[name] = {}
+        # Sorted, so that a limit takes the same blocks whatever order the file has.
         for block in sorted(grouped)[:limit]:
             blocks[name][block] = tuple(f"{name}/{signature}" for signature in grouped[block])
             for signature in grouped[block]:

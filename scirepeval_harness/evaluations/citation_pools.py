@@ -99,10 +99,6 @@ class PoolEvaluation(base.Evaluation[CitationPools]):
 EVALUATION = PoolEvaluation()
 
 
-DECIMALS = 4
-"""The benchmark's own script rounds a field's mean, x 100, to four decimals."""
-
-
 def evaluate_citation_pools(task: TaskSpec, data: CitationPools, scorer: PairScorer) -> Outcome:
     """For each metric the unweighted mean of the fields, and one score a field.
 
@@ -115,7 +111,7 @@ def evaluate_citation_pools(task: TaskSpec, data: CitationPools, scorer: PairSco
         ModelError: a score that is not finite.
     """
     from scirepeval_harness.evaluations import trec
-    from scirepeval_harness.evaluations.items import query_items
+    from scirepeval_harness.evaluations.items import mean_over_queries, query_items
     from scirepeval_harness.evaluations.scorers import make_run, settings_of
 
     if not data.fields:
@@ -131,7 +127,14 @@ def evaluate_citation_pools(task: TaskSpec, data: CitationPools, scorer: PairSco
                 fix="Remove the field from the file of pools, or add its queries",
             )
         measured[field] = trec.measure(qrels, make_run(scorer, qrels), task.metrics)
-    scores = {metric: _field_scores(metric, measured) for metric in task.metrics}
+    scores = {
+        metric: [
+            # Before the mean of the fields is taken, as the benchmark's own script rounds.
+            Score(metric, round(mean_over_queries(values, metric), 4), field=field)
+            for field, values in measured.items()
+        ]
+        for metric in task.metrics
+    }
     means = [
         Score(metric, sum(score.value for score in fields) / len(fields))
         for metric, fields in scores.items()
@@ -149,15 +152,6 @@ def evaluate_citation_pools(task: TaskSpec, data: CitationPools, scorer: PairSco
             **not_resampled(everything, why_not_resampled),
         },
     )
-
-
-def _field_scores(metric: str, measured: dict[str, Measured]) -> list[Score]:
-    from scirepeval_harness.evaluations.items import mean_over_queries
-
-    return [
-        Score(metric, round(mean_over_queries(values, metric), DECIMALS), field=field)
-        for field, values in measured.items()
-    ]
 
 
 RELEVANT = "true"
@@ -225,6 +219,7 @@ def _field(queries: object, where: str, limit: int | None) -> dict[str, dict[str
         grades = {
             str(key): 0 for name, keys in lists.items() if name != RELEVANT for key in keys or ()
         }
+        # Relevant last, since it wins over whatever other list names the same paper.
         qrels[str(query)] = grades | {str(key): 1 for key in lists[RELEVANT] or ()}
         if not qrels[str(query)]:
             raise DataError(f"query {query} has no candidates", where=where, fix="Remove it")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations.author_disambiguation import LIGHT_METRIC, AuthorBlocks
 from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
+from scirepeval_harness.evaluations.scorers import unit_rows
 from scirepeval_harness.task.spec import TaskSpec
 
 PRECISION, RECALL = "b3_precision", "b3_recall"
@@ -22,8 +23,7 @@ Tree = NDArray[np.float64]
 """SciPy's linkage matrix (n - 1, 4): the two clusters merged, the height, the size."""
 
 
-MOST = 2.0
-"""The largest cosine distance."""
+MOST = 2.0  # The largest cosine distance: opposite vectors.
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,10 @@ def merge_tree(vectors: NDArray[np.float32]) -> Tree:
 
     if len(vectors) < 2:
         return np.empty((0, 4), dtype=np.float64)
-    wide = vectors.astype(np.float64)
-    norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    units = wide / np.where(norms > 0, norms, 1.0)[:, None]
+    units = unit_rows(vectors)
     upper = np.triu_indices(len(units), k=1)
-    distances = np.clip(1.0 - (units @ units.T)[upper], 0.0, 2.0)
+    # Rounding may carry equal vectors a little below 0, where linkage makes trees that go down.
+    distances = np.clip(1.0 - (units @ units.T)[upper], 0.0, MOST)
     tree: Tree = linkage(distances, method="average")
     return tree
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ def write_scores(path: Path, run: Mapping[str, Mapping[str, float]]) -> None:
         DataError: a score that is not finite, or two pairs with the same key.
         StorageError: the file cannot be written; what was there stays.
     """
+    # All is checked before a byte is written: an error leaves no half file.
     _keys({query: tuple(scores) for query, scores in run.items()})
     for query, scores in run.items():
         for candidate, score in scores.items():
@@ -115,7 +116,7 @@ class ExchangeScorer:
 
 def _keys(pools: Pools) -> set[str]:
     seen: dict[str, tuple[str, str]] = {}
-    for query, candidate in _pairs(pools):
+    for query, candidate in ((query, own) for query, pool in pools.items() for own in pool):
         key = f"{query}_{candidate}"
         other = seen.setdefault(key, (query, candidate))
         if other != (query, candidate):
@@ -125,12 +126,6 @@ def _keys(pools: Pools) -> set[str]:
                 fix="The exchange form joins ids with '_'; rename the ids that clash",
             )
     return set(seen)
-
-
-def _pairs(pools: Pools) -> Iterator[tuple[str, str]]:
-    for query, pool in pools.items():
-        for candidate in pool:
-            yield query, candidate
 
 
 def _load(path: Path) -> dict[str, object]:
@@ -160,13 +155,12 @@ def _load(path: Path) -> dict[str, object]:
 
 
 def _unique(pairs: list[tuple[str, object]], path: Path) -> dict[str, object]:
+    # json keeps the last of equal keys without a word.
     found = dict(pairs)
     if len(found) < len(pairs):
         again = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise DataError(
-            f"the key {again!r} stands there twice",
-            where=str(path),
-            fix="Keep one score a pair",
+            f"the key {again!r} stands there twice", where=str(path), fix="Keep one score a pair"
         )
     return found
 

@@ -19,11 +19,10 @@ from scirepeval_harness.evaluations.base import NOT_RESAMPLED, Outcome, Score
 from scirepeval_harness.extensions import METRICS
 from scirepeval_harness.statistics import bootstrap as resample
 from scirepeval_harness.statistics import permutation as paired
-from scirepeval_harness.statistics.measures import one_hot, width_of
+from scirepeval_harness.statistics.bootstrap import Array, one_hot, width_of
 
-Array = NDArray[np.float64]
+# Metrics whose draws follow from counts.
 COUNTED = ("f1", "f1_macro", "accuracy")
-"""Metrics whose draws follow from counts."""
 COLUMNS = ("field", "item", "metric", "value")
 
 
@@ -59,6 +58,7 @@ def bootstrap(
         UnknownNameError: a metric of rows that is not installed.
     """
     wanted = _without(outcome)
+    # Not hash(): Python salts it anew in every process, and equal runs would differ.
     how = Resampling(draws, (seed, zlib.crc32(stream.encode())), multi_label)
     return ITEM_KINDS[outcome.kind].draws(wanted, how) if wanted.scores else {}
 

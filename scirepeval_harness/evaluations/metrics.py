@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     Labels = NDArray[np.generic]
 
 Of = Literal["labels", "numbers", "ranking"]
+# A name becomes a key such as ``name@64-shot`` or ``name[Art]``, and must not look like one.
 NAME = r"[A-Za-z][A-Za-z0-9_.-]*"
-"""A name becomes a key such as ``name@64-shot`` or ``name[Art]``, and must not look like one."""
+# trec_eval's measures, which need no function.
 RANKING_METRIC = r"^(map|ndcg|ndcg_cut_[1-9]\d*|recip_rank|recall_[1-9]\d*|P_[1-9]\d*)$"
-"""trec_eval's measures, which need no function."""
 RANKING_WORDS = ("map", "ndcg", "ndcg_cut_K", "recip_rank", "recall_K", "P_K")
+# How far rounding may carry a value over its bounds.
 SLACK = 1e-9
-"""How far rounding may carry a value over its bounds."""
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,7 @@ from scirepeval_harness.evaluations.metrics import check_metrics
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document
-from scirepeval_harness.task.tables import (
-    Table,
-    check_coverage,
-    is_list,
-    read_flat,
-    sample_rows,
-)
+from scirepeval_harness.task.tables import Table, check_coverage, is_list, read_flat, sample_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -256,7 +250,7 @@ def _leaks(data: LabelledSet) -> Iterator[Finding]:
     yield finding("test texts that are also in train", leaked, len(test))
     if data.classes:
         for name, labels in (("train", data.train_labels), ("test", data.test_labels)):
-            present = _class_counts(labels, len(data.classes)) > 0
+            present = class_counts(labels, len(data.classes)) > 0
             absent = [c for c, there in zip(data.classes, present, strict=True) if not there]
             yield finding(f"classes without a row in {name}", absent, len(data.classes))
 
@@ -266,7 +260,7 @@ def _label_shares(data: LabelledSet) -> Iterator[Share]:
 
     splits = {"train": data.train_labels, "test": data.test_labels}
     if data.classes:
-        counts = {name: _class_counts(labels, len(data.classes)) for name, labels in splits.items()}
+        counts = {name: class_counts(labels, len(data.classes)) for name, labels in splits.items()}
         for number, name in enumerate(data.classes):
             yield Share(name, {split: int(values[number]) for split, values in counts.items()})
         return
@@ -280,7 +274,8 @@ def _label_shares(data: LabelledSet) -> Iterator[Share]:
         )
 
 
-def _class_counts(labels: Labels, classes: int) -> NDArray[np.int64]:
+def class_counts(labels: Labels, classes: int) -> NDArray[np.int64]:
+    """How many rows each class has (classes,), from class indices or a 0/1 matrix."""
     import numpy as np
 
     if labels.ndim == 2:

@@ -13,18 +13,11 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable, not_resampled
 from scirepeval_harness.evaluations.metrics import why_not_resampled
-from scirepeval_harness.evaluations.probe import LabelledSet
+from scirepeval_harness.evaluations.probe import LabelledSet, class_counts
 from scirepeval_harness.extensions import METRICS
 from scirepeval_harness.options import Probe
+from scirepeval_harness.probes import problem
 from scirepeval_harness.probes.fit import FitSamples, ProbeJob, fit_samples
-from scirepeval_harness.probes.problem import (
-    FOLDS,
-    Kind,
-    ProbeFit,
-    grid_of,
-    multilabel_samples,
-    single_label_samples,
-)
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.spec import FewShot, TaskSpec
 
@@ -57,7 +50,7 @@ def evaluate_probe(
         ProbeError: labels on which the probe cannot be fitted or scored; names the task.
         CoverageError: a document without a vector.
     """
-    kind: Kind = (
+    kind: problem.Kind = (
         "regression"
         if task.format is Format.REGRESSION
         else "multi"
@@ -84,6 +77,7 @@ def evaluate_probe(
                 tally.add(fitted)
                 for metric in task.metrics:
                     value = 100.0 * METRICS.get(metric).value(data.test_labels, fitted.predictions)
+                    # Rounded as published, or few-shot scores would differ from the papers'.
                     values[metric].append(round(value, 2) if shot else value)
                 tables.append(_items(data, fitted.predictions, kind, name, iteration, patterns))
             scores += [Score(m, float(np.mean(v)), name) for m, v in values.items()]
@@ -98,8 +92,8 @@ def evaluate_probe(
     notes = {
         "probe": probe,
         "seed": seed,
-        "grid": list(grid_of(kind)),
-        "folds": FOLDS,
+        "grid": list(problem.grid_of(kind)),
+        "folds": problem.FOLDS,
         "settings": settings,
         **({"few_shot_rounding": ROUNDING} if task.few_shot else {}),
         **_label_notes(kind, data),
@@ -117,7 +111,7 @@ class _Tally:
         self.fits = self.unconverged = self.fell_back = 0
         self.chosen: list[Any] = []
 
-    def add(self, fitted: ProbeFit) -> None:
+    def add(self, fitted: problem.ProbeFit) -> None:
         self.fits += fitted.fits
         self.unconverged += fitted.unconverged
         self.fell_back += fitted.fell_back_to_reference
@@ -163,19 +157,19 @@ class _Patterns:
 
 
 def _samples(
-    kind: Kind, labels: Labels, shot: FewShot | None, seed: int
+    kind: problem.Kind, labels: Labels, shot: FewShot | None, seed: int
 ) -> Sequence[NDArray[np.int64]]:
     if shot is None:
         return [np.arange(len(labels))]
     if kind == "multi":
-        return multilabel_samples(labels, shot, seed)
-    return single_label_samples(labels, shot)
+        return problem.multilabel_samples(labels, shot, seed)
+    return problem.single_label_samples(labels, shot)
 
 
 def _items(
     data: LabelledSet,
     predictions: Labels,
-    kind: Kind,
+    kind: problem.Kind,
     setting: str,
     iteration: int,
     patterns: _Patterns,
@@ -195,18 +189,14 @@ def _items(
     )
 
 
-def _label_notes(kind: Kind, data: LabelledSet) -> dict[str, object]:
+def _label_notes(kind: problem.Kind, data: LabelledSet) -> dict[str, object]:
     """How many classes there are, and how many have fewer training rows than the grid has folds."""
     if kind == "regression":
         return {}
     labels = data.train_labels
     count = labels.shape[1] if kind == "multi" else len(data.classes) or np.unique(labels).size
-    per_class = (
-        (labels != 0).sum(axis=0)
-        if kind == "multi"
-        else np.bincount(labels.astype(np.int64), minlength=int(count))
-    )
-    return {"classes": int(count), "rare_classes": int((per_class < FOLDS).sum())}
+    per_class = class_counts(labels, int(count))
+    return {"classes": int(count), "rare_classes": int((per_class < problem.FOLDS).sum())}
 
 
 def _range(sizes: Sequence[int]) -> list[int]:

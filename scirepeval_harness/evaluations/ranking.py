@@ -9,30 +9,14 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.errors import CoverageError, DataError
-from scirepeval_harness.evaluations.base import (
-    Evaluation,
-    Outcome,
-    PairScorer,
-    Score,
-    ScoreOptions,
-    VectorTable,
-    document_rows,
-    not_resampled,
-    qrels_rows,
-)
+from scirepeval_harness.evaluations import base
+from scirepeval_harness.evaluations.base import Outcome, PairScorer, Score, ScoreOptions
 from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resampled
 from scirepeval_harness.roles import Format, Role
+from scirepeval_harness.task import tables
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document, EncodeRequest, Qrels
-from scirepeval_harness.task.tables import (
-    SHOWN,
-    Collected,
-    Row,
-    Table,
-    check_coverage,
-    is_list,
-    parts_of,
-)
+from scirepeval_harness.task.tables import Collected, Row, Table, is_list, parts_of
 
 if TYPE_CHECKING:
     from scirepeval_harness.model.base import Ranker
@@ -50,7 +34,7 @@ class RankingSet:
     qrels: Qrels
 
 
-class RankingEvaluation(Evaluation[RankingSet]):
+class RankingEvaluation(base.Evaluation[RankingSet]):
     """Candidates ranked by the distance of their vectors from the query's, or by a ranker."""
 
     name = "ranking"
@@ -86,7 +70,11 @@ class RankingEvaluation(Evaluation[RankingSet]):
         )
 
     def score(
-        self, task: TaskSpec, data: RankingSet, vectors: VectorTable, options: ScoreOptions
+        self,
+        task: TaskSpec,
+        data: RankingSet,
+        vectors: base.VectorTable,
+        options: ScoreOptions,
     ) -> Outcome:
         from scirepeval_harness.evaluations.scorers import euclidean_scorer
 
@@ -100,9 +88,9 @@ class RankingEvaluation(Evaluation[RankingSet]):
         return evaluate_ranking(task, data, ranker_scorer(ranker, data.queries, data.candidates))
 
     def fingerprint(self, data: RankingSet) -> Iterator[tuple[object, ...]]:
-        yield from document_rows(data.queries)
-        yield from document_rows(data.candidates)
-        yield from qrels_rows(data.qrels)
+        yield from base.document_rows(data.queries)
+        yield from base.document_rows(data.candidates)
+        yield from base.qrels_rows(data.qrels)
 
     def audit(self, data: RankingSet) -> tuple[Iterable[Finding], Iterable[Share]]:
         return odd_queries(data.qrels, self.documents(data)), grade_shares({"all": data.qrels})
@@ -113,10 +101,7 @@ EVALUATION = RankingEvaluation()
 
 def two_sides(task: TaskSpec) -> tuple[tuple[str, Role], ...]:
     """The roles of tasks that rank candidates."""
-    return (
-        ("queries", task.format.query_role()),
-        ("candidates", task.format.document_role()),
-    )
+    return (("queries", task.format.query_role()), ("candidates", task.format.document_role()))
 
 
 def evaluate_ranking(task: TaskSpec, data: RankingSet, scorer: PairScorer) -> Outcome:
@@ -144,7 +129,7 @@ def evaluate_ranking(task: TaskSpec, data: RankingSet, scorer: PairScorer) -> Ou
         notes={
             "scorer": settings_of(scorer),
             **pool_notes(data.qrels),
-            **not_resampled(scores, why_not_resampled),
+            **base.not_resampled(scores, why_not_resampled),
         },
     )
 
@@ -187,16 +172,16 @@ def read_ranking(
             candidates.add(key, parts_of(row, task.fields), where)
     needed = [*wanted_queries, *wanted_candidates]
     found = {**candidates.documents, **queries.documents}
-    coverage = check_coverage(
+    coverage = tables.check_coverage(
         task.name, found, {**candidates.empty, **queries.empty}, sorted(needed), allow_missing
     )
-    kept = restrict(qrels, queries.documents, {**candidates.documents, **queries.documents})
+    kept = restrict(qrels, queries.documents, found)
     coverage = with_queries(coverage, qrels, kept)
     absent = [key for key in qrels if key not in queries.documents]
     if absent and not allow_missing:
         raise CoverageError(
             f"{len(absent)} of {len(qrels)} queries are missing, such as "
-            f"{', '.join(absent[:SHOWN])}",
+            f"{', '.join(absent[: tables.SHOWN])}",
             where=f"task {task.name}",
             fix="Complete the queries, or pass --allow-missing to score without them",
         )
@@ -219,12 +204,7 @@ def _query_parts(task: TaskSpec, row: Row, where: str) -> tuple[str, ...]:
 
 
 def _add_candidates(
-    task: TaskSpec,
-    table: Table,
-    number: int,
-    row: Row,
-    into: Collected,
-    wanted: frozenset[str],
+    task: TaskSpec, table: Table, number: int, row: Row, into: Collected, wanted: frozenset[str]
 ) -> None:
     listed = table.value(number, row, "candidates")
     if not is_list(listed):
@@ -258,6 +238,7 @@ def read_qrels(table: Table, limit: int | None = None) -> dict[str, dict[str, in
     qrels: dict[str, dict[str, int]] = {}
     for number, row in table.rows():
         query = table.id(number, row, "query_id")
+        # Known queries go on: their candidates need not stand together in the table.
         if query not in qrels and limit is not None and len(qrels) >= limit:
             continue
         grade = _grade(table.value(number, row, "score"), table.where(number))
@@ -284,6 +265,7 @@ def _grade(value: Any, where: str) -> int:
         number = float(value)
     except (TypeError, ValueError):
         number = -1.0
+    # float(True) is 1: a bool would pass for a grade.
     if isinstance(value, bool) or number < 0 or not number.is_integer():
         raise DataError(f"score is {value!r}", where=where, fix="Give a whole number from 0 up")
     return int(number)

@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.errors import DataError
-from scirepeval_harness.evaluations import base
-from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable, not_resampled
+from scirepeval_harness.evaluations import base, ranking
+from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
 from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resampled
-from scirepeval_harness.evaluations.ranking import (
-    grade_shares,
-    pool_notes,
-    read_qrels,
-    with_queries,
-)
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.audit import Finding, Share, finding
 from scirepeval_harness.task.dataset import Coverage, Document, Qrels
-from scirepeval_harness.task.tables import Collected, Table, check_coverage, parts_of
+from scirepeval_harness.task.tables import Table, check_coverage, read_flat
 
 if TYPE_CHECKING:
     from scirepeval_harness.task.load import DataOptions
@@ -75,7 +69,7 @@ class ReviewerMatching(base.Evaluation[ReviewerSet]):
         yield from base.qrels_rows(data.soft)
 
     def audit(self, data: ReviewerSet) -> tuple[Iterable[Finding], Iterable[Share]]:
-        return _odd_reviewers(data), grade_shares({"hard": data.hard, "soft": data.soft})
+        return _odd_reviewers(data), ranking.grade_shares({"hard": data.hard, "soft": data.soft})
 
     def numbers(
         self, task: TaskSpec, scores: Mapping[str, base.Number], readings: Readings
@@ -130,10 +124,10 @@ def evaluate_reviewer_matching(task: TaskSpec, data: ReviewerSet, vectors: Vecto
         items=query_items([("", prefix, measured) for prefix, measured in parts], task.metrics),
         notes={
             "scorer": {"score": f"mean of the {TOP} highest cosine similarities"},
-            "hard": pool_notes(data.hard),
-            "soft": pool_notes(soft),
+            "hard": ranking.pool_notes(data.hard),
+            "soft": ranking.pool_notes(soft),
             **_differences(data),
-            **not_resampled(scores, lambda name: why_not_resampled(name.split("_", 1)[1])),
+            **base.not_resampled(scores, lambda name: why_not_resampled(name.split("_", 1)[1])),
         },
     )
 
@@ -163,7 +157,7 @@ def read_reviewers(
     Raises:
         DataError, CoverageError: as for rankings; a reviewer of the labels without papers.
     """
-    hard_qrels, soft_qrels = read_qrels(hard, limit), read_qrels(soft)
+    hard_qrels, soft_qrels = ranking.read_qrels(hard, limit), ranking.read_qrels(soft)
     soft_qrels = {key: value for key, value in soft_qrels.items() if key in hard_qrels}
     names = {name for grades in hard_qrels.values() for name in grades}
     own: dict[str, tuple[str, ...]] = {}
@@ -180,15 +174,10 @@ def read_reviewers(
             fix="Complete the list of reviewers",
         )
     needed = [*hard_qrels, *(paper for papers in own.values() for paper in papers)]
-    found = Collected()
-    wanted = frozenset(needed)
-    for number, row in documents.rows():
-        key = documents.id(number, row, "doc_id", "paper_id")
-        if key in wanted:
-            found.add(key, parts_of(row, task.fields), documents.where(number))
+    found = read_flat(documents, task.fields, frozenset(needed))
     coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
     kept = {key: grades for key, grades in hard_qrels.items() if key in found.documents}
-    coverage = with_queries(coverage, hard_qrels, kept)
+    coverage = ranking.with_queries(coverage, hard_qrels, kept)
     papers_of = {
         name: tuple(paper for paper in papers if paper in found.documents)
         for name, papers in own.items()

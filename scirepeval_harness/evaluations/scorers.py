@@ -15,35 +15,19 @@ from scirepeval_harness.model.base import Ranker
 from scirepeval_harness.options import VectorPrecision
 from scirepeval_harness.task.dataset import Document, Qrels
 
+# Size of one chunk of differences; benchmarks/ranking.py measures it.
 CHUNK_BYTES = 1 << 20
-"""Size of one chunk of differences; benchmarks/ranking.py measures it."""
 
 
-def euclidean_scorer(vectors: VectorTable, *, width: VectorPrecision = "float32") -> PairScorer:
-    """Scorer by minus the Euclidean distance (protocol section 4), in float64.
-
-    Distances come from the differences themselves, not from ||a||^2 + ||b||^2 - 2ab, which loses
-    digits for close vectors and breaks ties between equal ones: equal vectors have exactly equal
-    distances here.
+@dataclass(frozen=True)
+class EuclideanScorer:
+    """Scores by minus the Euclidean distance (protocol section 4), in float64.
 
     Args:
         vectors: queries and candidates by id, float32.
         width: ``float16`` rounds the vectors first, as the reference does when it reads cached
             embeddings; the distances are float64 all the same.
     """
-    return EuclideanScorer(vectors, width)
-
-
-def ranker_scorer(
-    ranker: Ranker, queries: Mapping[str, Document], candidates: Mapping[str, Document]
-) -> PairScorer:
-    """Scorer by a model without vectors (BM25), whose ``prepare`` has been called."""
-    return RankerScorer(ranker, queries, candidates)
-
-
-@dataclass(frozen=True)
-class EuclideanScorer:
-    """Minus the Euclidean distance; see :func:`euclidean_scorer`."""
 
     vectors: VectorTable
     width: VectorPrecision = "float32"
@@ -61,7 +45,7 @@ class EuclideanScorer:
         if not ids:
             return {}
         rows = {item: row for row, item in enumerate(ids)}
-        table = self._read(ids)
+        table = read_as(self.vectors, self.width).take(ids)
         left = np.repeat([rows[query] for query in pools], [len(pool) for pool in pools.values()])
         right = np.fromiter(
             (rows[item] for pool in pools.values() for item in pool), dtype=np.intp, count=len(left)
@@ -70,13 +54,10 @@ class EuclideanScorer:
         ends = np.cumsum([len(pool) for pool in pools.values()])
         return dict(zip(pools, np.split(scores, ends[:-1]), strict=True))
 
-    def _read(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        return read_as(self.vectors, self.width).take(ids)
-
 
 @dataclass(frozen=True)
 class RankerScorer:
-    """Scores that a ranker gives to texts; see :func:`ranker_scorer`."""
+    """Scores of a model without vectors (BM25), whose ``prepare`` has been called."""
 
     ranker: Ranker
     queries: Mapping[str, Document]
@@ -90,6 +71,10 @@ class RankerScorer:
         text = _document(self.queries, query, "query")
         pool = [_document(self.candidates, item, "candidate") for item in candidates]
         return np.asarray(self.ranker.score(text, pool), dtype=np.float64)
+
+
+# As other scorers are made: by a call in lower case, whatever stands behind it.
+euclidean_scorer, ranker_scorer = EuclideanScorer, RankerScorer
 
 
 def _document(documents: Mapping[str, Document], item: str, kind: str) -> Document:
@@ -106,6 +91,8 @@ def _distances(
     table: NDArray[np.float32], left: NDArray[np.intp], right: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Euclidean distances (n,) of the rows left[i] and right[i] of a table (rows, dimensions)."""
+    # From the differences themselves, not from ||a||^2 + ||b||^2 - 2ab, which loses digits for
+    # close vectors and breaks ties between equal ones: equal vectors are exactly equally far here.
     result = np.empty(len(left), dtype=np.float64)
     for start, stop in _chunks(len(left), table.shape[1]):
         difference = table[left[start:stop]].astype(np.float64)
@@ -228,16 +215,12 @@ class HalfTable:
 
 
 TOP = 3
+# Similarities held at once, laid out reviewer by reviewer.
 CHUNK_VALUES = 1 << 21
-"""Similarities held at once, laid out reviewer by reviewer."""
 
 
 def reviewer_run(
-    qrels: Qrels,
-    reviewers: Mapping[str, Sequence[str]],
-    vectors: VectorTable,
-    *,
-    top: int = TOP,
+    qrels: Qrels, reviewers: Mapping[str, Sequence[str]], vectors: VectorTable, *, top: int = TOP
 ) -> Run:
     """Score the reviewers that ``qrels`` names for each paper.
 
@@ -266,7 +249,7 @@ def reviewer_run(
                 fix="Add the reviewer's papers to the reviewer metadata",
             )
     papers = list(dict.fromkeys(paper for name in names for paper in reviewers[name]))
-    units, column = _distinct(_unit_rows(vectors.take(papers)))
+    units, column = _distinct(unit_rows(vectors.take(papers)))
     column_of = dict(zip(papers, column.tolist(), strict=True))
     layout = _layout([[column_of[paper] for paper in reviewers[name]] for name in names])
     counts = np.array([min(top, len(reviewers[name])) for name in names])
@@ -277,14 +260,14 @@ def reviewer_run(
     step = max(1, CHUNK_VALUES // max(1, layout.size))
     for start in range(0, len(queries), step):
         chunk = queries[start : start + step]
-        similarity = _unit_rows(vectors.take(chunk)) @ units.T
+        similarity = unit_rows(vectors.take(chunk)) @ units.T
         means = _top_means(similarity, layout, counts, top)
         for query, row in zip(chunk, means.tolist(), strict=True):
             run[query] = {name: row[position[name]] for name in qrels[query]}
     return run
 
 
-def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Rows scaled to length 1; a row of zeros stays as it is."""
     wide = rows.astype(np.float64)
     norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
@@ -292,11 +275,9 @@ def _unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _distinct(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """The distinct rows, and for each row the place of its equal among them.
-
-    A matrix product may round equal columns differently, depending on where they stand in a block;
-    computing each distinct vector once keeps ties exact.
-    """
+    """The distinct rows, and for each row the place of its equal among them."""
+    # A matrix product may round equal columns differently, depending on where they stand in a
+    # block; computing each distinct vector once keeps ties exact.
     places: dict[bytes, int] = {}
     index = np.array([places.setdefault(row.tobytes(), len(places)) for row in rows], dtype=np.intp)
     first = np.unique(index, return_index=True)[1]

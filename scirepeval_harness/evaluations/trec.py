@@ -24,15 +24,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytrec_eval
-from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, DataError, ProbeError, SpecError
-from scirepeval_harness.evaluations.metrics import RANKING_METRIC, Metric
+from scirepeval_harness.evaluations.metrics import RANKING_METRIC
 from scirepeval_harness.extensions import METRICS
 from scirepeval_harness.task.dataset import Qrels
 
+# trec_eval allocates a counter for every grade up to the highest: a wild one takes all memory.
 MAX_GRADE = 1000
-"""trec_eval allocates a counter for every grade up to the highest: a wild one takes all memory."""
 
 Measured = dict[str, dict[str, float]]
 """query id -> metric -> value in 0..1"""
@@ -86,7 +85,10 @@ def measure(
         for query, labels in grades.items():
             ranked = np.array([labels.get(item, 0) for item in in_order(scores[query])])
             for name, function in functions.items():
-                measured[query][name] = _value(function, ranked, query)
+                try:
+                    measured[query][name] = function.value(ranked)
+                except ProbeError as error:
+                    raise ProbeError(error.what, where=f"query {query}", fix=error.fix) from error
     return {
         query: {metric: float(measured[query][metric]) for metric in metrics} for query in grades
     }
@@ -96,13 +98,6 @@ def in_order(scores: Mapping[str, float]) -> list[str]:
     """The candidates of one query, best first, in the order that trec_eval gives them."""
     by_id = sorted(scores, key=str.encode, reverse=True)
     return sorted(by_id, key=lambda item: np.float32(scores[item]), reverse=True)
-
-
-def _value(metric: Metric, ranked: NDArray[np.int64], query: str) -> float:
-    try:
-        return metric.value(ranked)
-    except ProbeError as error:
-        raise ProbeError(error.what, where=f"query {query}", fix=error.fix) from error
 
 
 def _check_metric(metric: str) -> None:

@@ -1,4 +1,5 @@
-"""Bootstrap draws: items drawn with replacement, a number computed again on every draw.
+"""Bootstrap draws: items drawn with replacement, a number computed again on every draw; and the
+metrics that follow from counts, for all draws at once.
 
 Which items a draw takes depends on the seed and the number of items alone: two models scored on
 the same items are resampled alike. Percentile bootstrap: Efron and Tibshirani (1993), chapter 13.
@@ -6,26 +7,26 @@ the same items are resampled alike. Percentile bootstrap: Efron and Tibshirani (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.statistics.measures import accuracy_of_counts, f1_of_counts
-
-Draws = NDArray[np.float64]
+Array = NDArray[np.float64]
+LabelLists = Sequence[Sequence[int]]
+"""The class indices of each row."""
 Seed = tuple[int, ...]
 """Numbers that together seed a generator."""
 Value = Callable[[NDArray[np.generic], NDArray[np.generic]], float]
 """A number from the truth and the predictions of some rows."""
+# Weights held at a time: draws x items.
 CHUNK = 20_000_000
-"""Weights held at a time: draws x items."""
+# Rows that one score's draws may evaluate where few-shot iterations multiply the work.
 BUDGET = 50_000_000
-"""Rows that one score's draws may evaluate where few-shot iterations multiply the work."""
 FEWEST = 200
 
 
-def weights(items: int, draws: int, seed: Seed) -> Iterator[Draws]:
+def weights(items: int, draws: int, seed: Seed) -> Iterator[Array]:
     """How often each draw takes each item, in chunks (draws, items); rows sum to items."""
     random = np.random.default_rng([*seed, items])
     step = max(1, CHUNK // max(items, 1))
@@ -34,14 +35,14 @@ def weights(items: int, draws: int, seed: Seed) -> Iterator[Draws]:
         yield random.multinomial(items, shares, size=min(step, draws - start)).astype(np.float64)
 
 
-def mean_draws(values: Draws, draws: int, seed: Seed) -> Draws:
+def mean_draws(values: Array, draws: int, seed: Seed) -> Array:
     """Means (draws,) of resampled values (items,)."""
     return np.concatenate(
         [part @ values / len(values) for part in weights(len(values), draws, seed)]
     )
 
 
-def b_cubed_draws(size: Draws, precision: Draws, recall: Draws, draws: int, seed: Seed) -> Draws:
+def b_cubed_draws(size: Array, precision: Array, recall: Array, draws: int, seed: Seed) -> Array:
     """B-cubed F1 (draws,) of resampled blocks: their signatures, mean precision and recall."""
     parts = []
     for part in weights(len(size), draws, seed):
@@ -51,7 +52,7 @@ def b_cubed_draws(size: Draws, precision: Draws, recall: Draws, draws: int, seed
     return np.concatenate(parts)
 
 
-def count_draws(truth: Draws, predicted: Draws, metric: str, draws: int, seed: Seed) -> Draws:
+def count_draws(truth: Array, predicted: Array, metric: str, draws: int, seed: Seed) -> Array:
     """``f1``, ``f1_macro`` or ``accuracy`` (draws,) of resampled rows of 0/1 labels.
 
     These are functions of counts, so that a product of matrices gives all draws at once.
@@ -68,12 +69,8 @@ def count_draws(truth: Draws, predicted: Draws, metric: str, draws: int, seed: S
 
 
 def value_draws(
-    value: Value,
-    truth: NDArray[np.generic],
-    predicted: NDArray[np.generic],
-    draws: int,
-    seed: Seed,
-) -> Draws:
+    value: Value, truth: NDArray[np.generic], predicted: NDArray[np.generic], draws: int, seed: Seed
+) -> Array:
     """Any function of truth and predictions, computed anew (draws,) on each draw's rows."""
     values = []
     for part in weights(len(truth), draws, seed):
@@ -94,8 +91,46 @@ def draws_for(rows: int, iterations: int, draws: int) -> int:
     return min(draws, max(FEWEST, BUDGET // max(rows * iterations, 1)))
 
 
-def interval(draws: Draws, level: float = 0.95) -> tuple[float, float]:
+def interval(draws: Array, level: float = 0.95) -> tuple[float, float]:
     """The percentile interval of ``level`` around the draws' median."""
     tail = 50.0 * (1.0 - level)
     low, high = np.percentile(draws, [tail, 100.0 - tail])
     return float(low), float(high)
+
+
+def width_of(sides: Iterable[LabelLists], least: int) -> int:
+    """How many classes the rows of all sides name, at least ``least``."""
+    highest = (int(np.max(labels, initial=-1)) for side in sides for labels in side)
+    return max(least, 1 + max(highest, default=-1))
+
+
+def one_hot(lists: LabelLists, width: int) -> Array:
+    """The rows' labels as a 0/1 matrix (rows, width)."""
+    out = np.zeros((len(lists), width))
+    for row, labels in enumerate(lists):
+        out[row, np.asarray(labels, dtype=np.int64)] = 1.0
+    return out
+
+
+def f1_of_counts(
+    hits: Array, said: Array, real: Array, metric: str, *, present_only: bool
+) -> Array:
+    """F1 (draws,) from weighted counts a class (draws, classes): hits, predictions and truths.
+
+    ``f1`` is that of class index 1; ``f1_macro`` the mean over classes, with ``present_only`` over
+    those in truth or prediction, as scikit-learn averages single labels. A class without either
+    counts 0 otherwise, scikit-learn's ``zero_division=0``.
+    """
+    total = said + real
+    f1 = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    if metric == "f1":
+        return np.asarray(f1[:, 1])
+    if not present_only:
+        return np.asarray(f1.mean(axis=1))
+    return np.asarray(f1.sum(axis=1) / np.maximum((total > 0).sum(axis=1), 1))
+
+
+def accuracy_of_counts(weights: Array, truth: Array, predicted: Array) -> Array:
+    """Share of rows (draws,) whose label sets agree."""
+    right = (truth == predicted).all(axis=1).astype(np.float64)
+    return np.asarray(weights @ right / weights.sum(axis=1))

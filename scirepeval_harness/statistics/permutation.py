@@ -13,25 +13,23 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.statistics.bootstrap import Value
-from scirepeval_harness.statistics.measures import f1_of_counts
+from scirepeval_harness.statistics.bootstrap import Array, Value, f1_of_counts
 
-Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]
 """From swaps (permutations, items), 1 where an item is exchanged, to differences (permutations,)"""
 
 PERMUTATIONS = 10_000
 FEWEST = 2_000
+# Swaps of one test in all. More than 20,000 differing items get fewer permutations, down to
+# 2,000, which still resolves p = 0.0005: below 5% after Holm's correction over 100 tests.
 BUDGET = 200_000_000
-"""Swaps of one test in all. More than 20,000 differing items get fewer permutations, down to
-2,000, which still resolves p = 0.0005: below 5% after Holm's correction over 100 tests."""
 VALUE_BUDGET = 50_000_000
 VALUE_FEWEST = 999
 """Rows that a test of any function may evaluate, and the permutations that it makes in any case. It
 never makes more than ``FEWEST``: a call of scikit-learn takes a millisecond for ten rows too."""
 CHUNK = 4_000_000
+# Differences that agree to so many parts count as equal: sums in another order round apart.
 ROUNDING = 1e-9
-"""Differences that agree to so many parts count as equal: sums in another order round apart."""
 
 
 def permutations_for(items: int) -> int:
@@ -46,6 +44,7 @@ def swaps(items: int, permutations: int, seed: int) -> Iterator[Array]:
     width = -(-items // 8)
     for start in range(0, permutations, step):
         size = (min(step, permutations - start), width)
+        # A coin a bit: eight times less to draw than a coin a byte.
         packed = random.integers(0, 256, size=size, dtype=np.uint8)
         yield np.unpackbits(packed, axis=1, count=items).astype(np.float64)
 
@@ -71,6 +70,7 @@ def sign_flip_p(contributions: Array, *, seed: int, permutations: int | None = N
     Exchanging an item's outputs turns the sign of its contribution. Means over queries, accuracy
     and, by `tau_contributions`, Kendall's tau are of this kind.
     """
+    # Items that are equal turn nothing; without them there are fewer coins to toss.
     own = contributions[contributions != 0]
     total = own.sum()
     return permutation_p(
@@ -194,10 +194,7 @@ def _rows_differ(x: NDArray[np.generic], y: NDArray[np.generic]) -> NDArray[np.b
 
 
 def b_cubed_p(
-    fields: Sequence[tuple[Array, Array, Array]],
-    *,
-    seed: int,
-    permutations: int | None = None,
+    fields: Sequence[tuple[Array, Array, Array]], *, seed: int, permutations: int | None = None
 ) -> float:
     """The test of a difference of B-cubed F1, the mean over data sets.
 
@@ -225,11 +222,10 @@ def _harmonic(pairs: Array) -> Array:
     return np.asarray(np.divide(product, total, out=np.zeros_like(total), where=total > 0))
 
 
-Draws = NDArray[np.float64]
 LEAST = 1 / 10_001
 
 
-def difference_draws(a: Draws, b: Draws) -> Draws:
+def difference_draws(a: Array, b: Array) -> Array:
     """Draws of the paired difference, b - a.
 
     Both arrays (draws,) must come from the bootstrap over the same items in the same
@@ -244,7 +240,7 @@ def difference_draws(a: Draws, b: Draws) -> Draws:
     return b - a
 
 
-def p_of_draws(difference: float, draws: Draws) -> float:
+def p_of_draws(difference: float, draws: Array) -> float:
     """Two-sided p-value of a mean's difference from 0, by its bootstrap standard error.
 
     For means over many items of several tasks, which are close to normal. The share of draws beyond

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scirepeval_harness.extensions import EVALUATIONS
-from scirepeval_harness.task.dataset import Coverage, LoadedTask, Provenance
+from scirepeval_harness.task.dataset import LoadedTask, Provenance
 from scirepeval_harness.task.sources import HubSource, choose_source
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
@@ -40,7 +40,11 @@ def load_task(task: TaskSpec, suite: SuiteSpec, options: DataOptions) -> LoadedT
         revision=source.revision(),
         fingerprint=fingerprint(task, data),
     )
-    return LoadedTask(data, provenance, coverage, _warnings(coverage))
+    incomplete = (
+        f"scored on {coverage.documents_found} of {coverage.documents_needed} documents and "
+        f"{coverage.queries_found} of {coverage.queries_needed} queries"
+    )
+    return LoadedTask(data, provenance, coverage, () if coverage.complete else (incomplete,))
 
 
 def fetch_task(task: TaskSpec, suite: SuiteSpec) -> str | None:
@@ -56,15 +60,6 @@ def fetch_task(task: TaskSpec, suite: SuiteSpec) -> str | None:
     return source.revision()
 
 
-def _warnings(coverage: Coverage) -> tuple[str, ...]:
-    if coverage.complete:
-        return ()
-    return (
-        f"scored on {coverage.documents_found} of {coverage.documents_needed} documents and "
-        f"{coverage.queries_found} of {coverage.queries_needed} queries",
-    )
-
-
 def fingerprint(task: TaskSpec, data: Any) -> str:
     """SHA-256, in hex, over documents (by id) and labels.
 
@@ -72,5 +67,6 @@ def fingerprint(task: TaskSpec, data: Any) -> str:
     """
     digest = hashlib.sha256()
     for values in EVALUATIONS.get(task.evaluation).fingerprint(data):
+        # repr keeps types apart ("1" and 1) and gives floats in full.
         digest.update(repr(values).encode())
     return digest.hexdigest()

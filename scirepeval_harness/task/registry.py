@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,12 +20,14 @@ OFFICIAL_FILES = "*tasks.jsonl"
 
 @dataclass(frozen=True)
 class Registry:
-    """Tasks and suites by name. ``origins`` and ``homes`` give a task's file and first suite."""
+    """Tasks and suites by name. ``origins`` and ``homes`` give a task's file and first suite;
+    ``suite_files`` a suite's file, or its folder where it has none."""
 
-    tasks: Mapping[str, TaskSpec]
-    suites: Mapping[str, SuiteSpec]
-    origins: Mapping[str, str]
-    homes: Mapping[str, str]
+    tasks: dict[str, TaskSpec] = field(default_factory=dict)
+    suites: dict[str, SuiteSpec] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)
+    suite_files: dict[str, str] = field(default_factory=dict)
 
     def task(self, name: str) -> TaskSpec:
         """The task of a name; raises UnknownNameError with the nearest names."""
@@ -83,17 +85,6 @@ class Registry:
         return selection
 
 
-@dataclass
-class _Found:
-    """What was read so far, with the file of each name for the errors."""
-
-    tasks: dict[str, TaskSpec] = field(default_factory=dict)
-    suites: dict[str, SuiteSpec] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-    homes: dict[str, str] = field(default_factory=dict)
-    suite_files: dict[str, str] = field(default_factory=dict)
-
-
 def load_registry(extra: Sequence[Path] = ()) -> Registry:
     """Read the bundled suites, those of installed packages, and those of the user's folders.
 
@@ -107,14 +98,14 @@ def load_registry(extra: Sequence[Path] = ()) -> Registry:
         SpecError: a malformed file, a name used twice, a column with an unknown task, a dataset
             repository without a revision, or a user's folder without tasks.
     """
-    found = _Found()
-    brought = {folder: origin for folder, origin in folders("tasks")}
+    found = Registry()
+    brought = dict(folders("tasks"))
     places = [bundled("tasks"), *brought, *(path.expanduser() for path in extra)]
     for folder in dict.fromkeys(places):
         _read_folder(folder, brought.get(folder), found)
     for suite in found.suites.values():
         _check_suite(suite, found)
-    return Registry(found.tasks, found.suites, found.origins, found.homes)
+    return found
 
 
 def origins_of(suite: SuiteSpec, task: TaskSpec) -> dict[str, str]:
@@ -129,7 +120,7 @@ def origins_of(suite: SuiteSpec, task: TaskSpec) -> dict[str, str]:
     return {part: origin for part, origin in found.items() if origin != BUILT_IN}
 
 
-def _read_folder(folder: Path, origin: str | None, found: _Found) -> None:
+def _read_folder(folder: Path, origin: str | None, found: Registry) -> None:
     if not folder.is_dir():
         raise SpecError(
             "no such folder of tasks", where=str(folder), fix="Give a folder with task files"
@@ -153,7 +144,7 @@ def _task_files(folder: Path) -> list[Path]:
     return sorted([*files, *folder.glob(OFFICIAL_FILES)])
 
 
-def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found: _Found) -> None:
+def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found: Registry) -> None:
     path = folder / SUITE_FILE
     explicit = path.is_file()
     suite = read_spec(SuiteSpec, path) if explicit else _implicit_suite(folder, found)
@@ -183,7 +174,7 @@ def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found:
     found.suite_files[suite.name] = where
 
 
-def _implicit_suite(folder: Path, found: _Found) -> SuiteSpec:
+def _implicit_suite(folder: Path, found: Registry) -> SuiteSpec:
     """A suite for a folder without a suite file; it inherits the pins of the suites read before."""
     name = folder.resolve().name
     pins = {repo: rev for suite in found.suites.values() for repo, rev in suite.revisions.items()}
@@ -196,7 +187,7 @@ def _read_tasks(file: Path) -> Iterable[tuple[TaskSpec, str]]:
     return [(read_spec(TaskSpec, file), str(file))]
 
 
-def _check_suite(suite: SuiteSpec, found: _Found) -> None:
+def _check_suite(suite: SuiteSpec, found: Registry) -> None:
     where = found.suite_files[suite.name]
     listed = [
         (f"columns.{number}.tasks", name)
@@ -206,9 +197,7 @@ def _check_suite(suite: SuiteSpec, found: _Found) -> None:
     for place, name in [*listed, *(("unlisted", name) for name in suite.unlisted)]:
         if name not in found.tasks:
             raise SpecError(
-                f"{place}: unknown task {name!r}",
-                where=where,
-                fix=did_you_mean(name, found.tasks),
+                f"{place}: unknown task {name!r}", where=where, fix=did_you_mean(name, found.tasks)
             )
     for number, column in enumerate(suite.columns):
         _check_metric(column.metric, column.tasks, f"{where}: columns.{number}.metric", found)
@@ -225,7 +214,7 @@ def _check_suite(suite: SuiteSpec, found: _Found) -> None:
                 )
 
 
-def _check_metric(metric: str | None, tasks: Iterable[str], where: str, found: _Found) -> None:
+def _check_metric(metric: str | None, tasks: Iterable[str], where: str, found: Registry) -> None:
     for name in tasks if metric else ():
         metrics = found.tasks[name].metrics
         # Reviewer matching reports each of its metrics twice, as hard_P_5 and soft_P_5.

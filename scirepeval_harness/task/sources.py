@@ -13,8 +13,8 @@ from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 from scirepeval_harness.task.tables import Row, Table, csv_table, json_lines
 
 Split = Literal["train", "test", "test_hard", "test_soft"]
+# Folder beside a suite's file that holds the data of a suite that ships with its data.
 PACKAGED = "data"
-"""Folder beside a suite's file that holds the data of a suite that ships with its data."""
 
 
 class Source(Protocol):
@@ -217,13 +217,7 @@ def open_config(table: HubTable, revision: str | None, *, offline: bool, task: s
         OfflineError: offline and not in the cache, or the hub does not answer.
         DataError: no such repository, revision or config.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-    )
+    from huggingface_hub import errors, snapshot_download
 
     where = f"{table.repo}@{revision or 'main'}, config {table.config}"
     fetch = f"Run: python -m scirepeval_harness fetch --task {task}"
@@ -237,10 +231,10 @@ def open_config(table: HubTable, revision: str | None, *, offline: bool, task: s
                 local_files_only=offline,
             )
         )
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError) as error:
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, ConnectionError) as error:
         what = "not in the local cache" if offline else "the hub does not answer"
         raise OfflineError(what, where=where, fix=f"{fetch} where there is a network") from error
-    except (HfHubHTTPError, HFValidationError) as error:
+    except (errors.HfHubHTTPError, errors.HFValidationError) as error:
         raise DataError(
             f"the hub refuses ({str(error).splitlines()[0]})",
             where=where,

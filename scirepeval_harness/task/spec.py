@@ -7,29 +7,20 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SerializerFunctionWrapHandler,
-    StringConstraints,
-    model_serializer,
-    model_validator,
-)
+import pydantic
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.roles import Format, Role
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
+Slug = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
 
 
-class Strict(BaseModel):
+class Strict(pydantic.BaseModel):
     """Base of every schema: unknown keys are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
 def _known_evaluation(name: str) -> str:
@@ -102,7 +93,7 @@ class TaskSpec(Strict):
     title: str
     version: int = Field(default=1, ge=1)
     format: Format
-    evaluation: Annotated[str, AfterValidator(_known_evaluation)]
+    evaluation: Annotated[str, pydantic.AfterValidator(_known_evaluation)]
     multi_label: bool = False
     metrics: tuple[str, ...] = Field(min_length=1)
     fields: tuple[str, ...] = Field(default=("title", "abstract"), min_length=1)
@@ -115,7 +106,7 @@ class TaskSpec(Strict):
     synthetic: bool = False
     notes: str = ""
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def check_consistency(self) -> Self:
         if self.multi_label and self.format is not Format.CLASSIFICATION:
             raise ValueError("multi_label needs format classification")
@@ -128,8 +119,8 @@ class TaskSpec(Strict):
         EVALUATIONS.get(self.evaluation).check(self)
         return self
 
-    @model_serializer(mode="wrap")
-    def without_empty_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    @pydantic.model_serializer(mode="wrap")
+    def without_empty_options(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A key that all older files lack would change every definition's hash.
         found: dict[str, Any] = dump(self)
         if not found.get("options"):
@@ -173,7 +164,7 @@ class Column(Strict):
     pools: tuple[str, ...] = ()
     metric: str | None = None
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def check_kind(self) -> Self:
         if bool(self.tasks) == bool(self.pools):
             raise ValueError("a column has either tasks or pools")
@@ -196,10 +187,10 @@ class SuiteSpec(Strict):
     readings: Readings = Readings()
     columns: tuple[Column, ...] = ()
     unlisted: tuple[Slug, ...] = ()
-    _folder: Path | None = PrivateAttr(default=None)
-    _origin: str | None = PrivateAttr(default=None)
+    _folder: Path | None = pydantic.PrivateAttr(default=None)
+    _origin: str | None = pydantic.PrivateAttr(default=None)
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def check_columns(self) -> Self:
         names = [column.name for column in self.columns]
         for number, column in enumerate(self.columns):

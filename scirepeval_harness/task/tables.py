@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Row = Mapping[str, Any]
+# UTF-8, whether or not a spreadsheet put its byte order mark in front.
 ENCODING = "utf-8-sig"
-"""UTF-8, whether or not a spreadsheet put its byte order mark in front."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from scirepeval_harness.evaluations.metrics import KENDALLTAU
-from scirepeval_harness.statistics.measures import accuracy_of_counts, f1_of_counts
+from scirepeval_harness.statistics.bootstrap import accuracy_of_counts, f1_of_counts
 
 
 @given(pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))

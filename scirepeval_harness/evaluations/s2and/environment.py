@@ -24,8 +24,8 @@ PINS = (
     "strsimpy==0.2.1",
 )
 """Libraries that can move the scores and that the package itself leaves free."""
+# The package takes this Python only.
 PYTHON = "3.11"
-"""The package takes this Python only."""
 MARKER = "ready.json"
 LINES = 5
 Say = Callable[[str], None]
@@ -69,9 +69,7 @@ def set_up(folder: Path, say: Say) -> None:
         ) from error
     if filled and not (folder / "pyvenv.cfg").is_file():
         raise UsageError(
-            "the folder holds something else",
-            where=str(folder),
-            fix="Choose another with --dir",
+            "the folder holds something else", where=str(folder), fix="Choose another with --dir"
         )
     interpreter = find_python()
     say(f"making an environment in {folder}")

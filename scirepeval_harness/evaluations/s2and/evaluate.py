@@ -14,18 +14,9 @@ import pandas as pd
 from scirepeval_harness.errors import DataError, UsageError
 from scirepeval_harness.evaluations.author_disambiguation import S2AND_METRIC, AuthorBlocks
 from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
+from scirepeval_harness.evaluations.s2and import environment as installed
 from scirepeval_harness.evaluations.s2and import experiment
-from scirepeval_harness.evaluations.s2and.environment import (
-    PINS,
-    REQUIREMENT,
-    Say,
-    is_ready,
-    python_of,
-    run,
-)
 from scirepeval_harness.evaluations.s2and.files import Table, read_table, write_embeddings
-
-PRECISION, RECALL = "b3_precision", "b3_recall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +42,7 @@ def evaluate_s2and(
     environment: Path,
     *,
     budget: Budget = PUBLISHED,
-    say: Say | None = None,
+    say: installed.Say | None = None,
 ) -> Outcome:
     """``b3_f1``, x 100: the mean over sources and targets, and one score each pair.
 
@@ -82,7 +73,7 @@ def run_experiment(
     environment: Path,
     *,
     budget: Budget = PUBLISHED,
-    say: Say | None = None,
+    say: installed.Say | None = None,
 ) -> Table:
     """The B-cubed table of data sets in ``data`` with vectors of :func:`write_embeddings`.
 
@@ -90,7 +81,7 @@ def run_experiment(
         UsageError: the environment is not there.
         ExperimentError: the experiment failed or wrote something else.
     """
-    if not is_ready(environment):
+    if not installed.is_ready(environment):
         raise UsageError(
             "S2AND's environment is not there", where=str(environment), fix="Run `s2and setup`"
         )
@@ -98,14 +89,14 @@ def run_experiment(
         output = Path(name) / "table.json"
         words = [
             # Isolated, so that neither this folder nor the caller's settings shadow a library.
-            *(str(python_of(environment)), "-I", experiment.__file__),
+            *(str(installed.python_of(environment)), "-I", experiment.__file__),
             *("--data", str(data.resolve()), "--embeddings", str(embeddings.resolve())),
             *("--output", str(output), "--seed", str(budget.seed)),
             *("--train-pairs", str(budget.train_pairs), "--test-pairs", str(budget.test_pairs)),
             *("--iterations", str(budget.iterations)),
             *("--jobs", str(os.cpu_count() or 1), "--datasets", *names),
         ]
-        run(words, "S2AND's experiment", environment, say)
+        installed.run(words, "S2AND's experiment", environment, say)
         return read_table(output, names)
 
 
@@ -118,7 +109,7 @@ def outcome_of(table: Table, budget: Budget = PUBLISHED) -> Outcome:
     rows = [
         (_field(own.source, own.target), own.block, metric, value, own.signatures)
         for own in table.blocks
-        for metric, value in ((PRECISION, own.precision), (RECALL, own.recall))
+        for metric, value in (("b3_precision", own.precision), ("b3_recall", own.recall))
     ]
     frame = pd.DataFrame(rows, columns=["field", "item", "metric", "value", "weight"])
     return Outcome(
@@ -126,8 +117,8 @@ def outcome_of(table: Table, budget: Budget = PUBLISHED) -> Outcome:
         kind="blocks",
         items=frame.astype({"value": np.float64, "weight": np.int64}),
         notes={
-            "package": REQUIREMENT,
-            "pins": list(PINS),
+            "package": installed.REQUIREMENT,
+            "pins": list(installed.PINS),
             "experiment": asdict(budget),
             "features": list(table.features),
             "left_out": dict(table.left_out),

@@ -38,8 +38,8 @@ FEATURES = (
     "journal_similarity",
     "advanced_name_similarity",
 )
+# Groups that the second model does without; the two models' means decide.
 WITH_NAMES = ("name_similarity", "name_counts", "advanced_name_similarity")
-"""Groups that the second model does without; the two models' means decide."""
 OF_PAPERS = {
     "venue_similarity": "venue",
     "year_diff": "year",
@@ -47,11 +47,11 @@ OF_PAPERS = {
     "journal_similarity": "journal_name",
 }
 OF_AUTHORS = {"affiliation_similarity": "affiliations", "email_similarity": "email"}
+# Files of S2AND's release: how frequent names are, and fastText's language model.
 NAME_COUNTS, LANGUAGES = "name_counts.pickle", "lid.176.bin"
-"""Files of S2AND's release: how frequent names are, and fastText's language model."""
 UNION, GIVEN = "union", "s2"
+# With fewer, a tenth of the blocks each for tuning and for testing leaves one side empty.
 FEWEST_BLOCKS = 6
-"""With fewer, a tenth of the blocks each for tuning and for testing leaves one side empty."""
 PERSON = dict.fromkeys(("first", "middle", "last", "suffix", "email"))
 PAPER = dict.fromkeys(("title", "abstract", "venue", "journal_name", "year"))
 
@@ -164,14 +164,11 @@ def say(line: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--embeddings", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
+    for name in ("data", "embeddings", "output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("train-pairs", "test-pairs", "iterations", "seed"):
+        parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--datasets", nargs="+", required=True)
-    parser.add_argument("--train-pairs", type=int, required=True)
-    parser.add_argument("--test-pairs", type=int, required=True)
-    parser.add_argument("--iterations", type=int, required=True)
-    parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--jobs", type=int, default=1)
     return parser.parse_args()
 
