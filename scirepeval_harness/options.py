@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Probe = Literal["reference", "fast"]
-"""Who fits the probes: ``reference`` is scikit-learn, as the protocol says; ``fast`` solves the
-same problems together, in torch."""
+Probe = Literal["reference", "exact", "fast"]
+"""Who fits the probes: ``reference`` is scikit-learn, as the protocol says; ``exact`` repeats its
+steps in machine code; ``fast`` solves the same problems together, in torch."""
 Engine = Literal["local", "ray"]
 """Where a run encodes and fits probes: in this process or on a Ray cluster."""
 Width = Literal["float32", "float16"]

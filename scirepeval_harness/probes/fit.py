@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -51,20 +53,30 @@ def fit_samples(
 
     Args:
         seed: random state of the reference's solver.
-        probe: ``reference`` (scikit-learn) or ``fast`` (torch).
+        probe: ``reference`` (scikit-learn), ``exact`` (its steps compiled; the reference where
+            that is impossible) or ``fast`` (torch).
         device: where the fast probe computes, as torch names it; None for the processor.
-        jobs: scikit-learn's fits of one grid search at a time, which moves no bit of the result;
-            None for as many as this machine's processors and memory allow.
+        jobs: fits at a time, which moves no bit of the result; None for as many as this machine's
+            processors and, in the reference, memory allow.
 
     Raises:
         ProbeError: rows on which the probe cannot be fitted.
     """
     from joblib import cpu_count
 
+    compiles = probe == "exact" and can_compile()
+    if compiles:
+        from scirepeval_harness.probes import exact
+
+        yield from exact.fit_samples(
+            kind, x_train, y_train, samples, x_test,
+            grid=grid, seed=seed, threads=jobs or cpu_count(),
+        )  # fmt: skip
+        return
     longest = max((len(rows) for rows in samples), default=0)
     if jobs is None:
         jobs = processes_for(longest, x_train.shape[1], cpu_count()) if grid else 1
-    if probe == "reference":
+    if probe != "fast":
         from scirepeval_harness.probes import reference
 
         fit = {
@@ -75,7 +87,7 @@ def fit_samples(
         for rows in samples:
             with processes(jobs):
                 found = fit(_taken(x_train, rows), y_train[rows], x_test, grid=grid, seed=seed)
-            yield found
+            yield replace(found, given_back=probe == "exact")
         return
     from scirepeval_harness.probes import fast
     from scirepeval_harness.probes.fast import fit_small_classifiers
@@ -92,6 +104,22 @@ def fit_samples(
         else:
             solve = fast.fit_classifier if kind == "single" else fast.fit_multilabel
             yield solve(x, y, x_test, grid=grid, device=device)
+
+
+@functools.cache
+def can_compile() -> bool:
+    """Whether numba is installed and makes machine code of the exact probe here."""
+    try:
+        import numba.core.errors
+
+        from scirepeval_harness.probes import exact
+    except (ImportError, OSError):  # without numba, or without the compiler's own library
+        return False
+    try:
+        exact.compile_all(np.float32)
+    except numba.core.errors.NumbaError:
+        return False
+    return True
 
 
 def _taken(vectors: Floats, rows: NDArray[np.int64]) -> Floats:
