@@ -12,9 +12,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from llvmlite import ir
 from numba.core import config
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from scirepeval_harness.files import cache_dir
@@ -66,50 +64,33 @@ def summed(function: Function) -> Function:
     return compiled(function, sums=True)
 
 
-@intrinsic
-def _prefetch(typingctx: Any, table: Any, row: Any, column: Any) -> Any:
-    """Asks the processor to fetch the memory of table[row, column]."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = signature.args[0]
-        array = context.make_array(kind)(context, builder, arguments[0])
-        strides = numba.core.cgutils.unpack_tuple(builder, array.strides)
-        size = ir.Constant(strides[0].type, kind.dtype.bitwidth // 8)
-        offset = builder.add(
-            builder.mul(arguments[1], strides[0]), builder.mul(arguments[2], size)
-        )
-        byte = ir.IntType(8)
-        base = builder.bitcast(array.data, byte.as_pointer())
-        place = builder.gep(base, [offset])
-        number = ir.IntType(32)
-        wanted = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), number, number, number])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte.as_pointer()], wanted)
-        # To be read, into the second level of cache on, as data.
-        builder.call(fetch, [place, *(ir.Constant(number, value) for value in (0, 3, 1))])
-        return context.get_dummy_value()
-
-    return numba.types.void(table, numba.types.intp, numba.types.intp), generate
-
-
-@compiled
-def fetch(table: Floats, row: int) -> None:
-    """Asks for a row of a matrix ahead of its use: rows in random order defeat the processor's own
-    guess, and waiting for them would take longer than the arithmetic."""
-    for column in range(0, table.shape[1], 64 // table.itemsize):
-        _prefetch(table, row, column)
-
-
 @summed
-def dot(left: Floats, right: Floats) -> float:
-    """Sum of products in float64."""
+def dot(point: Floats, table: Floats, row: int) -> float:
+    """Product of the first numbers of a point with a row of a matrix, in float64.
+
+    The row is named by its place: a view of it would be counted in and out, which takes as long as
+    the sum of a short row.
+    """
     total = 0.0
-    for k in range(len(right)):
-        total += left[k] * right[k]
+    for k in range(table.shape[1]):
+        total += point[k] * table[row, k]
     return total
 
 
 @summed
-def add(total: Floats, factor: float, row: Floats) -> None:
-    """Adds a multiple of a row."""
-    for k in range(len(row)):
-        total[k] += factor * row[k]
+def add(point: Floats, factor: float, table: Floats, row: int) -> None:
+    """Adds a multiple of a row to the first numbers of a point."""
+    for k in range(table.shape[1]):
+        point[k] += factor * table[row, k]
+
+
+@summed
+def add_and_dot(point: Floats, factor: float, table: Floats, row: int, other: int) -> float:
+    """:func:`add` a multiple of one row, then :func:`dot` with another, in one go over the point:
+    a quarter less of the processor's time."""
+    total = 0.0
+    for k in range(table.shape[1]):
+        moved = point[k] + factor * table[row, k]
+        point[k] = moved
+        total += moved * table[other, k]
+    return total

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.probes.compiled import add, compiled, dot, fetch
+from scirepeval_harness.probes.compiled import add, add_and_dot, compiled, dot
 
 Floats = NDArray[np.floating[Any]]
 Wide = NDArray[np.float64]
@@ -87,16 +87,25 @@ def decision(table: Floats, few: bool, point: Wide, row: int) -> float:
     """Decision value of a row of the table."""
     if few:
         return point[row]
-    width = table.shape[1]
-    return dot(point[:width], table[row]) + point[width]
+    return dot(point, table, row) + point[table.shape[1]]
 
 
 @compiled
-def move(table: Floats, few: bool, point: Wide, row: int, step: float) -> None:
-    """Moves the weights along a row."""
-    add(point, step, table[row])
-    if not few:
-        point[table.shape[1]] += step
+def move(table: Floats, few: bool, point: Wide, row: int, step: float, coming: int) -> float:
+    """Moves the weights along a row.
+
+    Returns:
+        The decision value of the row that comes next; 0 if there is none (-1).
+    """
+    if few:
+        add(point, step, table, row)
+        return point[coming] if coming >= 0 else 0.0
+    width = table.shape[1]
+    point[width] += step
+    if coming < 0:
+        add(point, step, table, row)
+        return 0.0
+    return add_and_dot(point, step, table, row, coming) + point[width]
 
 
 @compiled
@@ -132,6 +141,7 @@ def absolute_error(
     count = len(rows)
     order = np.arange(count)
     left = count
+    coming, ahead = -1, 0.0
     largest_before = np.inf
     first_sum = 0.0
     done = 0
@@ -143,9 +153,8 @@ def absolute_error(
         while place < left:
             item = order[place]
             row = rows[item]
-            if not few and place + 1 < left:
-                fetch(table, rows[order[place + 1]])
-            slope = decision(table, few, point, row) - targets[item]
+            value = ahead if row == coming else decision(table, few, point, row)
+            slope = value - targets[item]
             old = multipliers[item]
             violation = abs(slope)
             shrunk = False
@@ -169,7 +178,8 @@ def absolute_error(
             new = min(max(old + step, -cost), cost)
             if new != old:
                 multipliers[item] = new
-                move(table, few, point, row, new - old)
+                coming = rows[order[place]] if place < left else -1
+                ahead = move(table, few, point, row, new - old, coming)
         if done == 0:
             first_sum = total
         done += 1
@@ -211,6 +221,8 @@ def hinge(
     count = len(rows)
     order = np.arange(count)
     left = count
+    # The row that comes next, and its decision value since the last step.
+    coming, ahead = -1, 0.0
     top_before, bottom_before = np.inf, -np.inf
     done = 0
     while done < limit:
@@ -220,10 +232,9 @@ def hinge(
         while place < left:
             item = order[place]
             row = rows[item]
-            if not few and place + 1 < left:
-                fetch(table, rows[order[place + 1]])
+            value = ahead if row == coming else decision(table, few, point, row)
             old = multipliers[item]
-            slope = decision(table, few, point, row) * signs[item] - 1.0 + old * softness
+            slope = value * signs[item] - 1.0 + old * softness
             projected = slope
             shrunk = False
             if old == 0.0:
@@ -241,7 +252,8 @@ def hinge(
             if abs(projected) > NEGLIGIBLE:
                 new = min(max(old - slope / (sizes[row] + softness), 0.0), bound)
                 multipliers[item] = new
-                move(table, few, point, row, (new - old) * signs[item])
+                coming = rows[order[place]] if place < left else -1
+                ahead = move(table, few, point, row, (new - old) * signs[item], coming)
         done += 1
         if top - bottom <= tolerance:
             if left == count:
