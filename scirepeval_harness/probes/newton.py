@@ -35,52 +35,75 @@ SIDE_BY_SIDE = 256
 """Rows whose sums run together; they stay in the first level of cache."""
 
 
+MOST = 0.6
+"""Share of the rows inside the margin from which all are visited."""
+
+
+@compiled
+def _add_four(
+    total: Wide,
+    a: float, p: Floats, b: float, q: Floats, c: float, r: Floats, d: float, s: Floats,
+) -> None:  # fmt: skip
+    """Adds multiples of four lines in this order; one by one the processor would spend its time on
+    fetching and storing the total."""
+    for k in range(len(total)):
+        total[k] = (((total[k] + a * p[k]) + b * q[k]) + c * r[k]) + d * s[k]
+
+
+@compiled
+def _add_one(total: Wide, a: float, p: Floats) -> None:
+    for k in range(len(total)):
+        total[k] += a * p[k]
+
+
 @compiled
 def _values(turned: Floats, weights: Wide, out: Wide) -> None:
-    """Decision values of columns of vectors (d, l), each sum in the order of the dimensions.
-
-    Four at a time, because a processor takes longer to fetch and store a sum than to add to it.
-    """
+    """Decision values of columns of vectors (d, l), each sum in the order of the dimensions."""
     width = len(turned)
     whole = width - width % 4
     for low in range(0, len(out), SIDE_BY_SIDE):
         high = min(low + SIDE_BY_SIDE, len(out))
-        out[low:high] = 0.0
+        sums = out[low:high]
+        sums[:] = 0.0
         for j in range(0, whole, 4):
-            a, b, c, d = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
-            for k in range(low, high):
-                total = out[k] + a * turned[j, k]
-                total += b * turned[j + 1, k]
-                total += c * turned[j + 2, k]
-                out[k] = total + d * turned[j + 3, k]
+            _add_four(
+                sums,
+                weights[j], turned[j, low:high], weights[j + 1], turned[j + 1, low:high],
+                weights[j + 2], turned[j + 2, low:high], weights[j + 3], turned[j + 3, low:high],
+            )  # fmt: skip
         for j in range(whole, width):
-            for k in range(low, high):
-                out[k] += weights[j] * turned[j, k]
-        for k in range(low, high):
-            out[k] += weights[width]
+            _add_one(sums, weights[j], turned[j, low:high])
+        sums += weights[width]
 
 
 @compiled
 def _combination(x: Floats, rows: Index, factors: Wide, start: Wide, out: Wide) -> None:
-    """start + 2 sum factor x (d + 1,), row after row, four at a time as in :func:`_values`."""
+    """start + 2 sum factor x (d + 1,), row after row."""
     width = x.shape[1]
     whole = len(rows) - len(rows) % 4
     out[:] = 0.0
+    total = out[:width]
     for i in range(0, whole, 4):
-        a, b, c, d = factors[i], factors[i + 1], factors[i + 2], factors[i + 3]
-        p, q, r, s = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
-        for j in range(width):
-            total = out[j] + a * x[p, j]
-            total += b * x[q, j]
-            total += c * x[r, j]
-            out[j] = total + d * x[s, j]
+        _add_four(
+            total,
+            factors[i], x[rows[i]], factors[i + 1], x[rows[i + 1]],
+            factors[i + 2], x[rows[i + 2]], factors[i + 3], x[rows[i + 3]],
+        )  # fmt: skip
     for i in range(whole, len(rows)):
-        for j in range(width):
-            out[j] += factors[i] * x[rows[i], j]
+        _add_one(total, factors[i], x[rows[i]])
     for factor in factors:
         out[width] += factor
     for j in range(width + 1):
         out[j] = start[j] + 2.0 * out[j]
+
+
+@compiled
+def _picked(turned: Floats, columns: Index, out: Floats) -> None:
+    """Some columns of a matrix; numpy's take is three times as slow."""
+    for j in range(len(turned)):
+        line, into = turned[j], out[j]
+        for k in range(len(columns)):
+            into[k] = line[columns[k]]
 
 
 @compiled
@@ -124,7 +147,6 @@ class _Problem:
     def __init__(self, turned: Turned, signs: Wide, cost: float) -> None:
         self._turned, self._signs, self._cost = turned, signs, cost
         self._values = np.empty(len(signs))
-        self._inside = self._lines = self._found = None
 
     def loss(self, weights: Wide) -> float:
         _values(self._turned.lines, weights, self._values)
@@ -135,16 +157,20 @@ class _Problem:
         inside = np.flatnonzero(self._values < 1.0)
         signs, values = self._signs[inside], self._values[inside]
         self._rows = self._turned.rows[inside]
-        # Conjugate gradients visit these rows many times.
-        self._lines = np.take(self._turned.lines, inside, axis=1)
-        self._found = np.empty(len(inside))
+        # Conjugate gradients visit these rows several times; a copy of most rows is not worth it.
+        self._inside = inside if len(inside) > MOST * len(self._signs) else None
+        self._lines = self._turned.lines
+        if self._inside is None:
+            self._lines = np.empty((len(self._lines), len(inside)), dtype=self._lines.dtype)
+            _picked(self._turned.lines, inside, self._lines)
+        self._found = np.empty(self._lines.shape[1])
         factors = self._cost * signs * (values - 1.0)
         _combination(self._turned.x, self._rows, factors, weights, out)
 
     def curvature(self, along: Wide, out: Wide) -> None:
         _values(self._lines, along, self._found)
-        self._found *= self._cost
-        _combination(self._turned.x, self._rows, self._found, along, out)
+        found = self._found if self._inside is None else self._found[self._inside]
+        _combination(self._turned.x, self._rows, self._cost * found, along, out)
 
 
 def squared_hinge(
