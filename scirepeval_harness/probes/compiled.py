@@ -12,7 +12,6 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from numba.core import config
 from numpy.typing import NDArray
 
 from scirepeval_harness.files import cache_dir
@@ -39,6 +38,7 @@ def _kept() -> str | None:
     return str(folder)
 
 
+config: Any = numba.config
 _FOLDER = config.CACHE_DIR or _kept()
 
 

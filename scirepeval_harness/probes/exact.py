@@ -83,7 +83,7 @@ class Vectors:
         """Weights, the intercept last (d + 1,), of a solved problem."""
         if not self.few:
             return point
-        return np.append(factors @ self.x[rows], factors.sum())
+        return np.asarray(np.append(factors @ self.x[rows], factors.sum()))
 
     def decisions(self, point: Wide, rows: Index) -> Wide:
         """Decision values of some training vectors (k,) at a solver's point."""
@@ -112,13 +112,38 @@ NO_ROWS: Index = np.empty(0, dtype=np.int64)
 
 def _regress(data: Vectors, y: Wide, seed: int, fold: Fold, cost: float) -> Solved:
     rows, held_out = fold
+
+    def solve(table: Floats, way: int, sizes: Wide, point: Wide, factors: Wide) -> int:
+        return liblinear.absolute_error(
+            table, way, sizes, rows, y[rows], cost, TOLERANCE, ITERATIONS,
+            liblinear.random_state(seed), point, factors,
+        )  # fmt: skip
+
+    weights, decisions, done = _solved(data, solve, rows, held_out, 0.0, None)
+    return Solved(weights[None], decisions[None], done >= ITERATIONS)
+
+
+def _solved(
+    data: Vectors,
+    solve: Callable[[Floats, int, Wide, Wide, Wide], int],
+    rows: Index,
+    held_out: Index,
+    softness: float,
+    signs: Wide | None,
+) -> tuple[Wide, Wide, int]:
+    """Weights, held-out decision values and passes: the quick way, or else the strict one."""
     point, factors = data.start(), np.zeros(len(rows))
-    done = liblinear.absolute_error(
-        data.table, data.few, data.sizes, rows, y[rows], cost, TOLERANCE, ITERATIONS,
-        liblinear.random_state(seed), point, factors,
-    )  # fmt: skip
-    weights = data.weights(point, rows, factors)
-    return Solved(weights[None], data.decisions(point, held_out)[None], done >= ITERATIONS)
+    way = liblinear.FEW if data.few else liblinear.DENSE
+    done = solve(data.table, way, data.sizes + softness, point, factors)
+    if done != liblinear.UNDECIDED:
+        weights = data.weights(point, rows, factors if signs is None else factors * signs)
+        return weights, data.decisions(point, held_out), done
+    sizes = data.sizes.copy()
+    for row in rows:
+        sizes[row] = liblinear.strict_size(data.x, row, softness)
+    weights = np.zeros(data.x.shape[1] + 1)
+    done = solve(data.x, liblinear.STRICT, sizes, weights, np.zeros(len(rows)))
+    return weights, data.x[held_out] @ weights[:-1] + weights[-1], done
 
 
 def _separate(
@@ -133,13 +158,21 @@ def _separate(
     random = liblinear.random_state(seed)
     weights, decisions, longest = [], [], 0
     for signs in _signs(codes[rows]):
-        point, multipliers = data.start(), np.zeros(len(rows))
-        done = liblinear.hinge(
-            data.table, data.few, data.sizes, rows, signs, softness, bound, TOLERANCE, limit,
-            random, point, multipliers,
-        )  # fmt: skip
-        weights.append(data.weights(point, rows, multipliers * signs))
-        decisions.append(data.decisions(point, held_out))
+        start = random.copy()
+
+        def solve(
+            table: Floats, way: int, sizes: Wide, point: Wide, factors: Wide,
+            signs: Wide = signs, start: Index = start,
+        ) -> int:  # fmt: skip
+            random[:] = start
+            return liblinear.hinge(
+                table, way, sizes, rows, signs, softness, bound, TOLERANCE, limit,
+                random, point, factors,
+            )  # fmt: skip
+
+        found, values, done = _solved(data, solve, rows, held_out, softness, signs)
+        weights.append(found)
+        decisions.append(values)
         longest = max(longest, done)
     return Solved(np.array(weights), np.array(decisions), longest >= limit)
 

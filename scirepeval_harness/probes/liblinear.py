@@ -11,7 +11,12 @@ differs is the order in which the products of a sum are added, so weights agree 
 A problem's *point* is what the steps move: the weights with the intercept last (d + 1,); or, where
 rows are few, the decision values of all rows (n,), which one line of their inner products moves,
 and which cost nothing to look up. ``table`` is then that matrix of inner products, intercept and
-all, and ``few`` is True.
+all. The *way* says which.
+
+Repeated rows bring slopes that are zero but for rounding, and whether such a slope is above or
+below zero decides what is shrunk. A solver that meets a decision within :data:`CLOSE` gives up, and
+the problem is solved again in the way STRICT: number by number in liblinear's own order, which
+gives its bits, at its speed.
 """
 
 from __future__ import annotations
@@ -29,6 +34,11 @@ Index = NDArray[np.int64]
 
 WORDS = 624
 """Numbers in the state of a Mersenne twister; behind them stands how many are used up."""
+DENSE, FEW, STRICT = 0, 1, 2
+UNDECIDED = -1
+"""Returned in place of a number of passes."""
+CLOSE = 1e-9
+"""Differences that rounding might turn around, in units of the targets."""
 NEGLIGIBLE = 1e-12
 """Steps that liblinear does not take."""
 
@@ -83,25 +93,45 @@ def shuffle(order: Index, count: int, state: Index) -> None:
 
 
 @compiled
-def decision(table: Floats, few: bool, point: Wide, row: int) -> float:
-    """Decision value of a row of the table."""
-    if few:
-        return point[row]
-    return dot(point, table, row) + point[table.shape[1]]
+def strict_size(table: Floats, row: int, start: float) -> float:
+    """|x|^2 with the 1 of the intercept, on top of a start, in liblinear's order."""
+    total = start
+    for k in range(table.shape[1]):
+        number = np.float64(table[row, k])
+        total += number * number
+    return total + 1.0
 
 
 @compiled
-def move(table: Floats, few: bool, point: Wide, row: int, step: float, coming: int) -> float:
+def decision(table: Floats, way: int, point: Wide, row: int, start: float) -> float:
+    """Decision value of a row of the table, on top of a start."""
+    if way == FEW:
+        return point[row] + start
+    width = table.shape[1]
+    if way == DENSE:
+        return dot(point, table, row) + point[width] + start
+    total = start
+    for k in range(width):
+        total += point[k] * table[row, k]
+    return total + point[width]
+
+
+@compiled
+def move(table: Floats, way: int, point: Wide, row: int, step: float, coming: int) -> float:
     """Moves the weights along a row.
 
     Returns:
         The decision value of the row that comes next; 0 if there is none (-1).
     """
-    if few:
+    if way == FEW:
         add(point, step, table, row)
         return point[coming] if coming >= 0 else 0.0
     width = table.shape[1]
     point[width] += step
+    if way == STRICT:
+        for k in range(width):
+            point[k] += step * table[row, k]
+        return 0.0
     if coming < 0:
         add(point, step, table, row)
         return 0.0
@@ -111,7 +141,7 @@ def move(table: Floats, few: bool, point: Wide, row: int, step: float, coming: i
 @compiled
 def absolute_error(
     table: Floats,
-    few: bool,
+    way: int,
     sizes: Wide,
     rows: Index,
     targets: Wide,
@@ -125,8 +155,8 @@ def absolute_error(
     """Regression with the loss C |x w - t| (LinearSVR with epsilon = 0).
 
     Args:
-        table, few, point: see the module; the point is zero at first and the answer at last.
-        sizes: |x|^2, with the 1 of the intercept, for each row of the table.
+        table, way, point: see the module; the point is zero at first and the answer at last.
+        sizes: |x|^2, with the 1 of the intercept and the softness, for each row of the table.
         rows: places of the training rows in the table (l,), in scikit-learn's order.
         targets: t for each training row (l,).
         cost: C.
@@ -136,12 +166,13 @@ def absolute_error(
         multipliers: one for each training row (l,), zero at first and the answer at last.
 
     Returns:
-        Passes made; ``limit`` if the tolerance was missed.
+        Passes made; ``limit`` if the tolerance was missed; UNDECIDED where rounding decides.
     """
     count = len(rows)
     order = np.arange(count)
     left = count
     coming, ahead = -1, 0.0
+    close = CLOSE * np.abs(targets).max()
     largest_before = np.inf
     first_sum = 0.0
     done = 0
@@ -153,17 +184,18 @@ def absolute_error(
         while place < left:
             item = order[place]
             row = rows[item]
-            value = ahead if row == coming else decision(table, few, point, row)
-            slope = value - targets[item]
+            if row == coming:
+                slope = ahead - targets[item]
+            else:
+                slope = decision(table, way, point, row, -targets[item])
             old = multipliers[item]
             violation = abs(slope)
             shrunk = False
-            if old >= cost and slope <= 0:
+            if (old >= cost and slope <= 0) or (old <= -cost and slope >= 0):
                 violation = 0.0
-                shrunk = slope < -largest_before
-            elif old <= -cost and slope >= 0:
-                violation = 0.0
-                shrunk = slope > largest_before
+                shrunk = abs(slope) > largest_before
+                if way != STRICT and abs(abs(slope) - largest_before) < close:
+                    return UNDECIDED
             if shrunk:
                 # It is looked at again when the others are solved.
                 left -= 1
@@ -172,17 +204,19 @@ def absolute_error(
             place += 1
             largest = max(largest, violation)
             total += violation
-            step = -slope / sizes[row]
+            step = -old if slope == sizes[row] * old else -slope / sizes[row]
             if abs(step) < NEGLIGIBLE:
                 continue
             new = min(max(old + step, -cost), cost)
             if new != old:
                 multipliers[item] = new
-                coming = rows[order[place]] if place < left else -1
-                ahead = move(table, few, point, row, new - old, coming)
+                coming = rows[order[place]] if place < left and way != STRICT else -1
+                ahead = move(table, way, point, row, new - old, coming)
         if done == 0:
             first_sum = total
         done += 1
+        if way != STRICT and abs(total - tolerance * first_sum) < close * tolerance:
+            return UNDECIDED
         if total <= tolerance * first_sum:
             if left == count:
                 break
@@ -196,7 +230,7 @@ def absolute_error(
 @compiled
 def hinge(
     table: Floats,
-    few: bool,
+    way: int,
     sizes: Wide,
     rows: Index,
     signs: Wide,
@@ -228,11 +262,12 @@ def hinge(
     while done < limit:
         shuffle(order, left, random)
         top, bottom = -np.inf, np.inf
+        doubtful = zero = False
         place = 0
         while place < left:
             item = order[place]
             row = rows[item]
-            value = ahead if row == coming else decision(table, few, point, row)
+            value = ahead if row == coming else decision(table, way, point, row, 0.0)
             old = multipliers[item]
             slope = value * signs[item] - 1.0 + old * softness
             projected = slope
@@ -240,21 +275,32 @@ def hinge(
             if old == 0.0:
                 projected = min(slope, 0.0)
                 shrunk = slope > top_before
+                doubtful |= abs(slope - top_before) < CLOSE
             elif old == bound:
                 projected = max(slope, 0.0)
                 shrunk = slope < bottom_before
+                doubtful |= abs(slope - bottom_before) < CLOSE
+            if doubtful and way != STRICT:
+                return UNDECIDED
             if shrunk:
                 left -= 1
                 order[place], order[left] = order[left], order[place]
                 continue
             place += 1
             top, bottom = max(top, projected), min(bottom, projected)
+            zero |= abs(slope) < CLOSE
             if abs(projected) > NEGLIGIBLE:
-                new = min(max(old - slope / (sizes[row] + softness), 0.0), bound)
+                new = min(max(old - slope / sizes[row], 0.0), bound)
                 multipliers[item] = new
-                coming = rows[order[place]] if place < left else -1
-                ahead = move(table, few, point, row, (new - old) * signs[item], coming)
+                coming = rows[order[place]] if place < left and way != STRICT else -1
+                ahead = move(table, way, point, row, (new - old) * signs[item], coming)
         done += 1
+        if way != STRICT:
+            # A slope of zero may have either sign, which counts where no other is larger.
+            doubtful |= zero and (top < CLOSE or bottom > -CLOSE)
+            doubtful |= abs(top - bottom - tolerance) < CLOSE * tolerance
+            if doubtful:
+                return UNDECIDED
         if top - bottom <= tolerance:
             if left == count:
                 break
