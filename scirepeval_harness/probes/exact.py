@@ -89,7 +89,7 @@ class Vectors:
         """Decision values of some training vectors (k,) at a solver's point."""
         if self.few:
             return point[rows]
-        return self.x[rows] @ point[:-1] + point[-1]
+        return np.asarray(self.x[rows] @ point[:-1] + point[-1])
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ def random_state(seed: int) -> Index:
     """
     drawn = np.random.RandomState(seed).randint(np.iinfo(np.int32).max)
     state = np.empty(WORDS + 1, dtype=np.int64)
-    state[:WORDS] = np.random.RandomState(drawn).get_state(legacy=True)[1]
+    words: Any = np.random.RandomState(drawn).get_state(legacy=True)
+    state[:WORDS] = words[1]
     state[WORDS] = WORDS
     return state
 
@@ -70,7 +71,8 @@ def draw(state: Index) -> int:
     bits ^= bits >> 11
     bits ^= (bits << 7) & 0x9D2C5680
     bits ^= (bits << 15) & 0xEFC60000
-    return bits ^ (bits >> 18)
+    result: int = bits ^ (bits >> 18)
+    return result
 
 
 @compiled
@@ -93,7 +95,7 @@ def shuffle(order: Index, count: int, state: Index) -> None:
 
 
 @compiled
-def strict_size(table: Floats, row: int, start: float) -> float:
+def strict_size(table: Any, row: int, start: float) -> Any:
     """|x|^2 with the 1 of the intercept, on top of a start, in liblinear's order."""
     total = start
     for k in range(table.shape[1]):
@@ -103,7 +105,7 @@ def strict_size(table: Floats, row: int, start: float) -> float:
 
 
 @compiled
-def decision(table: Floats, way: int, point: Wide, row: int, start: float) -> float:
+def decision(table: Any, way: int, point: Any, row: int, start: float) -> Any:
     """Decision value of a row of the table, on top of a start."""
     if way == FEW:
         return point[row] + start
@@ -117,7 +119,7 @@ def decision(table: Floats, way: int, point: Wide, row: int, start: float) -> fl
 
 
 @compiled
-def move(table: Floats, way: int, point: Wide, row: int, step: float, coming: int) -> float:
+def move(table: Any, way: int, point: Any, row: int, step: float, coming: int) -> Any:
     """Moves the weights along a row.
 
     Returns:
