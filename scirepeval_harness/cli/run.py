@@ -77,7 +77,8 @@ def run_command(
     probe: Annotated[
         Probe,
         typer.Option(
-            help="reference: scikit-learn, as the protocol says; fast: the same fits in torch."
+            help="reference: scikit-learn, as the protocol says; exact: its steps compiled; "
+            "fast: the same fits in torch."
         ),
     ] = "reference",
     width: Annotated[
