@@ -1,7 +1,11 @@
 """Dual coordinate descent as liblinear does it, to the last decision, over dense rows.
 
-    C. Hsieh et al., "A dual coordinate descent method for large-scale linear SVM", 2008;
-    C. Ho, C. Lin, "Large-scale linear support vector regression", 2012.
+The algorithms, and the library whose order of steps, draws and stopping rules is followed:
+
+    C. Hsieh et al., "A dual coordinate descent method for large-scale linear SVM", ICML 2008;
+    C. Ho, C. Lin, "Large-scale linear support vector regression", JMLR 13, 2012;
+    LIBLINEAR, copyright (c) The LIBLINEAR Project, BSD 3-Clause licence, in the form that
+    scikit-learn (BSD 3-Clause as well) carries and gave its own random numbers.
 
 scikit-learn's LinearSVC and LinearSVR stop at an iteration limit, often far from the minimum, so
 their answer is that of their steps. The steps are repeated here: the same random order of the rows

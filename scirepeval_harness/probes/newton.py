@@ -1,6 +1,10 @@
 """The squared hinge in the primal: the trust region Newton method as liblinear does it.
 
-    C. Lin, R. Weng, S. Keerthi, "Trust region Newton method for logistic regression", 2008.
+The algorithm, and the library whose order of steps, constants and stopping rules is followed:
+
+    C. Lin, R. Weng, S. Keerthi, "Trust region Newton method for logistic regression", JMLR 9, 2008;
+    LIBLINEAR, copyright (c) The LIBLINEAR Project, BSD 3-Clause licence, in the form that
+    scikit-learn (BSD 3-Clause as well) carries.
 
 scikit-learn takes it where rows are at least as many as dimensions. It stops near the minimum, and
 where exactly hangs on the last bit of each sum: conjugate gradients amplify a rounding error until
@@ -33,8 +37,6 @@ STALLED = 1e-12
 """Changes of the objective, as a share of it, that end the search."""
 SIDE_BY_SIDE = 256
 """Rows whose sums run together; they stay in the first level of cache."""
-
-
 MOST = 0.6
 """Share of the rows inside the margin from which all are visited."""
 
@@ -44,8 +46,8 @@ def _add_four(
     total: Wide,
     a: float, p: Floats, b: float, q: Floats, c: float, r: Floats, d: float, s: Floats,
 ) -> None:  # fmt: skip
-    """Adds multiples of four lines in this order; one by one the processor would spend its time on
-    fetching and storing the total."""
+    """Adds multiples of four lines in this order."""
+    # One by one, the processor would spend its time on fetching and storing the total.
     for k in range(len(total)):
         total[k] = (((total[k] + a * p[k]) + b * q[k]) + c * r[k]) + d * s[k]
 
