@@ -14,6 +14,14 @@ class HarnessError(Exception):
         what: what is wrong, in a few words.
         where: the file, line, field, task or model concerned.
         fix: what the user can do about it.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> try:
+        ...     sh.tasks()["serch"]
+        ... except sh.HarnessError as error:
+        ...     print(error.what, "|", error.fix)
+        unknown task 'serch' | Did you mean search?
     """
 
     exit_code = 2

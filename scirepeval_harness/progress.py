@@ -12,7 +12,19 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Where a run speaks. A notebook or a training process may bring an own one."""
+    """Where a run speaks. A notebook or a training process may bring an own one.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> class Listener(sh.Silent):
+        ...     def say(self, line):
+        ...         print(line.split("(")[0].strip())
+        >>> results = sh.evaluate(
+        ...     "tfidf", suite="sample", tasks="sample-search", cache=None, progress=Listener()
+        ... )
+        tfidf  plan: 254 documents, fitted on each task, none kept
+        tfidf  sample-search  ndcg 57.62
+    """
 
     def say(self, line: str) -> None:
         """One line that stays, such as that a task is finished."""
@@ -24,20 +36,33 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Says nothing: what a library does unless asked."""
+    """Says nothing: what a library does unless asked.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> sh.Silent().say("nobody hears this")
+    """
 
     def say(self, line: str) -> None:
-        pass
+        """Nothing."""
 
     @contextmanager
     def bar(self, title: str, total: int, unit: str = "doc") -> Iterator[Advance]:
+        """Nothing to see either."""
         yield lambda count: None
 
 
 class Terminal:
-    """Lines and bars on standard error; bars only where that is a terminal."""
+    """Lines and bars on standard error; bars only where that is a terminal.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> with sh.Terminal().bar("reading", total=3) as advance:
+        ...     advance(3)
+    """
 
     def say(self, line: str) -> None:
+        """A line above whatever bar stands there."""
         from tqdm import tqdm
 
         # tqdm's own, because a plain print would break a bar that stands there.
@@ -45,6 +70,7 @@ class Terminal:
 
     @contextmanager
     def bar(self, title: str, total: int, unit: str = "doc") -> Iterator[Advance]:
+        """A bar with the rate and the time left; nothing where standard error is no terminal."""
         from tqdm import tqdm
 
         # disable=None: tqdm itself stays silent where standard error is no terminal.

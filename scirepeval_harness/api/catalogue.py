@@ -33,6 +33,11 @@ class Catalogue(Mapping[str, T], Generic[T]):
     """Tasks or models by name, in the order of the registry; a table where it is shown.
 
     ``columns`` are what a table of them shows, ``records`` all that is listed, JSON-ready.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> sh.models().to_pandas().loc[0, "name"] in sh.models()
+        True
     """
 
     entries: Mapping[str, T]

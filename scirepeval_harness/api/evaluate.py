@@ -40,7 +40,17 @@ Cache = PathLike | Literal["default"] | None
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during `evaluate`. ``results`` holds what was finished, which is kept."""
+    """Ctrl-C during `evaluate`. ``results`` holds what was finished, which is kept.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> try:
+        ...     results = sh.evaluate("tfidf", suite="sample", tasks="sample-search", cache=None)
+        ... except sh.Interrupted as stop:
+        ...     results = stop.results
+        >>> results.complete
+        True
+    """
 
     def __init__(self, results: Results) -> None:
         super().__init__("interrupted")

@@ -86,7 +86,7 @@ def leaderboard(
     Example:
         >>> import scirepeval_harness as sh
         >>> board = sh.leaderboard("results/baselines/sample")
-        >>> round(board.to_pandas().loc["BM25", "MDCR MAP"], 1)
+        >>> round(float(board.to_pandas().loc["BM25", "MDCR MAP"]), 1)
         49.7
     """
     from scirepeval_harness.model.registry import load_models
@@ -139,7 +139,7 @@ def compare(
         >>> folder = "results/baselines/sample"
         >>> (comparison,) = sh.compare(f"{folder}/tfidf", f"{folder}/minilm")
         >>> comparison.wins, comparison.losses
-        (10, 1)
+        (8, 1)
     """
     from scirepeval_harness.comparison.compare import compare as compare_systems
     from scirepeval_harness.reporting.comparison import Comparisons

@@ -38,6 +38,12 @@ class Results(Mapping[str, Result]):
             without ``output`` lies in a temporary folder, which goes with this object.
         left_out: tasks that were not run, with the reason.
         registry: the tasks and suites by which averages are made.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> results = sh.load_results("results/baselines/sample")
+        >>> results["TF-IDF"] is results["tfidf"], results.complete
+        (True, True)
     """
 
     def __init__(

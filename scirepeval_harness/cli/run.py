@@ -77,9 +77,6 @@ def run_command(
         "batch_tokens": batch_tokens,
         "pooling": pooling,
         "max_length": max_length,
-        "engine": engine,
-        "ray_address": ray_address,
-        "workers": workers,
     }
     if only_plan:
         _show_plan(sh.plan(model or None, **what))
@@ -88,6 +85,9 @@ def run_command(
         results = sh.evaluate(
             model or None,
             **what,
+            engine=engine,
+            ray_address=ray_address,
+            workers=workers,
             probe=probe,
             vector_precision=width,
             output=output,

@@ -46,6 +46,13 @@ class Policy(Strict):
     scores, is at most ``alpha``; with ``alpha = 1`` the tolerance alone decides. ``fails_on``
     ``change`` also fails a score that rises, for a project whose scores should stay. ``required``
     tasks must be in the candidate even where the baseline does not have them.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> folder = "results/baselines/sample"
+        >>> policy = sh.Policy.model_validate({"tolerance": {"tasks": {"sample-year": 30}}})
+        >>> sh.check(baseline=f"{folder}/tfidf", candidate=f"{folder}/minilm", policy=policy).passed
+        True
     """
 
     alpha: float = Field(default=0.05, gt=0, le=1)

@@ -114,6 +114,11 @@ class Evaluation(ABC, Generic[Data]):
     ``Data`` is the record that :meth:`read` makes and the other methods take. To add a kind, write
     a module with such an object and announce it under ``scirepeval_harness.evaluations``
     (docs/extending.md).
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> [(method, callable(getattr(sh.Evaluation, method))) for method in ("read", "score")]
+        [('read', True), ('score', True)]
     """
 
     name: ClassVar[str]

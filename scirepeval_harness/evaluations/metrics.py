@@ -104,6 +104,14 @@ def metric(
 
     Raises:
         SpecError: a name that is taken, or that cannot stand in a score's key.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> @sh.metric("example_error_rate", of="labels", multi_label=True)
+        ... def error_rate(truth, prediction):
+        ...     return float((truth != prediction).mean())
+        >>> error_rate.name, error_rate.resampled
+        ('example_error_rate', True)
     """
 
     def register(function: Callable[..., float]) -> Metric:

@@ -43,6 +43,17 @@ class EncoderObject(Protocol):
       ``parts`` (title, abstract, ...; none is empty) joined by one space, as for the models here
       that have no separator of their own.
     - ``name`` and ``title``: by default those of its class.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> class Lengths:
+        ...     name = "lengths"
+        ...     identity = "length and words of a text, version 1"
+        ...     def encode(self, texts):
+        ...         return [[float(len(text)), float(len(text.split()))] for text in texts]
+        >>> results = sh.evaluate(Lengths(), suite="sample", tasks="sample-search", cache=None)
+        >>> list(results), results.complete
+        (['lengths'], True)
     """
 
     def encode(self, *args: Any, **kwargs: Any) -> Any:

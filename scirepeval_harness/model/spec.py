@@ -113,6 +113,11 @@ class ModelKind(Generic[S]):
             settings or files that are wrong.
         way: how it comes to its scores. ``encode`` is for encoders that are ``cacheable``.
         fetch: downloads what it needs ahead of a run.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> sh.models()["bm25"].implementation.way
+        'rank'
     """
 
     spec: type[S]

@@ -32,7 +32,17 @@ SCORE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Result:
-    """One model's result folder; items and draws are read when asked for."""
+    """One model's result folder; items and draws are read when asked for.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> result = sh.load_results("results/baselines/sample")["tfidf"]
+        >>> frame = result.scores.set_index(["task", "key"])
+        >>> bool(frame.loc[("sample-search", "ndcg"), "low"] < 100)
+        True
+        >>> sorted(result.items("sample-search").columns)
+        ['field', 'item', 'metric', 'value']
+    """
 
     folder: Path
     run: RunRecord

@@ -22,7 +22,7 @@ def test_what_defines_a_task_with_a_models_use_of_it() -> None:
     tasks = sh.tasks()
     fields = dict(tasks.describe("search", "specter2"))
     assert "adhoc_query" in fields["specter2: queries"]
-    assert "proximity" in fields["specter2: candidates"]
+    assert fields["specter2: candidates"] == "allenai/specter2"  # its proximity adapter
     record = tasks.definition("search", "specter2")
     assert record["model"].keys() == record["roles"].keys()  # type: ignore[attr-defined]
 

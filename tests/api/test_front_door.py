@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import doctest
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +16,6 @@ import scirepeval_harness as sh
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "transformers", "pandas", "numpy", "sklearn", "scipy", "pyarrow", "pydantic")
-FUNCTIONS = [name for name in sh.__all__ if inspect.isfunction(getattr(sh, name))]
 
 
 def public() -> list[tuple[str, object]]:
@@ -65,23 +64,6 @@ def test_every_public_name_is_described(name: str, value: object) -> None:
         assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_has_an_example_that_runs(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT)  # examples read the committed results
-    monkeypatch.setenv("SCIREPEVAL_HARNESS_CACHE", str(tmp_path / "cache"))
-    function = getattr(sh, name)
-    names = {"sh": sh, "folder": tmp_path}
-    tests = doctest.DocTestFinder(recurse=False).find(function, name, globs=names)
-    assert sum(len(test.examples) for test in tests) > 1, name
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    for test in tests:
-        said: list[str] = []
-        runner.run(test, out=said.append)
-        assert not runner.failures, "".join(said)
-
-
 def test_importing_says_and_changes_nothing() -> None:
     code = (
         "import signal, logging, os, random; before = (signal.getsignal(signal.SIGINT),"
@@ -94,3 +76,14 @@ def test_importing_says_and_changes_nothing() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     assert (done.stdout.strip(), done.stderr) == ("True", "")
+
+
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102
+    assert "| letters |" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == [], "nothing is written where nobody asked for it"

@@ -74,7 +74,7 @@ def test_a_missing_score_fails_the_gate_with_3(results: sh.Results) -> None:
 def test_a_report(results: sh.Results, tmp_path: Path) -> None:
     written = sh.report(results, tmp_path / "report", baseline=results["tfidf"])
     assert written.page.is_file()
-    assert {path.name for path in written.files} >= {"report.md", "report.html", "report.json"}
+    assert {path.name for path in written.files} >= {"report.md", "report.html"}
     again = sh.report(BASELINES, tmp_path / "again", baseline=str(BASELINES / "tfidf"))
     for path in written.files:
         other = again.folder / path.relative_to(written.folder)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 
 import pytest
-from scirepeval_harness.cli.tables import show_fields, show_table
 
-from scirepeval_harness.reporting.table import aligned
+from scirepeval_harness.cli.output import print_fields, show
+from scirepeval_harness.reporting.table import aligned, text_table
 
 ROWS = [("a-rather-long-name", "x" * 90, "[bold]m[/bold]"), ("b", "y", "\x1b[31m\nz")]
 
 
 def test_a_pipe_gets_plain_aligned_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    show_table(("name", "text", "mark"), ROWS, title="2 rows")
+    show(text_table(("name", "text", "mark"), ROWS, caption="2 rows"), titled=True)
     lines = capsys.readouterr().out.splitlines()
     assert [line.index(second) for line, second in zip(lines, "txy", strict=True)] == [20] * 3
     assert lines[1].endswith("x  [bold]m[/bold]")
@@ -26,7 +26,7 @@ def test_a_terminal_gets_a_table_with_whole_names(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
-    show_table(("name", "text", "mark"), ROWS, title="2 rows")
+    show(text_table(("name", "text", "mark"), ROWS, caption="2 rows"), titled=True)
     text = capsys.readouterr().out
     assert "a-rather-long-name" in text
     assert "\x1b[31m" not in text
@@ -35,7 +35,7 @@ def test_a_terminal_gets_a_table_with_whole_names(
 
 
 def test_fields_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
-    show_fields([("name", "a"), ("longer name", "b\nc")])
+    print_fields([("name", "a"), ("longer name", "b\nc")])
     assert capsys.readouterr().out == "name         a\nlonger name  b c\n"
 
 

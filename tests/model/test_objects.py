@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
-from scirepeval_harness.run.run import run
 
 from scirepeval_harness.errors import ModelError, UsageError
 from scirepeval_harness.extensions import MODEL_KINDS
@@ -22,11 +21,12 @@ from scirepeval_harness.model.objects import ObjectEncoder
 from scirepeval_harness.model.registry import resolve_model
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.roles import Role
+from scirepeval_harness.run.loop import run
 from scirepeval_harness.run.plan import dry_run
-from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.task.registry import load_registry
 from scirepeval_harness.vectors.encode import embed
-from scirepeval_harness.vectors.store import EmbeddingStore
+from scirepeval_harness.vectors.store import EmbeddingStore, open_store
 
 DOCUMENTS = [
     Document("a", ("Graphs", "On graphs of papers")),
@@ -79,8 +79,10 @@ def encoder_of(thing: object) -> ObjectEncoder:
 def vectors_of(
     thing: object, role: Role = Role.PROXIMITY, store: EmbeddingStore | None = None
 ) -> np.ndarray:
-    embedded = embed(encoder_of(thing), DOCUMENTS, role, store, lambda count: None)
-    return embedded.take([document.id for document in DOCUMENTS])
+    request = EncodeRequest(role, tuple(DOCUMENTS))
+    with open_store(None) as passing:
+        embedded = embed(encoder_of(thing), request, store or passing, lambda count: None)
+        return embedded.take([document.id for document in DOCUMENTS])
 
 
 def run_sample(
@@ -105,7 +107,8 @@ def test_texts_come_in_modest_slices(tmp_path: Path) -> None:
     plain = Plain()
     many = [Document(str(number), ("x" * (number % 50), str(number))) for number in range(2_500)]
     store = EmbeddingStore(tmp_path)
-    embedded = embed(encoder_of(plain), many, Role.PROXIMITY, store, lambda count: None)
+    request = EncodeRequest(Role.PROXIMITY, tuple(many))
+    embedded = embed(encoder_of(plain), request, store, lambda count: None)
     assert [len(texts) for texts in plain.asked] == [1_024, 1_024, 452]
     lengths = [len(text) for texts in plain.asked for text in texts]
     assert lengths[0] == max(lengths)

@@ -18,8 +18,9 @@ from scirepeval_harness.model.base import EncodeOptions, Identity
 from scirepeval_harness.model.kinds import TransformerSpec, Weights
 from scirepeval_harness.model.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
-from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.vectors.encode import embed
+from scirepeval_harness.vectors.store import open_store
 from tests.support.tiny_models import CODES, TEXTS, save_adapter, save_base
 
 ROLES = (Role.CLASSIFICATION, Role.REGRESSION, Role.PROXIMITY, Role.QUERY)
@@ -337,8 +338,12 @@ def test_vectors_that_are_not_finite_name_the_document(tmp_path: Path) -> None:
     torch.save(tensors, base / "pytorch_model.bin")
     documents = [Document("good", ("coral",)), Document("bad", ("aspirin",))]
     encoder = encoder_of(spec_of(base))
-    with pytest.raises(ModelError, match=r"document bad: .* holds NaN.* --dtype float32"):
-        embed(encoder, documents, Role.QUERY, None, lambda count: None)
+    request = EncodeRequest(Role.QUERY, tuple(documents))
+    with (
+        open_store(None) as store,
+        pytest.raises(ModelError, match=r"document bad: .* holds NaN.* --dtype float32"),
+    ):
+        embed(encoder, request, store, lambda count: None)
 
 
 def test_more_tokens_than_positions(tmp_path: Path) -> None:

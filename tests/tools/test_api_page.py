@@ -154,8 +154,9 @@ def test_a_public_name_has_an_example_that_runs(
         pytest.skip("a value has no example")
     text = inspect.getdoc(value) or ""
     assert re.search(r"^\s*>>> ", text, re.MULTILINE), f"{name} has no example"
-    monkeypatch.chdir(tmp_path)
-    names = {"sh": scirepeval_harness, name: value}
+    # Examples read the committed results and write into a folder of their own.
+    monkeypatch.chdir(PAGE.parents[1])
+    names = {"sh": scirepeval_harness, "folder": tmp_path, name: value}
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     runner = doctest.DocTestRunner(optionflags=flags)
     runner.run(doctest.DocTestParser().get_doctest(text, names, name, None, None))
