@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-Probe = Literal["reference", "fast"]
-"""Who fits the probes: ``reference`` is scikit-learn, as the protocol says; ``fast`` solves the
-same problems together, in torch."""
+Probe = Literal["reference", "exact", "fast"]
+"""Who fits the probes: ``reference`` is scikit-learn, as the protocol says; ``exact`` repeats its
+steps in machine code; ``fast`` solves the same problems together, in torch."""
 Engine = Literal["local", "ray"]
 """Where a run encodes and fits probes: in this process or on a Ray cluster."""
 VectorPrecision = Literal["float32", "float16"]
@@ -100,7 +100,8 @@ class RunOptions:
         "Models in the cluster. Default: one a GPU, else one a machine.", least=1
     )] = None
     probe: Annotated[Probe, Option(
-        "reference: scikit-learn, as the protocol says; fast: the same fits in torch.",
+        "reference: scikit-learn, as the protocol says; exact: its steps in machine code; fast: "
+        "the same fits in torch.",
         moves_score="probes",
     )] = "reference"
     # Records say "width", as they did before this had a better name: old results stay comparable.

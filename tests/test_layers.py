@@ -29,6 +29,7 @@ ONE_MODULE = {"adapters", "bm25s", "datasets", "Stemmer", "pytrec_eval", "jinja2
 PLACES = {
     "ray": ["cluster/*.py"],
     "matplotlib": ["reporting/*.py"],
+    "numba": ["probes/*.py"],
     "typer": ["cli/*.py"],
     "rich": ["cli/*.py"],
     "s2and": ["evaluations/s2and/experiment.py"],

@@ -117,7 +117,7 @@ def evaluate(
         runs: instead of ``output``, a folder in which one named by suites and time is made.
         existing: what to do with results that are there: ``refuse``, ``resume``, ``overwrite``.
         cache: folder of the vectors kept between runs; None keeps none.
-        probe: ``reference`` (scikit-learn, as the protocol says) or ``fast``.
+        probe: ``reference`` (scikit-learn, as the protocol says), ``exact`` or ``fast``.
         vector_precision: ``float16`` rounds vectors as the published code did.
         limit: at most so many queries, or rows a split.
         seed: of probes, draws and intervals.

@@ -35,9 +35,10 @@ class Piece:
 def pieces_of(kind: Kind, probe: Probe, samples: int, classes: int, places: int) -> list[Piece]:
     """Work for ``places`` tasks at a time, in the order of the samples and classes.
 
-    The reference fits sample by sample and class by class, so any cut gives the same fits; two
-    classes at least stay together, because a single column is another problem to scikit-learn. The
-    fast probe solves a sample's classes in one go and is cut between samples only.
+    The reference and the exact probe fit sample by sample and class by class, so any cut gives the
+    same fits; two classes at least stay together, because a single column is another problem to
+    scikit-learn. The fast probe solves a sample's classes in one go and is cut between samples
+    only.
     """
     if probe == "fast":
         # The fast probe gains from samples solved together, so no more pieces than places.
@@ -76,6 +77,7 @@ def join_classes(parts: Sequence[ProbeFit]) -> ProbeFit:
         else tuple(value for part in chosen if isinstance(part, tuple) for value in part),
         fits=sum(part.fits for part in parts),
         unconverged=sum(part.unconverged for part in parts),
+        fell_back_to_reference=any(part.fell_back_to_reference for part in parts),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -29,7 +30,8 @@ class ProbeJob:
         samples: rows of ``x_train`` that each fit is made on.
         grid: search C by cross validation; else C = 1.
         seed: random state of the reference's solver.
-        probe: ``reference`` (scikit-learn) or ``fast`` (torch).
+        probe: ``reference`` (scikit-learn), ``exact`` (its steps in machine code, or the reference
+            where that is impossible) or ``fast`` (torch).
         device: where the fast probe computes, as torch names it; None for the processor.
     """
 
@@ -59,14 +61,20 @@ def fit_samples(job: ProbeJob, processes: int | None = None) -> Iterator[ProbeFi
     """One fit for each set of training rows, in order.
 
     Args:
-        processes: scikit-learn's fits of one grid search at a time, which moves no bit of the
-            result; None for as many as this machine's processors and memory allow.
+        processes: fits at a time, which moves no bit of the result: scikit-learn's of one grid
+            search, in processes, or the exact probe's, in threads; None for as many as this
+            machine's processors and, for scikit-learn's, memory allow.
 
     Raises:
         ProbeError: rows on which the probe cannot be fitted.
     """
     from joblib import cpu_count
 
+    if job.probe == "exact" and can_compile():
+        from scirepeval_harness.probes import exact
+
+        yield from exact.fit_samples(job, processes or cpu_count())
+        return
     longest = max((len(rows) for rows in job.samples), default=0)
     dimensions = job.x_train.shape[1]
     if processes is None:
@@ -80,20 +88,37 @@ def fit_samples(job: ProbeJob, processes: int | None = None) -> Iterator[ProbeFi
     for rows in job.samples:
         # Closed before each yield: whoever takes the fits may fit something else in between.
         with worker_processes(processes):
-            found = _fit(job, _taken(job.x_train, rows), job.y_train[rows])
+            found = _fit(job, taken(job.x_train, rows), job.y_train[rows])
         yield found
 
 
 def _fit(job: ProbeJob, x: Floats, y: Labels) -> ProbeFit:
-    if job.probe == "reference":
-        return reference.fit(job.kind, x, y, job.x_test, grid=job.grid, seed=job.seed)
+    if job.probe != "fast":
+        fitted = reference.fit(job.kind, x, y, job.x_test, grid=job.grid, seed=job.seed)
+        return replace(fitted, fell_back_to_reference=job.probe == "exact")
     if job.kind == "regression":
         return fast.fit_regressor(x, y, job.x_test, grid=job.grid, seed=job.seed, device=job.device)
     solve = fast.fit_classifier if job.kind == "single" else fast.fit_multilabel
     return solve(x, y, job.x_test, grid=job.grid, device=job.device)
 
 
-def _taken(vectors: Floats, rows: NDArray[np.int64]) -> Floats:
+@functools.cache
+def can_compile() -> bool:
+    """Whether numba is installed and makes machine code of the exact probe here."""
+    try:
+        import numba.core.errors
+
+        from scirepeval_harness.probes import exact
+    except (ImportError, OSError):  # without numba, or without the compiler's own library
+        return False
+    try:
+        exact.compile_all(np.float32)
+    except numba.core.errors.NumbaError:
+        return False
+    return True
+
+
+def taken(vectors: Floats, rows: NDArray[np.int64]) -> Floats:
     """The rows of vectors; no copy where they are all of them, which may be a GB."""
     if len(rows) == len(vectors) and np.array_equal(rows, np.arange(len(vectors))):
         return vectors

@@ -37,7 +37,7 @@ class ProbeFit:
             constant in the training rows; None without a grid.
         fits: how many times an estimator was fitted, the refit counted.
         unconverged: how many of them missed their stopping rule.
-        fell_back_to_reference: whether the fast probe left the work to the reference.
+        fell_back_to_reference: whether another probe left the work to the reference.
     """
 
     predictions: NDArray[np.generic]

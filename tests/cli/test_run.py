@@ -76,6 +76,25 @@ def test_results_are_not_overwritten_unasked_and_resume_keeps_them(
     assert score.stat().st_mtime_ns > before
 
 
+def test_the_exact_probe_gives_the_scores_of_the_reference(tmp_path: Path) -> None:
+    """Every kind of probe, with few-shot settings; only the name of the probe differs."""
+    tasks = ("sample-topics", "sample-nature", "sample-fields", "sample-citations")
+    words = ["--suite", "sample", "--model", "tfidf", "--cache", str(tmp_path / "cache")]
+    for task in tasks:
+        words += ["--task", task]
+    assert run(*words, "--output", str(tmp_path / "reference")) == 0
+    assert run(*words, "--probe", "exact", "--output", str(tmp_path / "exact")) == 0
+    for task in tasks:
+        place = Path("tfidf") / "sample" / f"{task}.json"
+        wanted, found = (
+            (tmp_path / probe / place).read_text().replace(f'"probe": "{probe}"', '"probe": ""')
+            .replace(f"|probe:{probe}|", "|probe:|")
+            for probe in ("reference", "exact")
+        )  # fmt: skip
+        assert found == wanted
+        assert "given_back_to_reference" not in found, "machine code fitted it"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

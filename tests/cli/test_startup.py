@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "transformers", "sklearn", "pandas", "numpy", "scipy", "pyarrow", "ray",
-         "datasets", "matplotlib")  # fmt: skip
+         "datasets", "matplotlib", "numba", "llvmlite")  # fmt: skip
 COMMANDS = [["--help"], ["tasks", "list"], ["run", "--help"], ["models", "list"]]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 SECONDS = 0.75

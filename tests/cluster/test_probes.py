@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from scirepeval_harness.cluster.probes import Piece, fit_piece, join_classes, pieces_of
 from scirepeval_harness.probes.fit import ProbeJob, fit_samples
-from scirepeval_harness.probes.problem import Kind
+from scirepeval_harness.probes.problem import Kind, ProbeFit
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(90, 6)).astype(np.float32)
@@ -40,6 +41,24 @@ def test_pieces_give_the_fits_of_the_whole(kind: Kind, places: int) -> None:
         np.testing.assert_array_equal(one.predictions, other.predictions)
         assert one.chosen_c == other.chosen_c
         assert (one.fits, one.unconverged) == (other.fits, other.unconverged)
+
+
+def test_pieces_of_the_exact_probe_give_the_fits_of_the_whole() -> None:
+    job = ProbeJob("multi", X, LABELS["multi"], SAMPLES, X_TEST, grid=True, seed=42, probe="exact")
+    pieces = pieces_of("multi", "exact", len(SAMPLES), 5, 7)
+    parts = [fit_piece(job, piece, 2, False)[0] for piece in pieces]
+    for number, one in enumerate(fit_samples(job)):
+        other = join_classes(parts[2 * number : 2 * number + 2])
+        np.testing.assert_array_equal(one.predictions, other.predictions)
+        assert one.chosen_c == other.chosen_c
+        assert (one.fits, one.unconverged) == (other.fits, other.unconverged)
+
+
+def test_joined_classes_fell_back_where_some_did() -> None:
+    own = ProbeFit(np.zeros((2, 1)), (1.0,), fits=1, unconverged=0)
+    other = replace(own, fell_back_to_reference=True)
+    assert join_classes([own, other]).fell_back_to_reference
+    assert not join_classes([own, own]).fell_back_to_reference
 
 
 @pytest.mark.parametrize("samples", [1, 2, 50])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +30,24 @@ PLAIN = (Format.CLASSIFICATION, Format.REGRESSION)
 @pytest.mark.slow
 @pytest.mark.realdata
 def test_same_choice_or_same_score_on_every_set(realdata: Path) -> None:
+    differing = []
+    for name, data, job in real_jobs(realdata):
+        fast, reference = (
+            next(fit_samples(replace(job, probe=probe))) for probe in ("fast", "reference")
+        )
+        measure = metrics.kendalltau if job.kind == "regression" else metrics.f1_macro
+        scores = [100 * measure(data.test_labels, fit.predictions) for fit in (fast, reference)]
+        if fast.chosen_c != reference.chosen_c and abs(scores[0] - scores[1]) > 0.1:
+            differing.append((name, scores, fast.chosen_c, reference.chosen_c))
+    assert not differing
+
+
+def real_jobs(realdata: Path) -> Iterator[tuple[str, LabelledSet, ProbeJob]]:
+    """A grid search by the reference on each real set, with the task's name and data."""
     registry = load_registry([realdata])
     names = [task.name for task, _ in read_official(realdata / "tasks.jsonl")]
     chosen = [pair for pair in registry.select((), names, ()) if pair[1].format in PLAIN]
     assert len(chosen) >= 10
-    differing = []
     for suite, task in chosen:
         data = load_task(task, suite, DataOptions(directory=realdata, limit=ROWS)).data
         assert isinstance(data, LabelledSet)
@@ -40,28 +55,8 @@ def test_same_choice_or_same_score_on_every_set(realdata: Path) -> None:
         regression = task.format is Format.REGRESSION
         kind: Kind = "regression" if regression else "multi" if task.multi_label else "single"
         whole = [np.arange(len(x_train))]
-        fast, reference = (
-            next(
-                fit_samples(
-                    ProbeJob(
-                        kind,
-                        x_train,
-                        data.train_labels,
-                        whole,
-                        x_test,
-                        grid=True,
-                        seed=42,
-                        probe=probe,
-                    )
-                )
-            )
-            for probe in ("fast", "reference")
-        )
-        measure = metrics.kendalltau if regression else metrics.f1_macro
-        scores = [100 * measure(data.test_labels, fit.predictions) for fit in (fast, reference)]
-        if fast.chosen_c != reference.chosen_c and abs(scores[0] - scores[1]) > 0.1:
-            differing.append((task.name, scores, fast.chosen_c, reference.chosen_c))
-    assert not differing
+        job = ProbeJob(kind, x_train, data.train_labels, whole, x_test, grid=True, seed=42)
+        yield task.name, data, job
 
 
 def latent_vectors(data: LabelledSet) -> tuple[np.ndarray, np.ndarray]:

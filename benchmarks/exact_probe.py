@@ -1,0 +1,126 @@
+"""`--probe exact` against scikit-learn's GridSearchCV on all cores: the same answers, in less time.
+
+Made vectors of 768 dimensions: isotropic; SPECTER-like (norm 18, mean cosine 0.9); a power-law
+spectrum. Few-shot: 150 samples, without grids (16 to 64 rows, 11 classes) and with (20 labels).
+
+    python benchmarks/exact_probe.py --sizes 2000 --kinds regression single
+    python benchmarks/exact_probe.py --sizes 2000 8000 20000 --output results.json
+
+Both sides may use all cores. Each ratio is of wall clocks in one process, one after the other; the
+processor seconds of ours stand beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from joblib import cpu_count
+from numpy.typing import NDArray
+from support import parser, show, write
+
+from scirepeval_harness.probes.fit import ProbeJob, can_compile, fit_samples
+from scirepeval_harness.probes.problem import Kind, ProbeFit
+
+WIDTH, TEST_ROWS, SAMPLES = 768, 1_000, 150
+CLASSES = {"single": 11, "multi": 20, "regression": 1}
+GOALS = {"regression": 10, "single": 20, "multi": 15, "few": 10, "few multi": 10}
+SPECTRA = ("isotropic", "specter", "power")
+
+
+def made(spectrum: str, kind: Kind, rows: int) -> tuple[NDArray[np.float32], NDArray[np.generic]]:
+    """Vectors and noisy linear labels from a fixed seed."""
+    rng = np.random.default_rng(42)
+    plain = rng.normal(size=(rows, WIDTH))
+    if spectrum == "power":
+        plain *= np.arange(1, WIDTH + 1) ** -0.5
+    z = plain @ rng.normal(size=(WIDTH, CLASSES[kind]))
+    z = z / z.std(0) + (1.0 if kind == "regression" else 0.7) * rng.normal(size=z.shape)
+    x = plain / np.linalg.norm(plain, axis=1).mean()
+    if spectrum == "specter":
+        mean = rng.normal(size=WIDTH)
+        x = 18 * (np.sqrt(0.9) * mean / np.linalg.norm(mean) + np.sqrt(0.1) * x)
+    elif spectrum == "power":
+        x = 15 * x
+    else:
+        x = np.sqrt(WIDTH) * x
+    if kind == "single":
+        labels = (z + np.linspace(0, 2, z.shape[1])).argmax(1)
+    elif kind == "multi":
+        shares = np.linspace(0.02, 0.3, z.shape[1])
+        labels = np.stack([c > np.quantile(c, 1 - s) for c, s in zip(z.T, shares, strict=True)], 1)
+    else:
+        labels = np.exp(0.5 * z[:, 0])
+    return x.astype(np.float32), labels * 1
+
+
+def timed(work: Callable[[], list[ProbeFit]]) -> tuple[list[ProbeFit], float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = work()
+    return found, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def compare(name: str, spectrum: str, rows: int) -> dict[str, object]:
+    """One row of the table."""
+    kind: Kind = {"few": "single", "few multi": "multi"}.get(name, name)
+    x, y = made(spectrum, kind, rows + TEST_ROWS)
+    rng = np.random.default_rng(7)
+    samples, grid = [np.arange(rows)], True
+    if name == "few":
+        samples, grid = (
+            [rng.choice(rows, 16 + k % 49, replace=False) for k in range(SAMPLES)],
+            False,
+        )
+    elif name == "few multi":
+        samples = [rng.choice(rows, 150 + k % 50, replace=False) for k in range(SAMPLES)]
+    train, test = x[:rows], x[rows:]
+    job = ProbeJob(kind, train, y[:rows], samples, test, grid=grid, seed=42)
+    found, ours, cpu = timed(lambda: list(fit_samples(replace(job, probe="exact"))))
+    # All processors for the reference, whatever memory it takes.
+    processes = cpu_count() if grid else 1
+    wanted, theirs, _ = timed(lambda: list(fit_samples(job, processes)))
+    pairs = list(zip(found, wanted, strict=True))
+    scale = max(float(np.abs(b.predictions).max()) for b in wanted)
+    return {
+        "probe": name,
+        "vectors": spectrum,
+        "rows": rows,
+        "scikit-learn s": round(theirs, 2),
+        "exact s": round(ours, 2),
+        "exact cpu s": round(cpu, 2),
+        "ratio": round(theirs / ours, 1),
+        "goal": GOALS[name],
+        "same C": all(a.chosen_c == b.chosen_c for a, b in pairs),
+        "same unconverged": all(a.unconverged == b.unconverged for a, b in pairs),
+        "unconverged": f"{sum(b.unconverged for b in wanted)} of {sum(b.fits for b in wanted)}",
+        "largest difference": max(
+            float(np.abs(a.predictions - b.predictions).max()) / max(scale, 1e-300)
+            for a, b in pairs
+        ),
+    }
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--sizes", type=int, nargs="+", default=[2_000])
+    options.add_argument("--kinds", nargs="+", choices=list(GOALS), default=list(GOALS))
+    options.add_argument("--vectors", nargs="+", choices=SPECTRA, default=list(SPECTRA))
+    chosen = options.parse_args()
+    assert can_compile(), "numba is needed"
+    compare("regression", "power", 1_000)  # starts scikit-learn's processes
+    rows = []
+    for size in chosen.sizes:
+        for kind in chosen.kinds:
+            for spectrum in chosen.vectors:
+                if kind.startswith("few") and size != chosen.sizes[0]:
+                    continue
+                rows.append(compare(kind, spectrum, size))
+                print(rows[-1], flush=True)
+                write(chosen, rows)
+    show(f"exact probe, {WIDTH} dimensions, {TEST_ROWS:,} test rows", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The exact probe's choices, counts and predictions are those of scikit-learn."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from scirepeval_harness.errors import ProbeError
+from scirepeval_harness.probes import exact, fit, reference
+from scirepeval_harness.probes.fit import ProbeJob, fit_samples
+from scirepeval_harness.probes.problem import Kind, ProbeFit
+from tests.probes.test_real_sets import real_jobs
+from tests.probes.vectors import KINDS, vectors
+
+PROBES: tuple[Kind, ...] = ("single", "multi", "regression")
+
+
+def labels(kind: Kind, x: np.ndarray, classes: int = 4) -> np.ndarray:
+    """Noisy linear labels with a rare class, constant columns, or ties."""
+    rng = np.random.default_rng(7)
+    z = x @ rng.normal(size=(x.shape[1], classes))
+    z = (z - z.mean(0)) / z.std(0) + rng.normal(size=z.shape)
+    if kind == "regression":
+        return np.round(z[:, 0], 1)
+    if kind == "single":
+        found = z.argmax(1)
+        found[:2] = classes + 3  # fewer rows than folds
+        return found
+    rare, none = np.zeros((2, len(x), 1), dtype=np.int64)
+    rare[3] = 1  # the fold that holds it out has nothing to train on
+    return np.hstack([(z > 1).astype(np.int64), rare, none, 1 - none])
+
+
+def both(kind: Kind, x: np.ndarray, y: np.ndarray, n: int, grid: bool) -> None:
+    job = ProbeJob(kind, x[:n], y[:n], [np.arange(n)], x[n:], grid=grid, seed=42)
+    assert_same(next(fit_samples(replace(job, probe="exact"))), next(fit_samples(job)))
+
+
+def assert_same(found: ProbeFit, wanted: ProbeFit) -> None:
+    assert found.chosen_c == wanted.chosen_c
+    assert (found.fits, found.unconverged) == (wanted.fits, wanted.unconverged)
+    assert not found.fell_back_to_reference
+    assert found.predictions.dtype == wanted.predictions.dtype
+    if found.predictions.dtype.kind == "f":
+        scale = np.abs(wanted.predictions).max()
+        np.testing.assert_allclose(found.predictions, wanted.predictions, atol=1e-10 * scale)
+    else:
+        assert found.predictions.tolist() == wanted.predictions.tolist()
+
+
+@pytest.mark.parametrize("probe", PROBES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "d"), [(30, 20), (60, 90), (110, 80)])
+def test_searches(probe: Kind, kind: str, n: int, d: int) -> None:
+    """Of 110 rows the folds are wider than tall and the refit is not."""
+    x = vectors(kind, n + 40, d)
+    both(probe, x, labels(probe, x), n, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("probe", PROBES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "d"), [(400, 60), (700, 300), (2_000, 96)])
+def test_larger_searches(probe: Kind, kind: str, n: int, d: int) -> None:
+    x = vectors(kind, n + 200, d)
+    both(probe, x, labels(probe, x, 7), n, True)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_two_classes_and_single_fits(probe: Kind) -> None:
+    x = vectors("power", 120, 30)
+    y = labels(probe, x)
+    both(probe, x, y, 80, False)
+    if probe == "single":
+        both(probe, x, (y > 1).astype(np.int64), 80, True)
+    if probe == "multi":
+        both(probe, x, y[:, :1], 80, True)
+
+
+@pytest.mark.parametrize("probe", ["single", "multi"])
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_few_shot_samples(probe: Kind, threads: int) -> None:
+    x = vectors("specter", 300, 60)
+    y = labels(probe, x)
+    rng = np.random.default_rng(1)
+    samples = [rng.choice(250, size, replace=False) for size in (16, 64, 40, 24)]
+    grid = probe == "multi"
+    if grid:
+        y = y[:, :4]
+    job = ProbeJob(probe, x, y, samples, x[250:], grid=grid, seed=42)
+    found = fit_samples(replace(job, probe="exact"), threads)
+    for one, wanted in zip(found, fit_samples(job, 1), strict=True):
+        assert_same(one, wanted)
+
+
+def test_few_rows_and_undefined_scores() -> None:
+    x = vectors("isotropic", 30, 6)
+    y = np.arange(30) % 7 / 3.0
+    both("regression", x, y, 4, True)  # folds of one row have no R squared
+    both("regression", x, np.ones(30), 9, True)
+    both("single", x, np.array([0, 1, 1, 1, *[1] * 26]), 4, True)
+
+
+def test_double_precision_and_zeros() -> None:
+    x = vectors("power", 90, 12).astype(np.float64)
+    x[:, 3] = 0.0
+    x[10:20] = 0.0
+    for probe in PROBES:
+        both(probe, x, labels(probe, x), 60, True)
+
+
+def test_impossible_training_rows() -> None:
+    x = np.zeros((4, 2))
+    with pytest.raises(ProbeError, match="same class"):
+        exact.fit_classifier(x, np.zeros(4, dtype=int), x, grid=True, seed=42)
+    with pytest.raises(ProbeError, match="fewer than 3"):
+        exact.fit_classifier(x, np.arange(4), x, grid=True, seed=42)
+    with pytest.raises(ProbeError, match="4 train vectors for 3 labels"):
+        exact.fit_regressor(x, np.arange(3), x, grid=True, seed=42)
+
+
+def test_without_numba_scikit_learn_fits_and_the_notes_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fit.can_compile.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)
+    try:
+        x = vectors("isotropic", 40, 5)
+        y = labels("regression", x)
+        job = ProbeJob(
+            "regression", x[:30], y[:30], [np.arange(30)], x[30:], grid=True, seed=42, probe="exact"
+        )
+        found = next(fit_samples(job))
+    finally:
+        fit.can_compile.cache_clear()
+    wanted = reference.fit("regression", x[:30], y[:30], x[30:], grid=True, seed=42)
+    assert found.fell_back_to_reference
+    assert found.predictions.tolist() == wanted.predictions.tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_same_answers_on_every_real_set(realdata: Path) -> None:
+    for _, _, job in real_jobs(realdata):
+        assert_same(next(fit_samples(replace(job, probe="exact"))), next(fit_samples(job)))

@@ -1,0 +1,90 @@
+"""Weights and step counts are liblinear's, read through scikit-learn's estimators."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from sklearn.svm import LinearSVC, LinearSVR
+
+from scirepeval_harness.probes import liblinear, newton
+from scirepeval_harness.probes.exact import NO_ROWS, _regress, _separate
+from scirepeval_harness.probes.liblinear import TrainingVectors
+from tests.probes.vectors import KINDS, vectors
+
+
+@pytest.fixture(autouse=True)
+def _silent():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def test_random_numbers_are_those_of_mt19937() -> None:
+    state = liblinear.random_state(42)
+    drawn = np.random.RandomState(42).randint(2**31 - 1)
+    want = np.random.RandomState(drawn).randint(2**32, size=2000, dtype=np.uint32)
+    assert [liblinear.draw(state) for _ in range(2000)] == want.tolist()
+
+
+def test_draws_are_below_the_limit_and_even() -> None:
+    state = liblinear.random_state(1)
+    # Two thirds of 2^32 is where the plain product is most uneven, but the limit ends at 2^31.
+    draws = np.array([liblinear.draw_below(state, 3) for _ in range(30_000)])
+    assert np.abs(np.bincount(draws) / 10_000 - 1).max() < 0.05
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "d"), [(30, 50), (200, 40), (90, 90)])
+@pytest.mark.parametrize("cost", [1e-3, 1.0, 100.0])
+def test_absolute_error(kind: str, n: int, d: int, cost: float) -> None:
+    x = vectors(kind, n, d)
+    y = np.round(x @ np.random.default_rng(1).normal(size=d), 1)  # with ties
+    theirs = LinearSVR(C=cost, random_state=42).fit(x, y)
+    found = _regress(TrainingVectors.of(x), y, 42, (np.arange(n), NO_ROWS), cost)
+    assert found.missed == (theirs.n_iter_ >= theirs.max_iter)
+    assert_close(found.weights, theirs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "d"), [(30, 50), (200, 40)])
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("cost", [0.01, 1.0, 100.0])
+def test_hinge(kind: str, n: int, d: int, squared: bool, cost: float) -> None:
+    """Three classes: the random numbers go on from one to the next."""
+    x = vectors(kind, n, d)
+    y = np.random.default_rng(2).integers(0, 3, n)
+    theirs = LinearSVC(
+        loss="squared_hinge" if squared else "hinge", dual=True, C=cost, random_state=42,
+        max_iter=1000 if squared else 10_000,
+    ).fit(x, y)  # fmt: skip
+    found = _separate(TrainingVectors.of(x), y, 42, squared, (np.arange(n), NO_ROWS), cost)
+    assert found.missed == (theirs.n_iter_ >= theirs.max_iter)
+    assert_close(found.weights, theirs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "d"), [(40, 40), (150, 37)])
+@pytest.mark.parametrize("cost", [0.01, 1.0, 100.0])
+def test_the_primal_equals_to_the_last_bit(kind: str, n: int, d: int, cost: float) -> None:
+    x = vectors(kind, n, d)
+    y = np.random.default_rng(3).integers(0, 3, n)
+    theirs = LinearSVC(C=cost, dual=False, random_state=42).fit(x, y)
+    order = np.argsort(y, kind="stable")
+    turned = newton.Turned.of(x, order)
+    steps = []
+    for k in range(3):
+        signs = np.where(y[order] == k, 1.0, -1.0)
+        weights, taken = newton.squared_hinge(turned, signs, cost, tolerance=1e-4, limit=1000)
+        steps.append(taken)
+        assert weights.tolist() == [*theirs.coef_[k].tolist(), theirs.intercept_[k]]
+    assert max(steps) == theirs.n_iter_
+
+
+def assert_close(weights: np.ndarray, theirs: LinearSVC) -> None:
+    wanted = np.c_[np.atleast_2d(theirs.coef_), theirs.intercept_]
+    np.testing.assert_allclose(weights, wanted, rtol=0, atol=1e-11 * np.abs(wanted).max())
