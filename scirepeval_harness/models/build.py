@@ -17,7 +17,7 @@ def build_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Ranker:
     """The encoder or ranker of a description. Weights are loaded when first used.
 
     Raises:
-        MissingExtraError: torch, transformers or adapters are needed and not installed.
+        MissingExtraError: torch or transformers are needed and not installed.
         UsageError: a device or precision that this machine does not have.
         SpecError, DataError: settings or files of vectors that are wrong.
     """
@@ -54,8 +54,7 @@ def fetch_model(spec: ModelSpec) -> tuple[Snapshot, ...]:
 
 def demand_libraries(spec: ModelSpec) -> None:
     """Raises MissingExtraError where a transformer's libraries are not installed."""
-    needed = ["torch", "transformers", *(["adapters"] if spec.adapters else [])]
-    missing = [name for name in needed if not _installed(name)]
+    missing = [name for name in ("torch", "transformers") if not _installed(name)]
     if missing:
         raise MissingExtraError(
             f"{' and '.join(missing)} not installed",

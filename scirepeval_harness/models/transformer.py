@@ -41,6 +41,7 @@ from scirepeval_harness.roles import Role
 from scirepeval_harness.tasks.dataset import Document
 
 if TYPE_CHECKING:
+    from scirepeval_harness.models.bottleneck import Reader
     from scirepeval_harness.models.replica import TransformerReplica
 
 
@@ -62,11 +63,15 @@ class TransformerEncoder:
 
     cacheable = True
 
-    def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
+    def __init__(
+        self, spec: ModelSpec, options: EncodeOptions, *, reader: Reader | None = None
+    ) -> None:
+        """``reader`` chooses what reads adapters (see :func:`~.bottleneck.adapter_reader`)."""
         assert spec.base is not None  # the schema demands it of a transformer
         self.name = spec.name
         self.stats = EncodeStats()
         self._spec, self._base, self._options = spec, spec.base, options
+        self._reader = reader
         self._devices = choose_devices(options.device)
         self._precision = choose_precision(options.dtype, self._devices)
         self._budget = tokens_a_batch(options.batch_tokens, self._devices, self._precision)
@@ -227,6 +232,7 @@ class TransformerEncoder:
                     with_adapters=bool(self._spec.adapters),
                     compiled=self._options.compile,
                     where=where,
+                    reader=self._reader,
                 )
                 for device in self._devices
             )
