@@ -11,7 +11,6 @@ is refused by name: an adapter read almost right would be a wrong score without 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -23,7 +22,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
-from transformers.activations import get_activation
+from transformers.activations import ACT2FN
 
 from scirepeval_harness.errors import MissingExtraError, ModelError
 from scirepeval_harness.models.tokens import read_json
@@ -31,7 +30,7 @@ from scirepeval_harness.models.tokens import read_json
 Reader = Literal["library", "own"]
 PICKLE, SAFETENSORS = "pytorch_adapter.bin", "adapter.safetensors"
 ARCHITECTURES = frozenset({"bert", "electra", "roberta", "xlm-roberta"})
-"""Model types whose blocks are ``LayerNorm(dropout(dense(x)) + input)``, transformers 4 and 5 alike."""
+"""Model types whose blocks are ``LayerNorm(dropout(dense(x)) + input)``."""
 
 SEQUENTIAL = {
     "mh_adapter": False,
@@ -140,17 +139,18 @@ def adapter_reader(choice: Reader | None = None) -> AdapterReader:
     Raises:
         MissingExtraError: the library was chosen and is not installed.
     """
-    library = "scirepeval_harness.models.adapter_library"
     own = cast(AdapterReader, importlib.import_module(__name__))
-    if choice == "own" or (choice is None and importlib.util.find_spec("adapters") is None):
+    if choice == "own":
         return own
     try:
-        return cast(AdapterReader, importlib.import_module(library))
+        # By name, since that module imports the library and is only there to be imported with it.
+        found = importlib.import_module("scirepeval_harness.models.adapter_library")
     except ImportError as error:
-        # Beside transformers 5 the library may lie installed and not import.
+        # Not installed, or installed beside a transformers that it does not run with.
         if choice is None:
             return own
         raise library_needed(f"it cannot be imported ({error})", "adapters") from error
+    return cast(AdapterReader, found)
 
 
 def library_needed(what: str, where: str) -> MissingExtraError:
@@ -334,7 +334,7 @@ class _Activation(nn.Module):
         super().__init__()
         # The one name that the library adds to those of transformers.
         leaky = name.lower() == "leakyrelu"
-        self.function = nn.LeakyReLU() if leaky else get_activation(name.lower())
+        self.function: Any = nn.LeakyReLU() if leaky else ACT2FN[name.lower()]
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         activated: torch.Tensor = self.function(states)
