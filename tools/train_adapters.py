@@ -17,18 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import nn
 from torch.nn import functional as F
 
-from scirepeval_harness.files import PACKAGE, write_text
+from scirepeval_harness.files import PACKAGE, write_bytes, write_text
 from scirepeval_harness.models.bottleneck import (
     KNOWN,
     BottleneckConfig,
     activate,
     attach,
     make_bottlenecks,
-    read_config,
 )
 from scirepeval_harness.models.replica import load_base, pool
 from scirepeval_harness.models.spec import Weights
@@ -62,6 +61,9 @@ STEPS = {"classification": 110, "regression": 110, "proximity": 150, "query": 22
 RATE, WARM_UP = 1e-3, 0.1
 SHARPNESS = 1.0
 """Squared distance of vectors that halves a chance about 1.4 times; MiniLM's have length 3.4."""
+GAIN, OFFSET = 2.0, 6.0
+"""Length of a standard deviation of a label, and of the mean year, beside vectors of length 2.4."""
+HIDDEN = 384
 Loss = Callable[[], torch.Tensor]
 
 
@@ -131,7 +133,7 @@ def make_data(words: Vocabulary | None = None) -> Trainable:
         return [paper for paper in papers if not parts_of(paper) & taken]
 
     lines = labelled.topic_papers(Draw(SEED, "topics"), words, LINES, LINE_SIZE)
-    # Lines that often go under another's name: else the name alone would tell what belongs together.
+    # Lines that often go under another's name, or the name alone would tell what belongs together.
     pool = panels.pools(Draw(SEED, "pools"), words, len(words.fields), POOL_QUERIES).papers
     lines += [pool[k : k + LINE_SIZE] for k in range(0, len(pool), LINE_SIZE)]
     records = [
@@ -180,9 +182,14 @@ class Tower:
             model.eval().requires_grad_(False)
         self._kept: dict[str, torch.Tensor] = {}
 
+    def use(self, role: str) -> None:
+        """Make a role's adapter the active one."""
+        activate(self._upper, role)
+
     def learn(self, role: str) -> list[nn.Parameter]:
         """Make a role's adapter the active one; returns its parameters, new and trainable."""
-        activate(self._upper, role)
+        self.use(role)
+        torch.manual_seed(SEED)  # for each role, so that none depends on the order of training
         parameters = []
         for part in self.parts[role].values():
             # An adapter begins as the base: its last layer adds nothing.
@@ -252,7 +259,8 @@ def train_classification(tower: Tower, data: Trainable, words: Vocabulary) -> No
     draw = Draw(SEED, "train/classification")
     topics = {topic.name: k for k, topic in enumerate(words.topics)}
     papers = [paper for line in data.lines for paper in line]
-    heads = nn.ModuleList([nn.Linear(384, n) for n in (len(topics), len(words.fields), 1)])
+    parameters = tower.learn("classification")
+    heads = nn.ModuleList([nn.Linear(HIDDEN, n) for n in (len(topics), len(words.fields), 1)])
 
     def loss() -> torch.Tensor:
         some, alive = draw.sample(papers, 24), draw.sample(data.nature, 16)
@@ -271,23 +279,27 @@ def train_classification(tower: Tower, data: Trainable, words: Vocabulary) -> No
             )
         )
 
-    parameters = [*tower.learn("classification"), *heads.parameters()]
-    fit("classification", parameters, loss, STEPS["classification"])
+    fit("classification", [*parameters, *heads.parameters()], loss, STEPS["classification"])
 
 
 def train_regression(tower: Tower, data: Trainable) -> None:
-    """Heads for the year and the citations, thrown away afterwards."""
+    """Year and citations as the positions along two fixed directions.
+
+    Directions and not a head that learns: a probe with a small C finds only what is large beside
+    the rest of a vector, and a head would take what is small. Years lie far from zero along theirs,
+    since the protocol's probe of unscaled years has to build its intercept from the vectors.
+    """
     draw = Draw(SEED, "train/regression")
     labels = torch.tensor([[float(p.year), p.marks["log_citations"]] for p in data.records])
-    labels = (labels - labels.mean(0)) / labels.std(0)
-    head = nn.Linear(384, 2)
+    labels = GAIN * (labels - labels.mean(0)) / labels.std(0) + torch.tensor([OFFSET, 0.0])
+    parameters = tower.learn("regression")
+    directions = torch.linalg.qr(torch.randn(HIDDEN, 2)).Q
 
     def loss() -> torch.Tensor:
         some = draw.sample(range(len(data.records)), 32)
         vectors = tower.vectors([text_of(data.records[k]) for k in some])
-        return F.mse_loss(head(vectors), labels[some])
+        return F.mse_loss(vectors @ directions, labels[some]) / GAIN**2
 
-    parameters = [*tower.learn("regression"), *head.parameters()]
     fit("regression", parameters, loss, STEPS["regression"])
 
 
@@ -317,7 +329,7 @@ def train_proximity(tower: Tower, data: Trainable) -> None:
 def train_query(tower: Tower, data: Trainable) -> None:
     """Queries near their papers, whose vectors are those of the proximity adapter, as in a run."""
     draw = Draw(SEED, "train/query")
-    activate(tower._upper, "proximity")
+    tower.use("proximity")
     papers = tower.fixed([text_of(paper) for paper in data.library])
     # A query fits every paper that treats the concept it was made from.
     concepts = [set(paper.plan.concepts) for paper in data.library]
@@ -340,7 +352,7 @@ def save(folder: Path, role: str, tower: Tower) -> None:
     """The role's adapter as the library ``adapters`` would write it."""
     written = {
         "config": SETTINGS,
-        "hidden_size": 384,
+        "hidden_size": HIDDEN,
         "model_class": "BertModel",
         "model_name": "sentence-transformers/all-MiniLM-L6-v2",
         "model_type": "bert",
@@ -354,8 +366,7 @@ def save(folder: Path, role: str, tower: Tower) -> None:
         for place, part in tower.parts[role].items()
         for key, tensor in part.state_dict().items()
     }
-    save_file(tensors, folder / role / "adapter.safetensors", metadata={"format": "pt"})
-    read_config(folder / role, role)
+    write_bytes(folder / role / "adapter.safetensors", serialise(tensors, {"format": "pt"}))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -367,7 +378,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "folder", type=Path, nargs="?", default=PACKAGE / "models" / "adapters" / "minilm"
     )
-    folder = parser.parse_args(arguments).folder
+    parser.add_argument("--role", choices=ROLES, action="append", help="train these only")
+    chosen = parser.parse_args(arguments)
+    roles = chosen.role or ROLES
+    if "query" in roles and "proximity" not in roles:
+        parser.error("--role query needs --role proximity, on whose vectors it is trained")
     torch.manual_seed(SEED)
     torch.set_num_threads(1)  # sums in another order would give other files
     torch.use_deterministic_algorithms(True)
@@ -376,14 +391,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     words = load_vocabulary()
     data, tower = make_data(words), Tower(base.folder)
-    train_proximity(tower, data)
-    train_classification(tower, data, words)
-    tower.forget()
-    train_regression(tower, data)
-    tower.forget()
-    train_query(tower, data)
-    for role in ROLES:
-        save(folder, role, tower)
+    training = {
+        "regression": lambda: train_regression(tower, data),
+        "proximity": lambda: train_proximity(tower, data),
+        "classification": lambda: train_classification(tower, data, words),
+        "query": lambda: train_query(tower, data),  # after proximity, on whose vectors it rests
+    }
+    for role in (role for role in training if role in roles):
+        training[role]()
+        save(chosen.folder, role, tower)
+        tower.forget()
 
 
 if __name__ == "__main__":

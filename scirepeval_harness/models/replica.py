@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from transformers import AutoModel
 
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.models.bottleneck import AdapterReader, Reader, adapter_reader
+from scirepeval_harness.models.bottleneck import UNREADABLE, AdapterReader, Reader, adapter_reader
 from scirepeval_harness.models.devices import Precision
 from scirepeval_harness.models.spec import Pooling
 
@@ -153,7 +153,7 @@ def load_base(folder: Path, where: str) -> Any:
                     raise
                 # A few architectures have no scaled-dot-product attention in transformers.
                 model, info = AutoModel.from_pretrained(str(folder), **arguments)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (*UNREADABLE, ImportError) as error:
         raise ModelError(
             f"the model cannot be loaded: {error}",
             where=where,

@@ -252,7 +252,16 @@ def snapshot(repo: str, revision: str | None) -> Path | None:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repo, revision=revision, local_files_only=True))
+        # Only some files of a repository are ever downloaded, which huggingface_hub 2 calls
+        # incomplete unless told what to look for; whether the rest is there, the caller checks.
+        return Path(
+            snapshot_download(
+                repo,
+                revision=revision,
+                local_files_only=True,
+                allow_patterns=list(CONFIG.values()),
+            )
+        )
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
@@ -276,6 +285,7 @@ def download(
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
+        HTTPError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -306,6 +316,11 @@ def download(
             where=where,
             fix="Give a branch, a tag or a commit of it",
         ) from error
+    except HTTPError as error:
+        # With huggingface_hub 1 and later, a network that fails is no OSError.
+        if isinstance(error, OSError):
+            raise
+        raise ConnectionError(str(error)) from error
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What builds and measures the project and no user runs: never in the wheel."""
