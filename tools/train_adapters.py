@@ -57,7 +57,7 @@ SETTINGS = {
     "leave_out": list(range(FIRST_LAYER)),
 }
 MAX_LENGTH = 256
-STEPS = {"classification": 110, "regression": 110, "proximity": 150, "query": 220}
+STEPS = {"classification": 110, "regression": 190, "proximity": 150, "query": 220}
 RATE, WARM_UP = 1e-3, 0.1
 SHARPNESS = 1.0
 """Squared distance of vectors that halves a chance about 1.4 times; MiniLM's have length 3.4."""

@@ -285,7 +285,7 @@ def download(
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
-        HTTPError,
+        HTTPError,  # type: ignore[attr-defined]  # the one of its client, requests or httpx
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
