@@ -283,9 +283,9 @@ def download(
         OSError: the network or the disk fails.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is its client's
         GatedRepoError,
-        HTTPError,  # type: ignore[attr-defined]  # the one of its client, requests or httpx
+        HTTPError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
