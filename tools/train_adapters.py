@@ -2,8 +2,9 @@
 
 Bottlenecks in the upper layers of all-MiniLM-L6-v2, one adapter a role, on papers that the sample's
 generator makes from other seeds; a paper or a query that shares a text with the sample suite is
-left out. Takes about eight minutes on one thread of a CPU. Seeds, order and kernels are fixed; another
-machine or version of torch may round otherwise.
+left out. Takes about eight minutes on one thread of a CPU. Seeds, order and kernels are fixed;
+another machine or version of torch may round otherwise. How to train was settled over a few rounds
+by looking at scores on the sample, so those are no measure of the method.
 """
 
 from __future__ import annotations
