@@ -33,6 +33,7 @@ from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
 
 if TYPE_CHECKING:
+    from scirepeval_harness.model.bottleneck import Reader
     from scirepeval_harness.model.replica import TransformerReplica
 
 
@@ -54,10 +55,14 @@ class TransformerEncoder:
 
     cacheable = True
 
-    def __init__(self, spec: TransformerSpec, options: EncodeOptions) -> None:
+    def __init__(
+        self, spec: TransformerSpec, options: EncodeOptions, *, reader: Reader | None = None
+    ) -> None:
+        """``reader`` chooses what reads adapters (see :func:`~.bottleneck.adapter_reader`)."""
         self.name = spec.name
         self.stats = EncodeStats()
         self._spec, self._base, self._options = spec, spec.base, options
+        self._reader = reader
         self._devices = choose_devices(options.device)
         self._precision = choose_precision(options.dtype, self._devices)
         self._budget = tokens_a_batch(options.batch_tokens, self._devices, self._precision)
@@ -210,6 +215,7 @@ class TransformerEncoder:
                     with_adapters=bool(self._spec.adapters),
                     compiled=self._options.compile,
                     where=where,
+                    reader=self._reader,
                 )
                 for device in self._devices
             )

@@ -251,7 +251,16 @@ def snapshot(repo: str, revision: str | None) -> Path | None:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repo, revision=revision, local_files_only=True))
+        # Only some files of a repository are ever downloaded, which huggingface_hub 2 calls
+        # incomplete unless told what to look for; whether the rest is there, the caller checks.
+        return Path(
+            snapshot_download(
+                repo,
+                revision=revision,
+                local_files_only=True,
+                allow_patterns=list(CONFIG.values()),
+            )
+        )
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
@@ -273,8 +282,9 @@ def download(
         OSError: the network or the disk fails.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is its client's
         GatedRepoError,
+        HTTPError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -305,6 +315,11 @@ def download(
             where=where,
             fix="Give a branch, a tag or a commit of it",
         ) from error
+    except HTTPError as error:
+        # With huggingface_hub 1 and later, a network that fails is no OSError.
+        if isinstance(error, OSError):
+            raise
+        raise ConnectionError(str(error)) from error
 
 
 @contextmanager

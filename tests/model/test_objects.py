@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
-from scirepeval_harness.run.run import run
 
 from scirepeval_harness.errors import ModelError, UsageError
 from scirepeval_harness.extensions import MODEL_KINDS
@@ -22,6 +21,7 @@ from scirepeval_harness.model.objects import ObjectEncoder
 from scirepeval_harness.model.registry import resolve_model
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.roles import Role
+from scirepeval_harness.run.loop import run
 from scirepeval_harness.run.plan import dry_run
 from scirepeval_harness.task.dataset import Document
 from scirepeval_harness.task.registry import load_registry
