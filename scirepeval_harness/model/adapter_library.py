@@ -1,4 +1,4 @@
-"""The one place that touches the library ``adapters``."""
+"""The one place that touches the library ``adapters``, which is used where it is installed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import adapters
-import torch
 
 from scirepeval_harness.errors import ModelError
-
-WEIGHTS = "pytorch_adapter.bin"
+from scirepeval_harness.model.bottleneck import PICKLE, read_tensors
 
 
 def add_adapter_support(model: Any, where: str) -> None:
@@ -44,7 +42,7 @@ def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
             load_as=name,
             set_active=False,
             loading_info=info,
-            use_safetensors=not (folder / WEIGHTS).is_file(),
+            use_safetensors=not (folder / PICKLE).is_file(),
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
@@ -54,7 +52,7 @@ def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
         ) from error
     created = [key for key in model.state_dict() if key not in before]
     # The library compares its missing keys with the old name, and so finds none under a new one.
-    stored = len(_stored_keys(folder))
+    stored = len(read_tensors(folder))
     if not created or stored - len(info.get("unexpected_keys", [])) < len(created):
         raise ModelError(
             f"of the file's {stored} tensors too few fit the adapter's {len(created)}",
@@ -82,12 +80,3 @@ def no_adapter_warning() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(keep)
-
-
-def _stored_keys(folder: Path) -> list[str]:
-    if (folder / WEIGHTS).is_file():
-        return list(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
-    from safetensors import safe_open
-
-    with safe_open(folder / "adapter.safetensors", framework="pt") as stream:
-        return list(stream.keys())

@@ -135,7 +135,7 @@ def build_model(spec: ModelSpec, options: EncodeOptions) -> Model:
 
     Raises:
         UnknownNameError: a kind of model that no package here has.
-        MissingExtraError: torch, transformers or adapters are needed and not installed.
+        MissingExtraError: torch or transformers are needed and not installed.
         UsageError: a device or precision that this machine does not have.
         SpecError, DataError: settings or files of vectors that are wrong.
     """

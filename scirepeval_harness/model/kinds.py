@@ -141,8 +141,7 @@ class PrecomputedSpec(ModelSpec):
 
 def demand_libraries(spec: TransformerSpec) -> None:
     """Raises MissingExtraError where a transformer's libraries are not installed."""
-    needed = ["torch", "transformers", *(["adapters"] if spec.adapters else [])]
-    missing = [name for name in needed if not _installed(name)]
+    missing = [name for name in ("torch", "transformers") if not _installed(name)]
     if missing:
         raise MissingExtraError(
             f"{' and '.join(missing)} not installed",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from transformers import AutoModel
 
 from scirepeval_harness.errors import ModelError
+from scirepeval_harness.model.bottleneck import UNREADABLE, AdapterReader, Reader, adapter_reader
 from scirepeval_harness.model.devices import Precision
 from scirepeval_harness.model.kinds import Pooling
 
@@ -36,21 +37,19 @@ class TransformerReplica:
         with_adapters: bool,
         compiled: bool,
         where: str,
+        reader: Reader | None = None,
     ) -> None:
         self.device = torch.device(device)
         self._dtype: torch.dtype = getattr(torch, precision)
-        self._pooling, self._where, self._with_adapters = pooling, where, with_adapters
+        self._pooling, self._where = pooling, where
         self._loaded: set[str] = set()
         self._model = load_base(folder, where)
         self._forward_context: Callable[[], Any] = nullcontext
+        self._adapters: AdapterReader | None = None
         if with_adapters:
-            from scirepeval_harness.model.adapter_library import (
-                add_adapter_support,
-                no_adapter_warning,
-            )
-
-            add_adapter_support(self._model, where)
-            self._forward_context = no_adapter_warning
+            self._adapters = adapter_reader(reader)
+            self._adapters.add_adapter_support(self._model, where)
+            self._forward_context = self._adapters.no_adapter_warning
         self._model.to(device=self.device, dtype=self._dtype).eval()
         if compiled:
             self._model.compile(dynamic=True)
@@ -66,17 +65,15 @@ class TransformerReplica:
         Raises:
             ModelError: the adapter leaves the base's vector as it is.
         """
-        if not self._with_adapters:
+        if self._adapters is None:
             return
-        from scirepeval_harness.model import adapter_library
-
         if name is not None and folder is not None and name not in self._loaded:
             where = f"{self._where}, adapter {folder}"
-            adapter_library.add_adapter(self._model, folder, name, where)
+            self._adapters.add_adapter(self._model, folder, name, where)
             self._model.to(device=self.device, dtype=self._dtype).eval()
-            self._check_change(name, probe, where)
+            self._check_change(self._adapters, name, probe, where)
             self._loaded.add(name)
-        adapter_library.activate(self._model, name)
+        self._adapters.activate(self._model, name)
 
     def submit(
         self, ids: NDArray[np.int64], mask: NDArray[np.int64]
@@ -115,14 +112,14 @@ class TransformerReplica:
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(self.device)
 
-    def _check_change(self, name: str, probe: list[int], where: str) -> None:
-        from scirepeval_harness.model import adapter_library
-
+    def _check_change(
+        self, adapters: AdapterReader, name: str, probe: list[int], where: str
+    ) -> None:
         ids = np.asarray([probe], dtype=np.int64)
         mask = np.ones_like(ids)
-        adapter_library.activate(self._model, None)
+        adapters.activate(self._model, None)
         base = self._pooled(ids, mask)
-        adapter_library.activate(self._model, name)
+        adapters.activate(self._model, name)
         changed = self._pooled(ids, mask)
         if not float((changed - base).norm()) > SAME * float(base.norm()):
             raise ModelError(
@@ -156,7 +153,7 @@ def load_base(folder: Path, where: str) -> Any:
                     raise
                 # A few architectures have no scaled-dot-product attention in transformers.
                 model, info = AutoModel.from_pretrained(str(folder), **arguments)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (*UNREADABLE, ImportError) as error:
         raise ModelError(
             f"the model cannot be loaded: {error}",
             where=where,

@@ -21,6 +21,7 @@ from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
 
 if TYPE_CHECKING:
+    from scirepeval_harness.model.bottleneck import Reader
     from scirepeval_harness.model.replica import TransformerReplica
 
 
@@ -42,10 +43,14 @@ class TransformerEncoder:
 
     cacheable = True
 
-    def __init__(self, spec: TransformerSpec, options: EncodeOptions) -> None:
+    def __init__(
+        self, spec: TransformerSpec, options: EncodeOptions, *, reader: Reader | None = None
+    ) -> None:
+        """``reader`` chooses what reads adapters (see :func:`~.bottleneck.adapter_reader`)."""
         self.name = spec.name
         self.stats = engine.EncodeStats()
         self._spec, self._base, self._options = spec, spec.base, options
+        self._reader = reader
         self._devices = devices.choose_devices(options.device)
         self._precision = devices.choose_precision(options.dtype, self._devices)
         asked = options.batch_tokens
@@ -201,6 +206,7 @@ class TransformerEncoder:
                     with_adapters=bool(self._spec.adapters),
                     compiled=self._options.compile,
                     where=where,
+                    reader=self._reader,
                 )
                 for device in self._devices
             )

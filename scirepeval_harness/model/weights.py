@@ -244,7 +244,13 @@ def snapshot(repo: str, revision: str | None) -> Path | None:
     from huggingface_hub import errors, snapshot_download
 
     try:
-        return Path(snapshot_download(repo, revision=revision, local_files_only=True))
+        # Only some files of a repository are ever downloaded, which huggingface_hub 2 calls
+        # incomplete unless told what to look for; whether the rest is there, the caller checks.
+        patterns = list(CONFIG.values())
+        found = snapshot_download(
+            repo, revision=revision, local_files_only=True, allow_patterns=patterns
+        )
+        return Path(found)
     except errors.LocalEntryNotFoundError:
         return None
     except errors.HFValidationError as error:
@@ -287,6 +293,11 @@ def download(
     except errors.RevisionNotFoundError as error:
         fix = "Give a branch, a tag or a commit of it"
         raise ModelError("the repository has no such revision", where=where, fix=fix) from error
+    except errors.HTTPError as error:  # type: ignore[attr-defined]  # its client's
+        # With huggingface_hub 1 and later, a network that fails is no OSError.
+        if isinstance(error, OSError):
+            raise
+        raise ConnectionError(str(error)) from error
 
 
 @contextmanager

@@ -71,8 +71,9 @@ def save_base(
     words = vocabulary(texts)
     (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
     if not vocabulary_only:
-        tokenizer = BertTokenizerFast(
-            vocab_file=str(folder / "vocab.txt"), do_lower_case=True, model_max_length=512
+        # From the folder: transformers 5 takes no vocabulary's path, and says nothing of it.
+        tokenizer = BertTokenizerFast.from_pretrained(
+            str(folder), do_lower_case=True, model_max_length=512
         )
         if codes:
             tokenizer.add_special_tokens({"additional_special_tokens": list(codes)})
