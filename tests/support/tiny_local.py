@@ -32,6 +32,15 @@ FIELDS = (
     "Environmental Science", "Geography", "Geology", "History", "Materials Science", "Mathematics",
     "Medicine", "Philosophy", "Physics", "Political Science", "Psychology", "Sociology",
 )  # fmt: skip
+# Labels of regressions are drawn so that for every system the best C leads by 0.01 in R squared and
+# no rounding of the vectors (1e-6) moves the answer: scikit-learn stops there unconverged, and with
+# other draws a second program on another processor ended in another C.
+SEEDS = {
+    "pub_year": "pub_year/3",
+    "peer_review_score": "peer_review_score/1",
+    "hIndex": "hIndex/6",
+    "tweet_mentions": "tweet_mentions/5",
+}
 Id = Callable[[int], Any]
 
 
@@ -103,7 +112,7 @@ def _documents(folder: Path, numbers: Iterable[int], key: Id) -> None:
 
 
 def _labels(folder: Path, name: str, label: Callable[[int, random.Random], Any], key: Id) -> None:
-    dice = random.Random(name)
+    dice = random.Random(SEEDS.get(name, name))
     rows = [(key(n), label(n, dice)) for n in range(TRAIN + TEST)]
     folder.mkdir(parents=True, exist_ok=True)
     for split, part in (("train", rows[:TRAIN]), ("test", rows[TRAIN:])):
