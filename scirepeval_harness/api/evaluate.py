@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
-from scirepeval_harness.api.results import PathLike, Results, as_list, formats_of, load_results
+from scirepeval_harness.api.results import PathLike, Results, as_list, formats_of
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluations.base import evaluation_of
 from scirepeval_harness.files import cache_dir, write_text
@@ -144,6 +144,7 @@ def evaluate(
         >>> results["tfidf"].scores[["task", "metric"]].values.tolist()
         [['sample-search', 'ndcg']]
     """
+    from scirepeval_harness.results.folder import load_results
     from scirepeval_harness.run.loop import RunInterrupted, run
 
     if engine == "local" and (ray_address or workers):
@@ -196,16 +197,18 @@ def evaluate(
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(
-        tuple(load_results(*folders).values()) if folders else (),
+        load_results(folders),
         chosen.registry,
         folder=folder,
         left_out=chosen.left_out,
         suites=chosen.suites,
         temporary=temporary,
     )
-    if results and results.leaderboard().columns:
-        write_text(folder / "leaderboard.md", results.leaderboard().to_markdown())
-        write_text(folder / "leaderboard.csv", results.leaderboard(intervals=True).to_csv())
+    # The rows hold intervals for the CSV; the markdown leaves them out.
+    board = results.leaderboard(intervals=True) if results else None
+    if board is not None and board.columns:
+        write_text(folder / "leaderboard.md", replace(board, intervals=False).to_markdown())
+        write_text(folder / "leaderboard.csv", board.to_csv())
     if interrupted:
         raise Interrupted(results)
     return results
@@ -338,7 +341,7 @@ def choose(
         UsageError: a name that is not registered, or nothing to run.
     """
     registry = load_registry([Path(path) for path in tasks_dirs])
-    bundled_suites = set(load_registry().suites)
+    bundled_suites = set((load_registry() if tasks_dirs else registry).suites)
     own = [name for name in registry.suites if name not in bundled_suites]
     named = as_list(tasks)
     default = () if named else own or (BENCHMARK if models is not None else (DEFAULT_SUITE,))

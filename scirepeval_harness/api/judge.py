@@ -417,6 +417,3 @@ def _covers(base: System, suite: SuiteSpec) -> bool:
     """Whether a published row has anything of a suite."""
     columns = {column.name for column in suite.columns}
     return bool(columns & set(base.columns) or set(suite.task_names()) & set(base.scores))
-
-
-__all__ = ["Readings", "WrittenReport", "check", "compare", "leaderboard", "report"]

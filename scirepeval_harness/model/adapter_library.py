@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import adapters
 
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.bottleneck import PICKLE, read_tensors
+from scirepeval_harness.model.replica import lines_kept
 
 
 def add_adapter_support(model: Any, where: str) -> None:
@@ -67,16 +66,8 @@ def activate(model: Any, name: str | None) -> None:
         model.set_active_adapters(name)
 
 
-@contextmanager
-def no_adapter_warning() -> Iterator[None]:
+def no_adapter_warning() -> AbstractContextManager[None]:
     """Drop the library's line that no adapter is active, which it prints wherever it is meant."""
-
-    def keep(record: logging.LogRecord) -> bool:
-        return "none are activated" not in record.getMessage()
-
-    logger = logging.getLogger("adapters.model_mixin")
-    logger.addFilter(keep)
-    try:
-        yield
-    finally:
-        logger.removeFilter(keep)
+    return lines_kept(
+        "adapters.model_mixin", lambda line: "none are activated" not in line.getMessage()
+    )

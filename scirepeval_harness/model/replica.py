@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -181,16 +181,17 @@ def pool(states: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Te
     return states[:, 0 if pooling == "cls" else 1].float()
 
 
-@contextmanager
-def _quiet_loading() -> Iterator[None]:
+def _quiet_loading() -> AbstractContextManager[None]:
     """Drop transformers' lines about heads that a base has and a vector does not need."""
+    return lines_kept("transformers.modeling_utils", lambda line: line.levelno > logging.WARNING)
 
-    def keep(record: logging.LogRecord) -> bool:
-        return record.levelno > logging.WARNING
 
-    logger = logging.getLogger("transformers.modeling_utils")
-    logger.addFilter(keep)
+@contextmanager
+def lines_kept(logger: str, keep: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """Let only some of a library's lines through for the time of the block."""
+    of_library = logging.getLogger(logger)
+    of_library.addFilter(keep)
     try:
         yield
     finally:
-        logger.removeFilter(keep)
+        of_library.removeFilter(keep)

@@ -25,7 +25,7 @@ from scirepeval_harness.results.record import RunRecord, Status, TaskRecord, Tas
 from scirepeval_harness.run import task as scoring
 from scirepeval_harness.run.engine import Engine, build_models, open_engine
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
-from scirepeval_harness.run.plan import plan_run, summary
+from scirepeval_harness.run.plan import plan_run
 from scirepeval_harness.task.dataset import EncodeRequest, LoadedTask
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import encode_ahead
@@ -100,7 +100,7 @@ def run(
         if options.engine != "local":
             progress.say(str(engine))
         for plan in plans:
-            progress.say(summary(plan))
+            progress.say(plan.summary)
         interrupted = False
         for folder in folders:
             # Taken out of the list, so that a model's weights go before the next one's come.

@@ -101,8 +101,21 @@ class ModelPlan:
 
     @property
     def summary(self) -> str:
-        """See :func:`summary`."""
-        return summary(self)
+        """One line: documents, texts, what is cached, tokens and expected time."""
+        documents = f"{self.documents:,} documents"
+        if self.way == "rank":
+            return f"{self.model}  plan: scores the texts of {documents}, no vectors"
+        if self.way == "fit":
+            return f"{self.model}  plan: {documents}, fitted on each task, none kept"
+        if self.way == "look up":
+            return f"{self.model}  plan: looks up vectors of {documents}"
+        spaces = self.spaces
+        texts, cached = sum(space.texts for space in spaces), sum(space.cached for space in spaces)
+        line = f"{self.model}  plan: {documents}, {texts:,} texts, {cached:,} cached"
+        if texts == cached:
+            return f"{line}, nothing to encode"
+        tokens = tokens_in_words(spaces)
+        return f"{line}, {texts - cached:,} to encode ({tokens}), {time_in_words(self.seconds)}"
 
 
 def plan_run(
@@ -185,23 +198,6 @@ def even_sample(count: int, most: int) -> NDArray[np.int64]:
         return np.arange(count)
     # Not random: a plan of the same data says the same numbers each time.
     return np.arange(most, dtype=np.int64) * count // most
-
-
-def summary(plan: ModelPlan) -> str:
-    """One line: documents, texts, what is cached, tokens and expected time."""
-    if plan.way == "rank":
-        return f"{plan.model}  plan: scores the texts of {plan.documents:,} documents, no vectors"
-    if plan.way == "fit":
-        return f"{plan.model}  plan: {plan.documents:,} documents, fitted on each task, none kept"
-    if plan.way == "look up":
-        return f"{plan.model}  plan: looks up vectors of {plan.documents:,} documents"
-    spaces = plan.spaces
-    texts, cached = sum(space.texts for space in spaces), sum(space.cached for space in spaces)
-    line = f"{plan.model}  plan: {plan.documents:,} documents, {texts:,} texts, {cached:,} cached"
-    if texts == cached:
-        return f"{line}, nothing to encode"
-    tokens = tokens_in_words(spaces)
-    return f"{line}, {texts - cached:,} to encode ({tokens}), {time_in_words(plan.seconds)}"
 
 
 def tokens_in_words(spaces: Sequence[SpacePlan]) -> str:

@@ -9,7 +9,6 @@ from scirepeval_harness.run.plan import (
     ModelPlan,
     SpacePlan,
     even_sample,
-    summary,
     time_in_words,
     tokens_in_words,
 )
@@ -91,7 +90,7 @@ def test_a_sample_is_even() -> None:
     ],
 )
 def test_one_line_a_model(plan: ModelPlan, line: str) -> None:
-    assert summary(plan) == line
+    assert plan.summary == line
 
 
 def test_numbers_in_words() -> None:
