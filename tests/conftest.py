@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scirepeval_harness.extensions import EVALUATIONS, METRICS, MODEL_KINDS
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -24,3 +26,11 @@ def realdata() -> Path:
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the tests away from the user's embedding store."""
     monkeypatch.setenv("SCIREPEVAL_HARNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
+def own_registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test adds (a metric, say) goes with it: the tables are the process's, and tests that
+    list what is built in must not hang on which others ran before."""
+    for named in (EVALUATIONS, METRICS, MODEL_KINDS):
+        monkeypatch.setattr(named, "_added", dict(named._added))
