@@ -266,11 +266,12 @@ def record_of(result: Result, registry: Registry) -> dict[str, Any]:
     from scirepeval_harness.results.leaderboard import measured_row
 
     averages: dict[str, dict[str, str]] = {}
+    current = result.under(registry.tasks)
     for name in result.run.suites:
         suite = registry.suites.get(name)
         known = suite is not None and all(task in registry.tasks for task in suite.task_names())
         if suite is not None and known and suite.columns:
-            means = measured_row(result, [suite], registry.tasks).means
+            means = measured_row(current, [suite], registry.tasks).means
             averages[name] = {column: mean_text(mean) for column, mean in means.items()}
     data = [record.data for record in result.tasks.values() if record.data is not None]
     return {

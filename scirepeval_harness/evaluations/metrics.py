@@ -8,6 +8,7 @@ are checked against this module when tasks are listed.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -157,6 +158,16 @@ def unfit(task: TaskSpec, metric: str, allowed: Sequence[str]) -> ValueError:
 def _fits(name: str, task: TaskSpec, of: Of) -> bool:
     found = METRICS.get(name)
     return found.of == of and (found.multi_label or not task.multi_label)
+
+
+def bounds_of(name: str) -> tuple[float, float]:
+    """The ends of a metric's range, x 100; infinite for a name that is not known here."""
+    if re.fullmatch(RANKING_METRIC, name):
+        return 0.0, 100.0
+    if name not in METRICS.names():
+        return -math.inf, math.inf
+    low, high = METRICS.get(name).bounds
+    return 100.0 * low, 100.0 * high
 
 
 def why_not_resampled(name: str) -> str | None:
