@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 RUN_VERSION = 2
 """Of a run file: from 2 on it holds the digests of its folder's files and a seal over itself."""
 Status = Literal["ok", "failed", "interrupted", "outdated"]
-"""``outdated`` stands in no file: such a task was scored under another version than is registered."""
+"""``outdated`` stands in no file: the task was scored under another version than is registered."""
 # How far rounding may carry a score over the ends of its range.
 SLACK = 1e-6
 

@@ -133,7 +133,7 @@ def _options(
     """The options of the run, offline; its device and precision as far as they move vectors."""
     own = {"vector_precision" if k == "width" else k: v for k, v in record.settings.items()}
     chosen = {name: arguments.get(name) for name in ("dtype", "device")}
-    return RunOptions(output=folder, cache=cache, data=data, offline=True, **{**chosen, **own})  # type: ignore[arg-type]
+    return RunOptions(output=folder, cache=cache, data=data, offline=True, **{**chosen, **own})
 
 
 def _from_vectors(

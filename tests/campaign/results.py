@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import typer
 
 from scirepeval_harness.cli.main import main as command
 from scirepeval_harness.results.folder import RUN_FILE, digests, read_run, write_run
@@ -239,9 +240,10 @@ def main() -> None:
         trials = campaign(chosen.count, chosen.seed, Path(place))
     for trial in trials:
         if trial.outcome not in ("same", "refused"):
-            print(trial.kind, trial.damage, trial.command, trial.outcome, trial.said, sep=" | ")
+            parts = (trial.kind, trial.damage, trial.command, trial.outcome, trial.said)
+            typer.echo(" | ".join(parts))
     found = Counter(trial.outcome for trial in trials)
-    print(
+    typer.echo(
         f"results: {chosen.count} damages, {len(trials)} commands: {found['changed']} changed, "
         f"{found['traceback']} tracebacks, {found['refused']} refused, {found['same']} the same"
     )
