@@ -90,7 +90,7 @@ def scores_of_items(outcome: Outcome, *, multi_label: bool = False) -> dict[str,
     if kind is None:
         return {}
     of_rows = kind.p_value is _row_p
-    known = [s for s in outcome.scores if not of_rows or s.metric in METRICS.names()]
+    known = [s for s in outcome.scores if not of_rows or s.metric in METRICS]
     return {score.key: kind.score(outcome, score, multi_label) for score in known}
 
 

@@ -149,7 +149,7 @@ def score_faults(record: TaskRecord) -> Iterator[str]:
     """What no score file may say: a score twice, under the key of another or beyond its metric's
     range; a number that is none."""
     # A kind from a package that is not installed here: nothing is known of its metrics.
-    known = record.evaluation in EVALUATIONS.names()
+    known = record.evaluation in EVALUATIONS
     seen: set[str] = set()
     for score in record.scores:
         own = Score(score.metric, score.value, score.setting, score.field).key

@@ -262,7 +262,10 @@ def test_what_was_scored_under_another_version_is_no_score_of_today(
     seal(folder)
     board = sh.leaderboard(folder)
     assert board.rows[0].means["Out-of-Train"].have == 1
-    assert "sample-cite scored under version 7 of the task, which is at" in board.to_markdown()
+    assert (
+        "left out: sample-cite, scored under version 7 of the task, which is at"
+        in board.to_markdown()
+    )
     verdict = sh.check(baseline=BASELINES / "tfidf", candidate=folder)
     case = next(case for case in verdict.failures if case.task == "sample-cite")
     assert case.outcome == "incomplete"
