@@ -34,8 +34,8 @@ class Boundary(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            say("Interrupted", err=True)
+        except KeyboardInterrupt as stop:
+            say(str(stop) or "Interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except (HarnessError, OSError) as error:
             if ctx.params["debug"]:

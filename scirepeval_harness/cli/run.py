@@ -81,6 +81,7 @@ def run_command(
     if only_plan:
         _show_plan(sh.plan(model or None, **what))
         return
+    interrupted: KeyboardInterrupt | None = None
     try:
         results = sh.evaluate(
             model or None,
@@ -96,14 +97,16 @@ def run_command(
             progress=sh.Terminal(),
         )
     except sh.Interrupted as stop:
-        results = stop.results
+        results, interrupted = stop.results, stop
     for name, why in results.left_out:
         say(f"{name}: {why}")
-    board = results.leaderboard()
-    if board.columns:
+    board = results.leaderboard() if results else None
+    if board is not None and board.columns:
         say(board.table.caption)
         show(board.table)
     say(f"Results: {results.folder}")
+    if interrupted is not None:
+        raise interrupted
     results.require_complete()
 
 

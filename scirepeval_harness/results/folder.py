@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from scirepeval_harness.errors import StorageError, UsageError
-from scirepeval_harness.files import write_json, write_with
-from scirepeval_harness.results.record import SCHEMA_VERSION, RunRecord, TaskRecord
+from scirepeval_harness.files import read_json, regular, write_json, write_with
+from scirepeval_harness.results.record import SCHEMA_VERSION, RunRecord, TaskRecord, TaskRun
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,10 +99,19 @@ def load_results(paths: Sequence[Path]) -> tuple[Result, ...]:
 
 def load_result(folder: Path) -> Result:
     """The result of one folder; raises StorageError for a file that cannot be used."""
-    run = _read(RunRecord, folder / RUN_FILE)
+    run = read_run(folder)
     # The run file says which tasks there are: a score file of an earlier run may lie beside them.
-    files = {entry.task: task_file(folder, entry.suite, entry.task) for entry in run.tasks}
-    return Result(folder, run, {task: read_task(path) for task, path in files.items()})
+    return Result(folder, run, {entry.task: read_entry(folder, run, entry) for entry in run.tasks})
+
+
+def read_run(folder: Path) -> RunRecord:
+    """The run file; raises StorageError where it is missing, damaged or newer."""
+    return _read(RunRecord, folder / RUN_FILE)
+
+
+def read_entry(folder: Path, run: RunRecord, entry: TaskRun) -> TaskRecord:
+    """The score file of one task of a run; raises StorageError where it cannot be used."""
+    return read_task(task_file(folder, entry.suite, entry.task))
 
 
 def read_task(path: Path) -> TaskRecord:
@@ -113,7 +121,7 @@ def read_task(path: Path) -> TaskRecord:
 
 def _read(schema: type[Schema], path: Path) -> Schema:
     try:
-        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        raw: dict[str, Any] = read_json(path)
         # Before the schema is checked: a newer file would be refused for a field unknown here,
         # and the message would not say that an upgrade helps.
         version = raw["schema_version"]
@@ -137,7 +145,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(regular(path))
     except (OSError, ValueError) as error:
         raise StorageError(
             f"cannot be read ({error})", where=str(path), fix="Run the task again"

@@ -53,6 +53,11 @@ class EmbeddingStore:
                 os.utime(self._spaces[key].folder / ABOUT)
         return self._spaces[key]
 
+    @property
+    def damaged(self) -> tuple[Damage, ...]:
+        """The shards that were set aside since the store was opened."""
+        return tuple(damage for space in self._spaces.values() for damage in space.damaged)
+
     def close(self) -> None:
         """Finish what is being written and merge small files. The store may be used again."""
         for space in self._spaces.values():
