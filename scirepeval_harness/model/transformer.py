@@ -249,6 +249,11 @@ class TransformerEncoder:
     def _config(self) -> dict[str, Any]:
         return read_json(self._snapshot(None).folder / "config.json")
 
+    def check_length(self) -> None:
+        """ModelError where the base has fewer positions than the maximum length; reads its config.
+        Raises what :func:`~.weights.locate` does."""
+        self._max_length()
+
     def _max_length(self) -> int:
         """The model file's maximum length; an error where the base has fewer positions."""
         config = self._config()

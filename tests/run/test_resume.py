@@ -10,7 +10,7 @@ import pytest
 
 import scirepeval_harness
 from scirepeval_harness.evaluations.base import evaluation_of
-from scirepeval_harness.files import write_json
+from scirepeval_harness.files import bundled, write_json
 from scirepeval_harness.task.load import DataOptions, load_task
 from scirepeval_harness.task.registry import load_registry
 from tests.run.test_run import CITE, SEARCH, YEAR, names, run, run_file, score_file
@@ -82,7 +82,7 @@ def test_other_data_leaves_finished_tasks_finished(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data"
-    shutil.copytree(Path(scirepeval_harness.__file__).parents[1] / "tasks" / "sample" / "data", data)
+    shutil.copytree(bundled("tasks") / "sample" / "data", data)
     out = tmp_path / "out"
     assert run(out, "--data", str(data), tasks=(CITE, YEAR)) == 0
     before = score_file(out, CITE).read_bytes()
