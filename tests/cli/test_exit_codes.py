@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -35,11 +36,8 @@ def test_a_defect_is_70_and_one_line_with_the_place_of_its_traceback(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def fail(*folders: object) -> None:
-        raise error
-
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(tasks_commands.sh, "tasks", fail)
+    monkeypatch.setattr(tasks_commands.sh, "tasks", Mock(side_effect=error))
     assert code_of("tasks", "list") == 70
     (line,) = capsys.readouterr().err.splitlines()
     (file,) = tmp_path.iterdir()
@@ -54,10 +52,7 @@ def test_a_defect_is_70_and_one_line_with_the_place_of_its_traceback(
 def test_neither_an_interrupt_nor_a_closed_pipe_is_a_regression(
     error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*folders: object) -> None:
-        raise error
-
-    monkeypatch.setattr(tasks_commands.sh, "tasks", fail)
+    monkeypatch.setattr(tasks_commands.sh, "tasks", Mock(side_effect=error))
     assert code_of("tasks", "list") == code
 
 
@@ -69,7 +64,7 @@ def test_an_interrupted_run_says_what_is_finished_and_how_to_go_on(
     score = loop.scoring.score_task
 
     def stopped(draft: object, task: object, *rest: object) -> object:
-        if getattr(task, "name", "") == "sample-search":
+        if getattr(task, "name", "") == "sample-cite":
             raise KeyboardInterrupt
         return score(draft, task, *rest)  # type: ignore[arg-type]
 
