@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from scirepeval_harness.api.results import PathLike, Results, as_list, formats_of
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluations.base import evaluation_of
-from scirepeval_harness.files import cache_dir, write_text
+from scirepeval_harness.files import cache_dir, working_folder, write_text
 from scirepeval_harness.options import (
     Choices,
     Engine,
@@ -52,8 +52,12 @@ class Interrupted(KeyboardInterrupt):
         True
     """
 
-    def __init__(self, results: Results) -> None:
-        super().__init__("interrupted")
+    def __init__(self, results: Results, total: int) -> None:
+        finished = sum(r.status == "ok" for own in results.values() for r in own.tasks.values())
+        super().__init__(
+            f"Interrupted: {finished} of {total} tasks are finished. To go on, repeat the command "
+            f"with --output {results.folder} --resume"
+        )
         self.results = results
 
 
@@ -210,7 +214,14 @@ def evaluate(
         write_text(folder / "leaderboard.md", replace(board, intervals=False).to_markdown())
         write_text(folder / "leaderboard.csv", board.to_csv())
     if interrupted:
-        raise Interrupted(results)
+        every = {
+            (spec.name, task.name)
+            for spec in chosen.models
+            for _, task in chosen.selection
+            if spec.can_run(task)
+        }
+        every |= {(name, task) for name, result in results.items() for task in result.tasks}
+        raise Interrupted(results, len(every))
     return results
 
 
@@ -350,10 +361,14 @@ def choose(
     selection, left_out = [], []
     for own_suite, task in selected:
         why = evaluation_of(task).unready(task, directory, named=task.name in named)
+        if why is not None and task.name in named:
+            raise UsageError(why.removesuffix(", left out"), where=f"task {task.name}")
         if why is None:
             selection.append((own_suite, task))
         else:
             left_out.append((task.name, why))
+    if not selection:
+        raise UsageError("no task to run", where="; ".join(map(": ".join, left_out)))
     specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
     return Choice(specs, names, selection, tuple(left_out), registry)
 
@@ -381,13 +396,13 @@ def _models(
 
 def _folder(
     output: PathLike | None, runs: PathLike | None, suites: Sequence[str]
-) -> tuple[Path, TemporaryDirectory[str] | None]:
+) -> tuple[Path, ExitStack | None]:
     if output is not None:
         return Path(output), None
     if runs is not None:
         return Path(runs) / f"{'+'.join(suites)}-{datetime.now():%Y%m%d-%H%M%S}", None
-    temporary = TemporaryDirectory(prefix="scirepeval-results-")
-    return Path(temporary.name), temporary
+    temporary = ExitStack()
+    return temporary.enter_context(working_folder("results")), temporary
 
 
 def resolve_cache(cache: Cache) -> Path | None:

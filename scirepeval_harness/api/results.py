@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
@@ -56,7 +55,7 @@ class Results(Mapping[str, Result]):
         folder: Path | None = None,
         left_out: Sequence[tuple[str, str]] = (),
         suites: Sequence[str] = (),
-        temporary: TemporaryDirectory[str] | None = None,
+        temporary: ExitStack | None = None,
     ) -> None:
         self._results = tuple(results)
         self.registry, self.folder, self.left_out = registry, folder, tuple(left_out)

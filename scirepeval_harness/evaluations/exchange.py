@@ -20,7 +20,7 @@ from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.evaluations.base import PairScorer
 from scirepeval_harness.evaluations.citation_pools import CitationPools
 from scirepeval_harness.evaluations.scorers import Pools, Run
-from scirepeval_harness.files import write_with
+from scirepeval_harness.files import open_regular, write_with
 
 
 def pairs_of(data: CitationPools) -> dict[str, tuple[str, ...]]:
@@ -130,7 +130,8 @@ def _keys(pools: Pools) -> set[str]:
 
 def _load(path: Path) -> dict[str, object]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_regular(path) as file:
+            text = file.read().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"cannot read the scores ({error})",

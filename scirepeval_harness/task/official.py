@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import Field
 
 from scirepeval_harness.errors import SpecError
+from scirepeval_harness.files import parse_json
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import read_text, validate
 from scirepeval_harness.task.spec import Strict, TaskSpec
@@ -78,10 +78,12 @@ def read_official(path: Path) -> Iterator[tuple[TaskSpec, str]]:
             continue
         where = f"{path}:{number}"
         try:
-            raw = json.loads(line)
-        except json.JSONDecodeError as error:
+            raw = parse_json(line)
+        except ValueError as error:
             raise SpecError(
-                f"malformed JSON: {error.msg}", where=where, fix="Repair the line"
+                f"malformed JSON: {getattr(error, 'msg', error)}",
+                where=where,
+                fix="Repair the line",
             ) from error
         if not isinstance(raw, dict):
             raise SpecError("not a JSON object", where=where, fix="Write one task a line")
