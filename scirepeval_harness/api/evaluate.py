@@ -347,6 +347,12 @@ def choose(
     default = () if named else own or (BENCHMARK if models is not None else (DEFAULT_SUITE,))
     selected = registry.select(as_list(suite) or default, named, formats_of(formats))
     directory = None if data is None else Path(data)
+    homes = {own_suite.name for own_suite, _ in selected}
+    refused = tuple(
+        (name, str(error))
+        for name, error in registry.refused.items()
+        if registry.homes[name] in homes and not (named or formats)
+    )
     selection, left_out = [], []
     for own_suite, task in selected:
         why = evaluation_of(task).unready(task, directory, named=task.name in named)
@@ -355,7 +361,7 @@ def choose(
         else:
             left_out.append((task.name, why))
     specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
-    return Choice(specs, names, selection, tuple(left_out), registry)
+    return Choice(specs, names, selection, (*left_out, *refused), registry)
 
 
 def _models(

@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.evaluations.base import PairScorer
 from scirepeval_harness.evaluations.citation_pools import CitationPools
-from scirepeval_harness.evaluations.scorers import Pools, Run
+from scirepeval_harness.evaluations.scorers import Pools, Run, pools_of
 from scirepeval_harness.files import write_with
 
 
 def pairs_of(data: CitationPools) -> dict[str, tuple[str, ...]]:
     """All pairs of the benchmark, fields together; a query of two fields has both pools."""
-    pools: dict[str, dict[str, None]] = {}
+    pools: dict[str, dict[str, int]] = {}
     for qrels in data.fields.values():
         for query, grades in qrels.items():
-            pools.setdefault(query, {}).update(dict.fromkeys(grades))
-    return {query: tuple(pool) for query, pool in pools.items()}
+            pools.setdefault(query, {}).update(grades)
+    return pools_of(pools, data.lost)
 
 
 def write_scores(path: Path, run: Mapping[str, Mapping[str, float]]) -> None:
