@@ -29,7 +29,6 @@ from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import embed_task
 from scirepeval_harness.vectors.store import EmbeddingStore
 
-
 ALIKE = 1e-4
 ROWS = 1_024
 

@@ -199,8 +199,8 @@ class SuiteSpec(Strict):
             for name in column.pools:
                 if not any(other.tasks for other in self.columns if other.name == name):
                     raise ValueError(f"columns.{number}.pools: {name!r} is no column with tasks")
-            for key, names in (("tasks", column.tasks), ("pools", column.pools)):
-                if twice := [name for name in names if names.count(name) > 1]:
+            for key, listed in (("tasks", column.tasks), ("pools", column.pools)):
+                if twice := [name for name in listed if listed.count(name) > 1]:
                     raise ValueError(f"columns.{number}.{key}: {twice[0]!r} is listed twice")
         if twice := [name for name in self.unlisted if self.unlisted.count(name) > 1]:
             raise ValueError(f"unlisted: {twice[0]!r} is listed twice")
