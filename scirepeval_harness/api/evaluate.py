@@ -59,13 +59,14 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be run: models, tasks with their suites, and what is left out and why."""
+    """What is to be run: models, tasks with their suites, and what is left out or refused and why."""
 
     models: tuple[ModelSpec, ...]
     names: tuple[str, ...]
     selection: Selection
     left_out: tuple[tuple[str, str], ...]
     registry: Registry
+    refused: tuple[tuple[str, str], ...] = ()
 
     @property
     def suites(self) -> list[str]:
@@ -200,7 +201,8 @@ def evaluate(
         load_results(folders),
         chosen.registry,
         folder=folder,
-        left_out=chosen.left_out,
+        left_out=(*chosen.left_out, *chosen.refused),
+        refused=[name for name, _ in chosen.refused],
         suites=chosen.suites,
         temporary=temporary,
     )
@@ -361,7 +363,7 @@ def choose(
         else:
             left_out.append((task.name, why))
     specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
-    return Choice(specs, names, selection, (*left_out, *refused), registry)
+    return Choice(specs, names, selection, tuple(left_out), registry, refused)
 
 
 def _models(

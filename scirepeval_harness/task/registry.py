@@ -82,6 +82,9 @@ class Registry:
             and (not formats or self.tasks[name].format in formats)
         )
         if not selection:
+            for name, error in self.refused.items():
+                if self.homes[name] in {suite.name for suite in chosen}:
+                    raise error
             raise UsageError(
                 f"no task of {_words('format', formats)} in "
                 f"{_words('suite', [suite.name for suite in chosen])}",
