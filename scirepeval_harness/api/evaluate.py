@@ -59,7 +59,7 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be run: models, tasks with their suites, and what is left out or refused and why."""
+    """What is to be run: models, tasks with their suites, and what is not and why."""
 
     models: tuple[ModelSpec, ...]
     names: tuple[str, ...]

@@ -129,7 +129,7 @@ def test_the_sound_set_runs(data: Path) -> None:
         ("own-topic", change("topic/train.csv", "label", "labels"), ("train.csv", "label")),
         ("own-topic", change("topic/train.csv", "\n0,class 0", "\n0,"), ("train.csv:2", "label")),
         ("own-topic", change("topic/test.csv", "18,", "99,"), ("99", "missing")),
-        ("own-topic", change("papers.jsonl", '"title 0"', "[1]"), ("papers.jsonl:1", "title is [1]")),
+        ("own-topic", change("papers.jsonl", '"title 0"', "[1]"), (":1", "title is [1]")),
         (
             "own-topic",
             lambda d: (d / "topic/train.csv").write_text(
