@@ -140,14 +140,15 @@ def parse_json(text: str) -> Any:
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     except json.JSONDecodeError as error:
-        raise ValueError(error.msg) from error
+        place = f", line {error.lineno}" if error.lineno > 1 else ""
+        raise ValueError(f"{error.msg}{place}") from error
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the key {shown(twice)} twice in one object")
+        raise ValueError(f"the key {shown(twice)} stands there twice")
     return found
 
 
