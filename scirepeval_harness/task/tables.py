@@ -25,6 +25,7 @@ Row = Mapping[str, Any]
 ENCODING = "utf-8-sig"
 # ASCII alone: float() also takes 1_000, digits of other scripts, nan and inf.
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
+HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def as_text(value: Any, name: str, where: str) -> str:
     """
     if isinstance(value, str):
         # What no encoding can hold, no tokenizer takes.
-        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        if not value.isascii() and HALF_PAIR.search(value):
             raise DataError(
                 f"{name} holds half of a surrogate pair", where=where, fix="Repair the text"
             )
