@@ -187,8 +187,8 @@ def read_blocks(
         wanted = set(paper_of.values())
         for own, (entry, where) in _objects(folder / name / f"{name}_papers.json").items():
             if (key := f"{name}/{own}") in wanted:
-                found.add(key, parts_of(entry, fields, where))
-    coverage = check_coverage(task, found.documents, paper_of.values(), allow_missing)
+                found.add(key, parts_of(entry, fields, where), where)
+    coverage = check_coverage(task, found.documents, found.empty, paper_of.values(), allow_missing)
     whole = folder if limit is None and coverage.complete else None
     return AuthorBlocks(found.documents, blocks, paper_of, cluster_of, whole), coverage
 

@@ -200,9 +200,9 @@ def read_pools(
         for key in (query, *grades)
     ]
     found = read_flat(documents, task.fields, frozenset(needed))
-    coverage = check_coverage(task.name, found, needed, allow_missing)
+    coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
     kept = {
-        name: {query: grades for query, grades in qrels.items() if query in found}
+        name: {query: grades for query, grades in qrels.items() if query in found.documents}
         for name, qrels in fields.items()
     }
     kept = {name: qrels for name, qrels in kept.items() if qrels}
@@ -211,7 +211,8 @@ def read_pools(
         queries_needed=sum(len(qrels) for qrels in fields.values()),
         queries_found=sum(len(qrels) for qrels in kept.values()),
     )
-    return CitationPools(found, kept, frozenset(set(needed) - found.keys())), coverage
+    lost = frozenset(needed) - found.documents.keys()
+    return CitationPools(found.documents, kept, lost), coverage
 
 
 def _field(queries: object, where: str, limit: int | None) -> dict[str, dict[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.errors import DataError
@@ -160,16 +160,15 @@ def read_labelled(
             values[place] = values[place][kept]
     needed = [*ids[0], *ids[1]]
     found = read_flat(documents, task.fields, frozenset(needed))
-    coverage = check_coverage(task.name, found, needed, allow_missing)
+    coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
     for place in (0, 1):
-        rows = [row for row, key in enumerate(ids[place]) if key in found]
+        rows = [row for row, key in enumerate(ids[place]) if key in found.documents]
         ids[place] = [ids[place][row] for row in rows]
         values[place] = values[place][rows]
     # scikit-learn's f1 is that of the label 1, whatever its rank; of other names the later one's.
     first = "f1" in task.metrics and as_number(classes[0]) == 1
-    return LabelledSet(
-        found, tuple(ids[0]), values[0], tuple(ids[1]), values[1], classes, positive=int(not first)
-    ), coverage
+    data = LabelledSet(found.documents, tuple(ids[0]), values[0], tuple(ids[1]), values[1], classes)
+    return replace(data, positive=int(not first)), coverage
 
 
 def _rows(task: TaskSpec, table: Table) -> tuple[list[str], list[Any]]:

@@ -174,16 +174,17 @@ def read_ranking(
                 # As in the reference: a query that is a paper goes by its own id.
                 key = documents.id(number, query, "doc_id")
             if key in wanted_queries:
-                queries.add(key, _query_parts(task, query, where))
+                queries.add(key, _query_parts(task, query, where), where)
             _add_candidates(task, documents, number, row, candidates, wanted_candidates)
             continue
         if key in wanted_queries:
-            queries.add(key, parts_of(row, task.query_fields, where))
+            queries.add(key, parts_of(row, task.query_fields, where), where)
         if key in wanted_candidates:
-            candidates.add(key, parts_of(row, task.fields, where))
+            candidates.add(key, parts_of(row, task.fields, where), where)
     needed = sorted(wanted_queries | wanted_candidates)
     found = {**candidates.documents, **queries.documents}
-    coverage = tables.check_coverage(task.name, found, needed, allow_missing)
+    empty = {key: at for key, at in candidates.empty.items() if key not in queries.documents}
+    coverage = tables.check_coverage(task.name, found, empty | queries.empty, needed, allow_missing)
     kept = {query: grades for query, grades in qrels.items() if query in queries.documents}
     coverage = with_queries(coverage, qrels, kept)
     absent = [key for key in qrels if key not in queries.documents]
@@ -222,6 +223,7 @@ def _add_candidates(
     listed = list(listed)
     if not listed:
         raise DataError("an empty list of candidates", where=table.where(number), fix="Remove it")
+    where = table.where(number)
     for candidate in listed:
         if not isinstance(candidate, Mapping):
             raise DataError(
@@ -229,7 +231,7 @@ def _add_candidates(
             )
         key = table.id(number, candidate, "doc_id")
         if key in wanted:
-            into.add(key, parts_of(candidate, task.fields, table.where(number)))
+            into.add(key, parts_of(candidate, task.fields, where), where)
 
 
 def with_queries(coverage: Coverage, wanted: Qrels, kept: Qrels) -> Coverage:

@@ -192,8 +192,8 @@ def read_reviewers(
     own = {name: papers for name, papers in listed.items() if name in names}
     needed = [*hard_qrels, *(paper for papers in own.values() for paper in papers)]
     found = read_flat(documents, task.fields, frozenset(needed))
-    coverage = check_coverage(task.name, found, needed, allow_missing)
-    kept = {key: grades for key, grades in hard_qrels.items() if key in found}
+    coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
+    kept = {key: grades for key, grades in hard_qrels.items() if key in found.documents}
     coverage = ranking.with_queries(coverage, hard_qrels, kept)
     if len(own) < len(names):
         remark = f"{len(names) - len(own)} of {len(names)} reviewers have no row, are not ranked"
@@ -201,10 +201,10 @@ def read_reviewers(
     papers_of = {
         name: there
         for name, papers in own.items()
-        if (there := tuple(paper for paper in papers if paper in found))
+        if (there := tuple(paper for paper in papers if paper in found.documents))
     }
     soft_kept = {key: grades for key, grades in soft_qrels.items() if key in kept}
-    return ReviewerSet(found, papers_of, kept, soft_kept), coverage
+    return ReviewerSet(found.documents, papers_of, kept, soft_kept), coverage
 
 
 def _odd_reviewers(data: ReviewerSet) -> Iterator[Finding]:

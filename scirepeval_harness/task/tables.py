@@ -244,30 +244,42 @@ def parts_of(row: Row, fields: Sequence[str], where: str) -> tuple[str, ...]:
 
 @dataclass
 class Collected:
-    """Documents by id as they are met. The first text seen under an id stays."""
+    """Documents by id as they are met. The first text seen under an id stays, also an empty one.
+
+    ``empty`` has the place of each document without text.
+    """
 
     documents: dict[str, Document] = field(default_factory=dict)
+    empty: dict[str, str] = field(default_factory=dict)
 
-    def add(self, key: str, parts: tuple[str, ...]) -> None:
+    def add(self, key: str, parts: tuple[str, ...], where: str) -> None:
         """Keep a document unless its id is known."""
-        if key not in self.documents:
-            self.documents[key] = Document(key, parts)
+        if key in self.documents:
+            return
+        self.documents[key] = Document(key, parts)
+        if not any(part.strip() for part in parts):
+            self.empty[key] = where
 
 
-def read_flat(table: Table, fields: Sequence[str], needed: frozenset[str]) -> dict[str, Document]:
+def read_flat(table: Table, fields: Sequence[str], needed: frozenset[str]) -> Collected:
     """The needed documents of a flat table (``doc_id`` or ``paper_id``, then fields)."""
     found = Collected()
     for number, row in table.rows():
         key = table.id(number, row, "doc_id", "paper_id")
         if key in needed:
-            found.add(key, parts_of(row, fields, table.where(number)))
-    return found.documents
+            where = table.where(number)
+            found.add(key, parts_of(row, fields, where), where)
+    return found
 
 
 def check_coverage(
-    task: str, documents: Mapping[str, Document], needed: Iterable[str], allow_missing: bool
+    task: str,
+    documents: Mapping[str, Any],
+    empty: Mapping[str, str],
+    needed: Iterable[str],
+    allow_missing: bool,
 ) -> Coverage:
-    """How many of the needed documents there are, and how many of those are without a text.
+    """How many of the needed documents there are, and how many of them are without a text.
 
     Raises:
         CoverageError: a needed document is not there; not with ``allow_missing``.
@@ -288,15 +300,15 @@ def check_coverage(
             where=f"task {task}",
             fix="Check that documents and labels belong together",
         )
-    found = [documents[key] for key in wanted if key in documents]
-    textless = sum(not any(part.strip() for part in document.parts) for document in found)
-    if textless == len(found):
+    found = [key for key in wanted if key in documents]
+    textless = [key for key in found if key in empty]
+    if len(textless) == len(found):
         raise DataError(
-            "no document has a text",
-            where=f"task {task}",
+            f"no document of task {task} has a text",
+            where=empty[textless[0]],
             fix="Check that the documents' columns are the task's fields",
         )
-    return Coverage(len(wanted), len(found), missing=missing[:SHOWN], textless=textless)
+    return Coverage(len(wanted), len(found), missing=missing[:SHOWN], textless=len(textless))
 
 
 def sample_rows(

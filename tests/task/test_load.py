@@ -89,7 +89,7 @@ def test_malformed_json_names_its_line(tmp_path: Path) -> None:
 def test_documents_that_are_all_without_text_are_an_error(tmp_path: Path) -> None:
     folder = labels(tmp_path, "paper_id,label\n1,a\n")
     write(folder / "meta.jsonl", [{"doc_id": n, "title": " ", "abstract": ""} for n in range(8)])
-    with pytest.raises(HarnessError, match="no document has a text"):
+    with pytest.raises(HarnessError, match=r"meta\.jsonl:2: no document of task t has a text"):
         load(probe_task(), folder)
 
 
