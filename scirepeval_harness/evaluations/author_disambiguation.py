@@ -168,6 +168,8 @@ def read_blocks(
             if not isinstance(author, Mapping):
                 raise DataError(f"author_info is {shown(author)}", where=where, fix=FORM)
             block = author.get("given_block") or author.get("block")
+            if not isinstance(block, str):
+                raise DataError(f"block is {shown(block)}", where=where, fix=FORM)
             grouped.setdefault(as_id(block, "block", where), []).append(signature)
             paper[signature] = as_id(entry.get("paper_id"), "paper_id", where)
         blocks[name] = {}

@@ -171,8 +171,9 @@ def read_reviewers(
         DataError, CoverageError: as for rankings; a reviewer without papers; soft labels of
             reviewers whom neither the hard labels nor the reviewers' list know.
     """
-    hard_qrels, soft_qrels = ranking.read_qrels(hard, limit), ranking.read_qrels(soft)
-    soft_qrels = {key: value for key, value in soft_qrels.items() if key in hard_qrels}
+    hard_all, soft_all = ranking.read_qrels(hard), ranking.read_qrels(soft)
+    hard_qrels = dict(list(hard_all.items())[:limit])
+    soft_qrels = {key: value for key, value in soft_all.items() if key in hard_qrels}
     names = {name for grades in hard_qrels.values() for name in grades}
     listed: dict[str, tuple[str, ...]] = {}
     for number, row in reviewers.rows():
@@ -195,9 +196,12 @@ def read_reviewers(
     coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
     kept = {key: grades for key, grades in hard_qrels.items() if key in found.documents}
     coverage = ranking.with_queries(coverage, hard_qrels, kept)
+    remarks = []
+    if stray := len(soft_all.keys() - hard_all.keys()):
+        remarks.append(f"{stray} papers of the soft labels have no hard ones, are not ranked")
     if len(own) < len(names):
-        remark = f"{len(names) - len(own)} of {len(names)} reviewers have no row, are not ranked"
-        coverage = replace(coverage, remarks=(remark,))
+        remarks.append(f"{len(names) - len(own)} of {len(names)} reviewers have no row, not ranked")
+    coverage = replace(coverage, remarks=tuple(remarks))
     papers_of = {
         name: there
         for name, papers in own.items()

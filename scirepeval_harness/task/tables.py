@@ -85,9 +85,10 @@ def is_list(value: Any) -> bool:
 
 def as_id(value: Any, name: str, where: str) -> str:
     """A value that was found at ``name`` as an id; raises DataError for what is no text or int."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-        raise DataError(f"{name} is {shown(value)}", where=where, fix="Give a string or int")
-    return as_text(value, name, where)
+    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if not text.strip() or len(text) > LONGEST_ID:
+        raise DataError(f"{name} is {shown(value)}", where=where, fix="Give a short string or int")
+    return as_text(text, name, where)
 
 
 def as_text(value: Any, name: str, where: str) -> str:
@@ -220,7 +221,7 @@ def _opened(path: Path, newline: str | None = None) -> Iterator[TextIO]:
         ) from error
 
 
-SHOWN, LONGEST = 5, 60
+SHOWN, LONGEST, LONGEST_ID = 5, 60, 1_000
 
 
 def parts_of(row: Row, fields: Sequence[str], where: str) -> tuple[str, ...]:

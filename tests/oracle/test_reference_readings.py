@@ -93,7 +93,7 @@ def test_a_paper_listed_twice_counts_twice_the_last_row_wins_and_no_row_is_no_ra
         ["P_1", "P_2", "map"], qrels["hard"], qrels["soft"], read, VECTORS
     )
     assert scores_of(outcome) == pytest.approx(expected)
-    assert loaded.warnings == ("1 of 4 reviewers have no row, are not ranked",)
+    assert loaded.warnings == ("1 of 4 reviewers have no row, not ranked",)
     assert outcome.notes["reviewers_not_ranked"] == 1
 
 

@@ -167,7 +167,7 @@ SIGNED, TRUTH = f"{SETS}_signatures.json", f"{SETS}_clusters.json"
         # Ids and grades.
         *(
             ("classes", put(META, '"doc_id": 0', f'"doc_id": {value}'), ":1: doc_id")
-            for value in ("null", "0.0", "true", '""', '"\\ud800"', "[0]", "{}")
+            for value in ("null", "0.0", "true", '""', '" "', '"\\ud800"', "[0]", f'"{DIGITS}"')
         ),
         *(
             ("ranking", put(QRELS, '"score": 1', f'"score": {value}'), "score is")
@@ -198,7 +198,7 @@ SIGNED, TRUTH = f"{SETS}_signatures.json", f"{SETS}_clusters.json"
             for new, words in (
                 ('"author_info": null', "author_info is None"),
                 ('"author_info": {}', "block is None"),
-                ('"author_info": {"block": 1.5}', "block is 1.5"),
+                ('"author_info": {"block": 15}', "block is 15"),
             )
         ),
         ("blocks", put(SIGNED, '"paper_id": 1', '"paper_id": null'), "paper_id is"),
@@ -255,6 +255,13 @@ def test_what_is_refused(folder: Path, kind: str, edit: Edit, message: str) -> N
 def test_what_is_taken(folder: Path, kind: str, edit: Edit) -> None:
     edit(folder)
     assert load(kind, folder).coverage.complete
+
+
+def test_papers_of_the_soft_labels_alone_are_said(folder: Path) -> None:
+    soft = folder / "people" / "test_soft_qrel.jsonl"
+    soft.write_text(soft.read_text() + '{"query_id": 5, "cand_id": "r0", "score": 1}\n')
+    remark = "1 papers of the soft labels have no hard ones, are not ranked"
+    assert load("people", folder).warnings == (remark,)
 
 
 def test_an_unreadable_file_is_an_error_of_the_data(
