@@ -63,13 +63,14 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be run: models, tasks with their suites, and what is left out and why."""
+    """What is to be run: models, tasks with their suites, and what is not and why."""
 
     models: tuple[ModelSpec, ...]
     names: tuple[str, ...]
     selection: Selection
     left_out: tuple[tuple[str, str], ...]
     registry: Registry
+    refused: tuple[tuple[str, str], ...] = ()
 
     @property
     def suites(self) -> list[str]:
@@ -204,7 +205,8 @@ def evaluate(
         load_results(folders),
         chosen.registry,
         folder=folder,
-        left_out=chosen.left_out,
+        left_out=(*chosen.left_out, *chosen.refused),
+        refused=[name for name, _ in chosen.refused],
         suites=chosen.suites,
         temporary=temporary,
     )
@@ -358,6 +360,12 @@ def choose(
     default = () if named else own or (BENCHMARK if models is not None else (DEFAULT_SUITE,))
     selected = registry.select(as_list(suite) or default, named, formats_of(formats))
     directory = None if data is None else Path(data)
+    homes = {own_suite.name for own_suite, _ in selected}
+    refused = tuple(
+        (name, str(error))
+        for name, error in registry.refused.items()
+        if registry.homes[name] in homes and not (named or formats)
+    )
     selection, left_out = [], []
     for own_suite, task in selected:
         why = evaluation_of(task).unready(task, directory, named=task.name in named)
@@ -370,7 +378,7 @@ def choose(
     if not selection:
         raise UsageError("no task to run", where="; ".join(map(": ".join, left_out)))
     specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
-    return Choice(specs, names, selection, tuple(left_out), registry)
+    return Choice(specs, names, selection, tuple(left_out), registry, refused)
 
 
 def _models(

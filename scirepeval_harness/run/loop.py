@@ -333,11 +333,14 @@ class _ModelRun:
 
 
 def _result_line(model: str, record: TaskRecord, seconds: float) -> str:
-    """What is said of a finished task: its scores, the time, and whether something was missing."""
+    """What is said of a finished task: its scores, the time, whether something was missing, and
+    what else to beware of."""
     shown = [score for score in record.scores if score.field is None]
     scores = "  ".join(f"{score.key} {score.value:.2f}" for score in shown)
     partial = "" if record.coverage is None or record.coverage.complete else "  PARTIAL"
-    return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}"
+    # The first warning of a partial score says how much was missing.
+    rest = "".join(f"  WARNING: {text}" for text in record.warnings[bool(partial) :])
+    return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}{rest}"
 
 
 def result_folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Path]:

@@ -211,9 +211,11 @@ class SuiteSpec(Strict):
             for name in column.pools:
                 if not any(other.tasks for other in self.columns if other.name == name):
                     raise ValueError(f"columns.{number}.pools: {name!r} is no column with tasks")
-            twice = [name for name in column.tasks if column.tasks.count(name) > 1]
-            if twice:
-                raise ValueError(f"columns.{number}.tasks: {twice[0]!r} is listed twice")
+            for key, listed in (("tasks", column.tasks), ("pools", column.pools)):
+                if twice := [name for name in listed if listed.count(name) > 1]:
+                    raise ValueError(f"columns.{number}.{key}: {twice[0]!r} is listed twice")
+        if twice := [name for name in self.unlisted if self.unlisted.count(name) > 1]:
+            raise ValueError(f"unlisted: {twice[0]!r} is listed twice")
         return self
 
     @property
