@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 M = TypeVar("M", bound=BaseModel)
+SHOWN_CHARACTERS = 80
 POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -101,18 +102,26 @@ def _describe(schema: type[BaseModel], error: ErrorDetails) -> tuple[str, str, s
             fix = f"Did you mean {guesses[0]}?" if guesses else f"Keys are {', '.join(known)}"
             return field, "unknown key", fix
         case "greater_than_equal":
-            return field, f"must be >= {context['ge']}, not {value}", None
+            return field, f"must be >= {context['ge']}, not {shown(value)}", None
+        case "less_than_equal":
+            return field, f"must be <= {context['le']}, not {shown(value)}", None
         case "string_pattern_mismatch":
-            return field, f"{value!r} does not match {context['pattern']}", None
+            return field, f"{shown(value)} does not match {context['pattern']}", None
         case "enum" | "literal_error":
             allowed = re.findall(r"'([^']*)'", str(context["expected"]))
             guesses = near(str(value), allowed)
             fix = f"Did you mean {guesses[0]}?" if guesses else None
-            return field, f"must be one of {', '.join(allowed)}, not {value!r}", fix
+            return field, f"must be one of {', '.join(allowed)}, not {shown(value)}", fix
         case "value_error":
             return field, str(context["error"]), None
         case _:
-            return field, f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {value!r}", None
+            return field, f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {shown(value)}", None
+
+
+def shown(value: object) -> str:
+    """A value as an error says it: whatever its length, one short line."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def _keys_at(schema: type[BaseModel], location: Sequence[int | str]) -> list[str]:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.errors import CoverageError, DataError, SpecError
+from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.model.base import Advance, Identity, Vectors, join_parts
-from scirepeval_harness.model.kinds import ROLE_FILES, VECTOR_SUFFIXES, PrecomputedSpec
+from scirepeval_harness.model.kinds import PrecomputedSpec
 from scirepeval_harness.model.weights import fingerprint
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
@@ -44,17 +44,7 @@ class PrecomputedEncoder:
         self._files = {key: Path(path).expanduser() for key, path in spec.files.items()}
         self._read: dict[Path, VectorFile] = {}
         # Asked here and not when first read: a run must not fail in its last hour over a path.
-        if unknown := sorted(set(self._files) - set(ROLE_FILES)):
-            raise SpecError(
-                f"unknown role {unknown[0]} for a file of vectors",
-                where=f"model {spec.name}",
-                fix="Roles are " + ", ".join(sorted(ROLE_FILES)),
-            )
         for path in self._files.values():
-            if path.suffix not in VECTOR_SUFFIXES:
-                problem = f"unknown form of vectors {path.suffix or '(no suffix)'}"
-                fix = "Use " + ", ".join(VECTOR_SUFFIXES)
-                raise DataError(problem, where=str(path), fix=fix)
             if not path.is_file():
                 raise DataError("no such file of vectors", where=str(path), fix="Check the path")
 

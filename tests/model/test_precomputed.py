@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scirepeval_harness.errors import CoverageError, DataError, SpecError
+from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.model.kinds import PrecomputedSpec
 from scirepeval_harness.model.precomputed import PrecomputedEncoder, read_vectors
 from scirepeval_harness.roles import Role
@@ -266,11 +266,6 @@ def test_identity_is_the_content(tmp_path: Path) -> None:
 def test_wrong_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         make(all=tmp_path / "none.npz")
-    (tmp_path / "a.csv").touch()
-    with pytest.raises(DataError, match=r"unknown form of vectors \.csv"):
-        make(all=tmp_path / "a.csv")
-    with pytest.raises(SpecError, match="unknown role queries"):
-        make(queries=save(tmp_path / "a.npz", ROWS))
 
 
 def test_works_without_torch(tmp_path: Path) -> None:
