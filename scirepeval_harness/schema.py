@@ -175,4 +175,6 @@ def unknown(
     kind: str, name: str, known: Iterable[str], where: str | None = None
 ) -> UnknownNameError:
     """The error for a name of a ``kind`` (task, suite, model, role) that no registry holds."""
-    return UnknownNameError(f"unknown {kind} {shown(name)}", where=where, fix=did_you_mean(name, known))
+    return UnknownNameError(
+        f"unknown {kind} {shown(name)}", where=where, fix=did_you_mean(name, known)
+    )

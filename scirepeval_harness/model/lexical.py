@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bm25s
 import numpy as np
@@ -17,6 +17,9 @@ from scirepeval_harness.model.base import Advance, Identity, Vectors, join_parts
 from scirepeval_harness.model.kinds import Bm25Spec, TfidfSpec
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 
 class Bm25Ranker:
@@ -120,7 +123,7 @@ CHUNK = 2_048
 
 
 class TfidfEncoder:
-    """Sparse term weights handed out as dense vectors; satisfies :class:`~.base.Encoder`.
+    """Sparse term weights; satisfies :class:`~.base.SparseEncoder`.
 
     A vector depends on the collection (vocabulary and document frequencies), so none is cached.
     """
@@ -154,7 +157,7 @@ class TfidfEncoder:
         # float32 from the start: float64 would be rounded anyway when it becomes a vector.
         vectorizer = TfidfVectorizer(dtype=np.float32, ngram_range=ngrams, **chosen)
         try:
-            vectorizer.fit([self.text(document, Role.PROXIMITY) for document in documents])
+            vectorizer.fit(self.text(document, Role.PROXIMITY) for document in documents)
         except ValueError as error:
             raise DataError(
                 f"TF-IDF finds no term in {len(documents)} documents: {error}",
@@ -165,15 +168,24 @@ class TfidfEncoder:
 
     def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
         """Dense vectors (len(documents), terms); all zeros for a text without known terms."""
+        vectors: Vectors = self.encode_sparse(documents, role, advance).toarray()
+        return vectors
+
+    def encode_sparse(
+        self, documents: Sequence[Document], role: Role, advance: Advance
+    ) -> csr_matrix:
+        """The same vectors in compressed rows: some dozens of numbers a document."""
+        from scipy.sparse import csr_matrix, vstack
+
         if self._vectorizer is None:
             raise ModelError(
                 "TF-IDF is not fitted yet", where=f"model {self.name}", fix="Call prepare first"
             )
-        vectors = np.zeros((len(documents), len(self._vectorizer.vocabulary_)), dtype=np.float32)
-        # In chunks, so that no second dense copy of a whole collection is ever made.
+        none = np.zeros((0, len(self._vectorizer.vocabulary_)), dtype=np.float32)
+        rows: list[Any] = [csr_matrix(none)]
         for start in range(0, len(documents), CHUNK):
             chunk = documents[start : start + CHUNK]
-            texts = [self.text(document, role) for document in chunk]
-            vectors[start : start + len(chunk)] = self._vectorizer.transform(texts).toarray()
+            rows.append(self._vectorizer.transform(self.text(one, role) for one in chunk))
             advance(len(chunk))
-        return vectors
+        stacked: csr_matrix = vstack(rows, format="csr")
+        return stacked
