@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from scirepeval_harness.errors import DataError
+from scirepeval_harness.evaluations.author_disambiguation import read_blocks
 from scirepeval_harness.evaluations.s2and.experiment import check, missing_inputs, read
+from scirepeval_harness.evaluations.s2and.files import check_pickle
 from tests.support.author_sets import write_author_set
 
 
@@ -85,3 +90,67 @@ def test_too_few_name_blocks_are_refused_unless_the_split_is_given(tmp_path: Pat
     check("few", parts, {"train_blocks": []})
     write_author_set(tmp_path, "enough", blocks=6)
     check("enough", read(tmp_path / "enough", "enough"), None)
+
+
+FIELDS = {
+    "papers": [(), ("title",)],
+    "signatures": [(), ("paper_id",), ("author_info",), ("author_info", "block")],
+    "clusters": [(), ("signature_ids",)],
+}
+MISSING = object()
+
+
+def _with(value: Any, place: tuple[str, ...], new: object) -> Any:
+    if not place:
+        return new
+    rest = {key: own for key, own in value.items() if key != place[0]}
+    if len(place) == 1 and new is MISSING:
+        return rest
+    return {**rest, place[0]: _with(value[place[0]], place[1:], new)}
+
+
+@pytest.mark.parametrize("part", FIELDS)
+def test_a_missing_or_null_field_is_named_with_file_and_key(tmp_path: Path, part: str) -> None:
+    for place in FIELDS[part]:
+        for number, new in enumerate((MISSING, None, True, 1.5, [[1]], {"a": {}})):
+            optional = place == ("title",) and number < 2
+            if optional or (new is MISSING and not place):
+                continue
+            folder = tmp_path / f"{len(place)}-{number}-{'-'.join(place)}"
+            write_author_set(folder, "own")
+            path = folder / "own" / f"own_{part}.json"
+            rows = json.loads(path.read_text())
+            key = next(iter(rows))
+            path.write_text(json.dumps({**rows, key: _with(rows[key], place, new)}))
+            with pytest.raises(DataError) as caught:
+                read_blocks("s2and", folder, ("title",), limit=None, allow_missing=False)
+            assert str(path) in str(caught.value)
+            assert key in str(caught.value)
+            assert caught.value.fix
+
+
+def test_a_signature_in_two_clusters(tmp_path: Path) -> None:
+    write_author_set(tmp_path, "own")
+    path = tmp_path / "own" / "own_clusters.json"
+    rows = json.loads(path.read_text())
+    path.write_text(json.dumps(rows | {"again": next(iter(rows.values()))}))
+    with pytest.raises(DataError, match=r"own_clusters\.json: cluster again: signature 0 is in"):
+        read_blocks("s2and", tmp_path, ("title",), limit=None, allow_missing=False)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return print, ("run",)
+
+
+def test_pickles_of_plain_values_alone(tmp_path: Path) -> None:
+    path = tmp_path / "own_specter.pickle"
+    plain = ({"a b": 3}, {"b": 1.5}, np.float64(2), [np.ones((2, 3), np.float32), ["1", "2"]])
+    for protocol in range(2, 6):
+        path.write_bytes(pickle.dumps(plain, protocol))
+        check_pickle(path)
+    whole = pickle.dumps(plain)
+    for content in (pickle.dumps(({"a": 1}, Evil())), whole[:-5], b"", b"\x80\x04."):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"own_specter\.pickle: not a pickle of plain values"):
+            check_pickle(path)
