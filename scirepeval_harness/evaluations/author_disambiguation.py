@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations import base
 from scirepeval_harness.evaluations.metrics import unfit
 from scirepeval_harness.files import s2and_dir
 from scirepeval_harness.roles import Format
-from scirepeval_harness.schema import shown
 from scirepeval_harness.task.audit import Finding, Share, finding
 from scirepeval_harness.task.dataset import Coverage, Document
 from scirepeval_harness.task.tables import Collected, check_coverage, parts_of, read_json_object
@@ -152,25 +151,17 @@ def read_blocks(
     paper_of: dict[str, str] = {}
     cluster_of: dict[str, str] = {}
     for name in names:
-        file = folder / name / f"{name}_clusters.json"
-        truth: dict[str, str] = {}
-        for cluster, entry in read_json_object(file).items():
-            for signature in _field(file, cluster, entry, "signature_ids", list):
-                key = str(signature)
-                if not isinstance(signature, str | int) or key in truth:
-                    twice = f"is in cluster {truth[key]} too" if key in truth else "is no id"
-                    problem = f"cluster {cluster}: signature {key} {twice}"
-                    raise DataError(problem, where=str(file), fix="Give each signature one cluster")
-                truth[key] = cluster
-        file = folder / name / f"{name}_signatures.json"
-        signatures = read_json_object(file)
+        signatures = read_json_object(folder / name / f"{name}_signatures.json")
+        clusters = read_json_object(folder / name / f"{name}_clusters.json")
+        truth = {
+            str(signature): str(cluster)
+            for cluster, entry in clusters.items()
+            for signature in entry["signature_ids"]
+        }
         grouped: dict[str, list[str]] = {}
         for signature, entry in signatures.items():
-            info = _field(file, signature, entry, "author_info", dict)
-            given = isinstance(info.get("given_block"), str) and info["given_block"]
-            block = given or _field(file, signature, info, "block", str)
-            _field(file, signature, entry, "paper_id", str, int)
-            grouped.setdefault(block, []).append(signature)
+            block = entry["author_info"].get("given_block") or entry["author_info"]["block"]
+            grouped.setdefault(str(block), []).append(str(signature))
         blocks[name] = {}
         # Sorted, so that a limit takes the same blocks whatever order the file has.
         for block in sorted(grouped)[:limit]:
@@ -185,31 +176,15 @@ def read_blocks(
                 key = f"{name}/{signature}"
                 paper_of[key] = f"{name}/{signatures[signature]['paper_id']}"
                 cluster_of[key] = f"{name}/{truth[signature]}"
-        file = folder / name / f"{name}_papers.json"
-        papers = read_json_object(file)
+        papers = read_json_object(folder / name / f"{name}_papers.json")
         wanted = set(paper_of.values())
         for paper, entry in papers.items():
             key = f"{name}/{paper}"
-            if key in wanted and isinstance(entry, dict):
-                for own in fields:
-                    if entry.get(own):  # an absent, null or empty text is none
-                        _field(file, paper, entry, own, str)
-                found.add(key, parts_of(entry, fields), str(file))
-            elif not isinstance(entry, dict):
-                problem = f"{paper} is {shown(entry)}"
-                raise DataError(problem, where=str(file), fix="Give the paper's fields")
+            if key in wanted:
+                found.add(key, parts_of(entry, fields), str(folder / name))
     coverage = check_coverage(task, found.documents, found.empty, paper_of.values(), allow_missing)
     whole = folder if limit is None and coverage.complete else None
     return AuthorBlocks(found.documents, blocks, paper_of, cluster_of, whole), coverage
-
-
-def _field(file: Path, key: str, entry: Any, field: str, *types: type) -> Any:
-    """A field of an entry; DataError with file and key where it is missing or of another type."""
-    value = entry.get(field) if isinstance(entry, dict) else None
-    if not isinstance(value, types) or isinstance(value, bool) or value == "":
-        problem = f"{key}: {field} is {shown(value)}"
-        raise DataError(problem, where=str(file), fix="Complete the file, or leave the entry out")
-    return value
 
 
 def _odd_blocks(data: AuthorBlocks) -> Iterator[Finding]:

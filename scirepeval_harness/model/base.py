@@ -62,6 +62,15 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class PartialEncoder(Encoder, Protocol):
+    """An encoder that may have no vector of a document, as a file of vectors."""
+
+    def lacks(self, documents: Sequence[Document], role: Role) -> list[str]:
+        """Ids of the documents that it cannot encode."""
+        ...
+
+
+@runtime_checkable
 class SparseEncoder(Encoder, Protocol):
     """An encoder whose vectors are nearly all zeros, and much larger written out than kept."""
 

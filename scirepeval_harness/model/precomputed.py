@@ -65,22 +65,29 @@ class PrecomputedEncoder:
             CoverageError: documents without a vector, with their number and the first ids.
             DataError: a file that is malformed; the line or the id is named.
         """
-        path = self._file(role)
-        if path not in self._read:
-            self._read[path] = read_vectors(path)
-        table = self._read[path]
+        table = self._table(role)
         # Never scored on what happens to be there: losing half of the negatives raises a MAP.
-        missing = [document.id for document in documents if document.id not in table.rows]
-        if missing:
+        if missing := self.lacks(documents, role):
             raise CoverageError(
                 f"{len(missing)} of {len(documents)} documents have no vector "
                 f"(first: {', '.join(missing[:5])})",
-                where=str(path),
-                fix=f"Add them; the file holds {len(table.rows)} vectors",
+                where=str(self._file(role)),
+                fix=f"Add them to its {len(table.rows)} vectors, or pass --allow-missing",
             )
         vectors = table.vectors[[table.rows[document.id] for document in documents]]
         advance(len(documents))
         return vectors
+
+    def lacks(self, documents: Sequence[Document], role: Role) -> list[str]:
+        """Ids of the documents that have no vector in a role; raises as :meth:`encode` does."""
+        rows = self._table(role).rows
+        return [document.id for document in documents if document.id not in rows]
+
+    def _table(self, role: Role) -> VectorFile:
+        path = self._file(role)
+        if path not in self._read:
+            self._read[path] = read_vectors(path)
+        return self._read[path]
 
     def _file(self, role: Role) -> Path:
         path = self._files.get(role.value) or self._files.get("all")

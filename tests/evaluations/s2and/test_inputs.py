@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.errors import DataError
-from scirepeval_harness.evaluations.author_disambiguation import read_blocks
 from scirepeval_harness.evaluations.s2and.experiment import check, missing_inputs, read
 from scirepeval_harness.evaluations.s2and.files import check_pickle
 from tests.support.author_sets import write_author_set
@@ -92,50 +91,31 @@ def test_too_few_name_blocks_are_refused_unless_the_split_is_given(tmp_path: Pat
     check("enough", read(tmp_path / "enough", "enough"), None)
 
 
-FIELDS = {
-    "papers": [(), ("title",)],
-    "signatures": [(), ("paper_id",), ("author_info",), ("author_info", "block")],
-    "clusters": [(), ("signature_ids",)],
-}
-MISSING = object()
-
-
-def _with(value: Any, place: tuple[str, ...], new: object) -> Any:
-    if not place:
-        return new
-    rest = {key: own for key, own in value.items() if key != place[0]}
-    if len(place) == 1 and new is MISSING:
-        return rest
-    return {**rest, place[0]: _with(value[place[0]], place[1:], new)}
-
-
-@pytest.mark.parametrize("part", FIELDS)
-def test_a_missing_or_null_field_is_named_with_file_and_key(tmp_path: Path, part: str) -> None:
-    for place in FIELDS[part]:
-        for number, new in enumerate((MISSING, None, True, 1.5, [[1]], {"a": {}})):
-            optional = place == ("title",) and number < 2
-            if optional or (new is MISSING and not place):
-                continue
-            folder = tmp_path / f"{len(place)}-{number}-{'-'.join(place)}"
-            write_author_set(folder, "own")
-            path = folder / "own" / f"own_{part}.json"
-            rows = json.loads(path.read_text())
-            key = next(iter(rows))
-            path.write_text(json.dumps({**rows, key: _with(rows[key], place, new)}))
-            with pytest.raises(DataError) as caught:
-                read_blocks("s2and", folder, ("title",), limit=None, allow_missing=False)
-            assert str(path) in str(caught.value)
-            assert key in str(caught.value)
-            assert caught.value.fix
-
-
-def test_a_signature_in_two_clusters(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ("papers", ("paper_id",)),
+        ("signatures", ("paper_id",)),
+        ("signatures", ("author_info",)),
+        ("signatures", ("author_info", "block")),
+        ("clusters", ("signature_ids",)),
+    ],
+)
+@pytest.mark.parametrize("value", [None, True, {}])
+def test_a_field_that_the_package_needs_is_named(
+    tmp_path: Path, part: str, place: tuple[str, ...], value: object
+) -> None:
     write_author_set(tmp_path, "own")
-    path = tmp_path / "own" / "own_clusters.json"
+    path = tmp_path / "own" / f"own_{part}.json"
     rows = json.loads(path.read_text())
-    path.write_text(json.dumps(rows | {"again": next(iter(rows.values()))}))
-    with pytest.raises(DataError, match=r"own_clusters\.json: cluster again: signature 0 is in"):
-        read_blocks("s2and", tmp_path, ("title",), limit=None, allow_missing=False)
+    key = next(iter(rows))
+    entry = rows[key]
+    for name in place[:-1]:
+        entry = entry[name]
+    entry[place[-1]] = value
+    path.write_text(json.dumps(rows))
+    with pytest.raises(SystemExit, match=rf"own_{part}\.json: {key}: "):
+        read(tmp_path / "own", "own")
 
 
 class Evil:
