@@ -179,8 +179,8 @@ def check(
     Args:
         baseline: a result or its folder, or ``published:NAME``, judged by tolerance alone.
         candidate: a result or its folder.
-        policy: a TOML file, or a `Policy`: tolerances in points, alpha, required tasks, hard limits,
-            floors.
+        policy: a TOML file, or a `Policy`: tolerances and hard limits in points, alpha, required
+            tasks, floors.
 
     Returns:
         The verdict: ``passed``, ``failures``, ``exit_code`` (0 passed, 1 regression, 3 a score is

@@ -109,9 +109,10 @@ def gate(
 
     A score fails when it falls by more than its tolerance and the paired permutation test, two
     sided, says at ``policy.alpha`` that this is no noise; an average likewise, by the error of its
-    bootstrap draws. A fall over a hard limit and a score below its floor fail without a test. All these tests are Holm-corrected together and half of alpha lies on the side
+    bootstrap draws. All these tests are Holm-corrected together and half of alpha lies on the side
     of falls, so equal models fail with a chance of about half of alpha. Without the same items on
-    both sides (a published baseline), tolerance alone decides.
+    both sides (a published baseline), tolerance alone decides. A fall over a hard limit and a score
+    below its floor fail without a test.
 
     Raises:
         StorageError: items or draws that cannot be read.

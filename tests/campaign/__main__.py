@@ -1,9 +1,10 @@
-"""``python -m tests.campaign``: every kind of input file with every damage, and a line of figures."""
+"""``python -m tests.campaign``: every kind of input file, every damage, a line of figures."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from collections import Counter
@@ -21,7 +22,9 @@ def work(kinds: Sequence[Kind], given: argparse.Namespace, file: Path) -> None:
     from tests.campaign.judge import BAD, cases_of, judge
 
     with TemporaryDirectory() as folder, file.open("w", encoding="utf-8") as out:
-        cases = [case for kind in kinds for case in cases_of(kind) if given.only in case.name]
+        cases = [
+            case for kind in kinds for case in cases_of(kind) if re.search(given.only, case.name)
+        ]
         for one in judge(cases, Path(folder)):
             out.write(f"{one.verdict}\n")
             if given.all or (given.show and one.verdict in BAD):
@@ -36,7 +39,7 @@ def main() -> int:
     from tests.campaign.judge import BAD, figures
 
     parser = argparse.ArgumentParser(prog="python -m tests.campaign", description=__doc__)
-    parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--only", default="", help="cases whose name matches this expression")
     parser.add_argument("--show", action="store_true", help="every bad case on a line")
     parser.add_argument("--all", action="store_true", help="every case on a line")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
@@ -50,7 +53,7 @@ def main() -> int:
             if worker == 0:
                 try:
                     work(KINDS[number :: given.jobs], given, file)
-                except BaseException:  # noqa: BLE001: shown, and missing from the figures
+                except BaseException:  # noqa: BLE001 - shown, and missing from the figures
                     traceback.print_exc()
                     os._exit(1)
                 os._exit(0)

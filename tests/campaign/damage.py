@@ -424,6 +424,29 @@ def _flipped(data: bytes, number: int) -> bytes:
     return data[:place] + bytes([data[place] ^ (1 << dice.randrange(8))]) + data[place + 1 :]
 
 
+BAD_VALUES = {
+    "empty": "",
+    "space": " ",
+    "stray space": " 7 ",
+    "text": "another x",
+    "negative": "-1",
+    "zero": "0",
+    "nan": "nan",
+    "infinity": "inf",
+    "fraction": "1.5",
+    "huge": "1e308",
+    "beyond 64 bits": "99999999999999999999",
+    "5,000 digits": "9" * 5_000,
+    "not UTF-8": "\udcff",
+    "control characters": "\x1b[2J::error",
+    "other case": "FLOAT32",
+    "upwards": "../../x",
+    "list": "[1]",
+    "null": "null",
+}
+"""Of an option, by name."""
+
+
 OF_VALUES: dict[str, Callable[[Place], Iterator[Damage]]] = {
     "toml": of_toml,
     "json": of_json,

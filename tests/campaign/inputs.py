@@ -47,7 +47,13 @@ def load_libraries() -> None:
     """Import all that runs import, once, for forked children to have it already."""
     with TemporaryDirectory() as folder:
         for kind in KINDS:
-            if kind.name in ("classes", "sets of labels", "weights of a model", "vectors .parquet"):
+            if kind.name in (
+                "classes",
+                "sets of labels",
+                "weights of a model",
+                "vectors .parquet",
+                "labels of the hub",
+            ):
                 for name in modules_of(kind, Path(folder)):
                     # A module that cannot be imported by its name alone is imported by its user.
                     with suppress(Exception):
@@ -507,12 +513,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("tokenizer of a model", "json", "model/tokenizer.json", transformer,
          (*RUN, "--model", "model.toml"),
          [("model",), ("model", "vocab"), ("model", "vocab", "graph"), ("model", "unk_token"),
-          ("normalizer",), ("pre_tokenizer",), ("post_processor",), ("added_tokens",), ("version",)],
+          ("normalizer",), ("pre_tokenizer",), ("post_processor",), ("added_tokens",),
+          ("version",)],
          {**TEXT_ANYWHERE}),
     Kind("settings of a tokenizer", "json", "model/tokenizer_config.json", transformer,
          (*RUN, "--model", "model.toml"), [("tokenizer_class",), ("model_max_length",),
                                            ("do_lower_case",), ("unk_token",)],
-         {**TEXT_ANYWHERE}),
+         {"file: no file": "it is optional beside tokenizer.json", **TEXT_ANYWHERE}),
     Kind("weights of a model", "safetensors", "model/model.safetensors", transformer,
          (*RUN, "--model", "model.toml"),
          [("embeddings.word_embeddings.weight",), ("encoder.layer.0.output.dense.bias",)],
@@ -554,4 +561,20 @@ KINDS: tuple[Kind, ...] = (
           "alpha: negative": ""},
          ("*: twice", "*: null", "*: list", "*: object", "*: boolean", "*: nan", "*infinity",
           "*: huge", "*: negative", "*: key *", "*: text", "*: number as text")),
+    Kind("options of a run", "words", "", classification, TFIDF,
+         options=("--seed", "--limit", "--workers", "--batch-tokens", "--probe", "--width",
+                  "--engine", "--format", "--task", "--suite", "--model", "--tasks-dir", "--data",
+                  "--output", "--cache", "--device", "--dtype", "--max-length", "--pooling"),
+         accepted={
+             "--limit: stray space": "7 is 7", "--seed: stray space": "7 is 7",
+             "--seed: zero": "0 is a seed",
+             "--output: *": "a folder of any name", "--cache: *": "a folder of any name"}),
+    Kind("options of an encoder", "words", "", transformer, (*RUN, "--model", "model"),
+         options=("--batch-tokens", "--max-length", "--dtype", "--device", "--pooling"),
+         accepted={"--max-length: stray space": "7 is 7"}),
+    Kind("options of check", "words", "", policy,
+         ("check", "--baseline", "kept/tfidf", "--candidate", "kept/tfidf", "--tasks-dir",
+          "tasks"),
+         options=("--seed", "--suite", "--few-shot", "--s2and", "--reviewers", "--tasks-dir",
+                  "--policy", "--baseline", "--candidate")),
 )  # fmt: skip

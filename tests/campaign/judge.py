@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from tests.campaign.damage import damages
+from tests.campaign.damage import BAD_VALUES, damages
 
 Verdict = Literal[
     "harmless", "accepted", "refused", "said", "silent", "traceback", "hang", "bare error"
@@ -64,7 +64,8 @@ class Kind:
     places: Sequence[tuple[str | int, ...]] = ()
     accepted: Mapping[str, str] = field(default_factory=dict)
     refused: Sequence[str] = ()
-    extra: Sequence[tuple[str, Callable[[Path], object]]] = ()
+    options: Sequence[str] = ()
+    """Options of the command that are given bad values, where there is no file to damage."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,14 @@ class Judged:
 
 
 def cases_of(kind: Kind) -> list[Case]:
-    """Every case of a kind of file."""
-    found = [*damages(kind.form, kind.places), *kind.extra]
-    return [Case(kind, name, apply) for name, apply in found]
+    """Every case of a kind of file, or of the options of a command."""
+    if kind.options:
+        return [
+            Case(kind, f"{option}: {name}", words=(*kind.words, option, value))
+            for option in kind.options
+            for name, value in BAD_VALUES.items()
+        ]
+    return [Case(kind, name, apply) for name, apply in damages(kind.form, kind.places)]
 
 
 def judge(cases: Iterable[Case], root: Path) -> Iterator[Judged]:
@@ -147,7 +153,10 @@ def verdict_of(case: Case, sound: Outcome, got: Outcome) -> Verdict:
         same = got.scores == sound.scores and (bool(got.scores) or got.out == sound.out)
         if same and not must:
             return "harmless"
-        if any(fnmatchcase(case.damage, pattern) for pattern in case.kind.accepted):
+        # A reason for one damage goes before a rule; one for several does not.
+        if case.damage in case.kind.accepted:
+            return "accepted"
+        if not must and any(fnmatchcase(case.damage, pattern) for pattern in case.kind.accepted):
             return "accepted"
         return "said" if not must and set(got.said) - set(sound.said) else "silent"
     # Of the parser of the command line, which names the option and the values that it takes.
@@ -155,7 +164,9 @@ def verdict_of(case: Case, sound: Outcome, got: Outcome) -> Verdict:
         return "refused"
     text = " ".join(got.err.split())
     for message, place, advice in got.errors:
-        if message and " ".join(message.split()) in text and place and advice:
+        # An unknown name of the command line is its own place, and its advice the known ones.
+        named = bool(advice) and advice.startswith(("Did you mean", "Known are"))
+        if message and " ".join(message.split()) in text and (place or named) and advice:
             return "refused"
     return "bare error"
 
@@ -196,7 +207,7 @@ def _run(
 
         def work() -> None:
             os.chdir(folder)
-            os.environ["SCIREPEVAL_HARNESS_CACHE"] = str(folder / "cache")
+            _in_folder(folder)
             if damage is not None:
                 damage(Path(kind.file))
             from scirepeval_harness.cli.main import main
@@ -208,6 +219,17 @@ def _run(
         if not outcome.scores:
             outcome.scores = _printed(outcome.out)
         return outcome
+
+
+def _in_folder(folder: Path) -> None:
+    """Caches of this process in the case's own folder, whether or not their libraries are loaded."""
+    os.environ["SCIREPEVAL_HARNESS_CACHE"] = str(folder / "cache")
+    os.environ["HF_HUB_CACHE"] = hub = str(folder / "hub")
+    os.environ["HF_DATASETS_CACHE"] = datasets = str(folder / "datasets")
+    if constants := sys.modules.get("huggingface_hub.constants"):
+        constants.HF_HUB_CACHE = hub  # type: ignore[attr-defined]
+    if config := sys.modules.get("datasets.config"):
+        config.HF_DATASETS_CACHE = Path(datasets)  # type: ignore[attr-defined]
 
 
 def _scores(out: Path) -> tuple[dict[str, float], list[str]]:
@@ -287,7 +309,7 @@ def _in_this_process(work: Callable[[], object], files: Sequence[Path]) -> None:
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except BaseException:  # noqa: BLE001: whatever it is, the campaign is what reports it
+    except BaseException:  # noqa: BLE001 - the campaign is what reports it
         traceback.print_exc()
         code = 70
     finally:
