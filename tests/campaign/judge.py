@@ -222,7 +222,7 @@ def _run(
 
 
 def _in_folder(folder: Path) -> None:
-    """Caches of this process in the case's own folder, whether or not their libraries are loaded."""
+    """Put this process's caches into the case's folder, be their libraries loaded or not."""
     os.environ["SCIREPEVAL_HARNESS_CACHE"] = str(folder / "cache")
     os.environ["HF_HUB_CACHE"] = hub = str(folder / "hub")
     os.environ["HF_DATASETS_CACHE"] = datasets = str(folder / "datasets")
