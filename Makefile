@@ -21,7 +21,7 @@ test-transformers5: $(INSTALLED5)  ## the tests of encoders with transformers 5,
 quick: $(INSTALLED)  ## the tests to run all the time
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
-campaign: $(INSTALLED)  ## every kind of input with every damage; shows what is taken in silence; minutes
+campaign: $(INSTALLED)  ## every kind of input with every damage; takes minutes
 	$(BIN)/python -m tests.campaign --show
 
 gate: $(INSTALLED)  ## run the sample suite and hold it to the committed baseline
