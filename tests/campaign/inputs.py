@@ -40,6 +40,7 @@ OTHER_TEXT = "another text is a text like any other"
 NUMBER = "a number is read as its digits, which is what a title such as 1984 is in JSON"
 OPTIONAL = "an abstract is optional in the benchmark's own files"
 OTHER_LABEL = "a class of another name is a class"
+TWICE = "a row given twice counts twice, as in the reference"
 OTHER_NUMBER = "another number is a number like any other"
 
 
@@ -386,20 +387,20 @@ KINDS: tuple[Kind, ...] = (
          [(3, "doc_id"), (3, "title"), (3, "abstract")], TEXTS, (*NO_TEXT, *NO_ID)),
     Kind("classes", "csv", "data/labels/train.csv", classification, TFIDF,
          [(2, "paper_id"), (2, "label")],
-         {"*label: *": OTHER_LABEL, "*paper_id: *": OTHER_TEXT, **TEXT_ANYWHERE},
+         {"*: row twice": TWICE, "*label: *": OTHER_LABEL, "*paper_id: *": OTHER_TEXT, **TEXT_ANYWHERE},
          (*NO_LABEL, *NO_CELL_ID, "*label: stray space", "*label: other case")),
     Kind("classes of test rows", "csv", "data/labels/test.csv", classification, TFIDF,
          [(2, "paper_id"), (2, "label")],
-         {"*label: *": OTHER_LABEL, **TEXT_ANYWHERE},
+         {"*: row twice": TWICE, "*label: *": OTHER_LABEL, **TEXT_ANYWHERE},
          (*NO_LABEL, *NO_CELL_ID, "*label: stray space", "*label: other case")),
     Kind("numbers", "csv", "data/labels/train.csv", regression, TFIDF,
          [(2, "paper_id"), (2, "label")],
-         {"*label: negative": OTHER_NUMBER, **TEXT_ANYWHERE},
+         {"*: row twice": TWICE, "*label: negative": OTHER_NUMBER, **TEXT_ANYWHERE},
          (*NO_LABEL, *NO_CELL_ID, "*label: null", "*label: list", "*label: object",
           "*label: boolean", "*label: text", "*label: number as text", "*label: other digits",
           "*label: huge", "*label: nan", "*label: infinity", "*label: NUL")),
     Kind("sets of labels", "csv", "data/labels/train.csv", multi_label, TFIDF,
-         [(2, "paper_id"), (2, "label")], {**TEXT_ANYWHERE},
+         [(2, "paper_id"), (2, "label")], {"*: row twice": TWICE, **TEXT_ANYWHERE},
          (*NO_LABEL, *NO_CELL_ID, "*label: null", "*label: list", "*label: object",
           "*label: boolean", "*label: text", "*label: n*", "*label: other digits")),
     Kind("pairs", "jsonl", "data/pairs.jsonl", ranking, TFIDF,
