@@ -40,6 +40,11 @@ OTHER_TEXT = "another text is a text like any other"
 NUMBER = "a number is read as its digits, which is what a title such as 1984 is in JSON"
 OPTIONAL = "an abstract is optional in the benchmark's own files"
 OTHER_LABEL = "a class of another name is a class"
+DEFAULTS = {
+    "*: missing": "the library that wrote the file has defaults for what is absent",
+    "*: key *": "a key that is not known is left aside, as the library does: the default holds",
+    "*: number": "the numbers of a config are what the model is",
+}
 TWICE = "a row given twice counts twice, as in the reference"
 OTHER_NUMBER = "another number is a number like any other"
 
@@ -510,7 +515,7 @@ KINDS: tuple[Kind, ...] = (
          [("model_type",), ("architectures",), ("hidden_size",), ("num_hidden_layers",),
           ("num_attention_heads",), ("vocab_size",), ("max_position_embeddings",),
           ("layer_norm_eps",), ("hidden_act",), ("intermediate_size",)],
-         {**TEXT_ANYWHERE}),
+         {**DEFAULTS, **TEXT_ANYWHERE}),
     Kind("tokenizer of a model", "json", "model/tokenizer.json", transformer,
          (*RUN, "--model", "model.toml"),
          [("model",), ("model", "vocab"), ("model", "vocab", "graph"), ("model", "unk_token"),
@@ -520,7 +525,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("settings of a tokenizer", "json", "model/tokenizer_config.json", transformer,
          (*RUN, "--model", "model.toml"), [("tokenizer_class",), ("model_max_length",),
                                            ("do_lower_case",), ("unk_token",)],
-         {"file: no file": "it is optional beside tokenizer.json", **TEXT_ANYWHERE}),
+         {"file: no file": "it is optional beside tokenizer.json", **DEFAULTS, **TEXT_ANYWHERE}),
     Kind("weights of a model", "safetensors", "model/model.safetensors", transformer,
          (*RUN, "--model", "model.toml"),
          [("embeddings.word_embeddings.weight",), ("encoder.layer.0.output.dense.bias",)],
@@ -537,7 +542,7 @@ KINDS: tuple[Kind, ...] = (
          [("config",), ("config", "reduction_factor"), ("config", "non_linearity"),
           ("config", "original_ln_before"), ("config", "residual_before_ln"),
           ("config", "output_adapter"), ("hidden_size",), ("model_type",), ("name",)],
-         {**TEXT_ANYWHERE}),
+         {**DEFAULTS, **TEXT_ANYWHERE}),
     Kind("weights of an adapter", "bin", "adapter/pytorch_adapter.bin", transformer,
          (*RUN, "--model", "model.toml"), [],
          {"file: bit flip *": "weights hold no digest of their own: another bit is another model"}),
