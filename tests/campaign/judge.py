@@ -43,6 +43,7 @@ REFUSED_ALWAYS = (
 """What no reader may take, even where the scores stay as they are."""
 TEXT_ANYWHERE = {
     "file: bit flip *": "a flipped bit of a text may give another text, which no reader can tell",
+    "file: cut *": "a text that ends within a row's last value or between two rows is still a text",
 }
 
 

@@ -19,7 +19,9 @@ SAMPLE = {
 KIND = Kind("k", "json", "k.json", lambda folder: None, ("run",))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name in SAMPLE], ids=str)
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind.name in SAMPLE], ids=lambda kind: kind.name
+)
 def test_a_sample_of_the_campaign(kind: Kind, tmp_path: Path) -> None:
     chosen = [case for case in cases_of(kind) if case.damage in SAMPLE[kind.name]]
     assert len(chosen) == len(SAMPLE[kind.name])
