@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scirepeval_harness.api.catalogue import Catalogue, audit, models, tasks
     from scirepeval_harness.api.evaluate import Interrupted, evaluate, fetch, plan
     from scirepeval_harness.api.judge import check, compare, leaderboard, report
-    from scirepeval_harness.api.results import Results, load_results, runs
+    from scirepeval_harness.api.results import Results, load_results, runs, verify
     from scirepeval_harness.comparison.policy import Policy
     from scirepeval_harness.evaluations.base import Evaluation
     from scirepeval_harness.evaluations.metrics import metric
@@ -60,13 +60,14 @@ __all__ = [
     "runs",
     "s2and",
     "tasks",
+    "verify",
 ]
 
 _PLACES = {
     **dict.fromkeys(("Catalogue", "audit", "models", "tasks"), "api.catalogue"),
     **dict.fromkeys(("Interrupted", "evaluate", "fetch", "plan"), "api.evaluate"),
     **dict.fromkeys(("check", "compare", "leaderboard", "report"), "api.judge"),
-    **dict.fromkeys(("Results", "load_results", "runs"), "api.results"),
+    **dict.fromkeys(("Results", "load_results", "runs", "verify"), "api.results"),
     **dict.fromkeys(("Progress", "Silent", "Terminal"), "progress"),
     "EncoderObject": "model.objects",
     "Evaluation": "evaluations.base",

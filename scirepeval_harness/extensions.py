@@ -71,6 +71,10 @@ class Named(Generic[T]):
             raise unknown(self.sort, name, self.names(), where)
         return cast(T, _load(announced[name]))
 
+    def __contains__(self, name: object) -> bool:
+        # Announced names last: looking for them reads the list of every installed package.
+        return name in self._built_in or name in self._added or name in self._announced()
+
     def names(self) -> tuple[str, ...]:
         """Every known name: built in, then added, then announced. Imports none of them."""
         return tuple(dict.fromkeys([*self._built_in, *self._added, *self._announced()]))

@@ -148,8 +148,8 @@ def compare(
     if not others:
         raise UsageError("one system cannot be compared", fix="Give two or more")
     registry = _registry(tasks_dirs)
-    systems = [base, *others]
-    results = [result for system in systems if (result := _result_of(system)) is not None]
+    systems = [_result_of(system, registry) or system for system in (base, *others)]
+    results = [system for system in systems if isinstance(system, Result)]
     names = as_list(suite) or _suites_of(results)
     suites = Readings(few_shot, s2and, reviewers).suites(registry, names)
     first, *rest = _read_systems(systems, suites)
@@ -203,7 +203,7 @@ def check(
     from scirepeval_harness.reporting.gate import Verdict
 
     registry = _registry(tasks_dirs)
-    of_candidate, of_baseline = _result_of(candidate), _result_of(baseline)
+    of_candidate, of_baseline = (_result_of(s, registry) for s in (candidate, baseline))
     if of_candidate is None:
         raise UsageError(
             "no such result folder", where=str(candidate), fix="Give one that `run` wrote"
@@ -220,7 +220,7 @@ def check(
         rules, where = policy or Policy(), "the policy"
     else:
         rules, where = read_spec(Policy, Path(policy)), str(policy)
-    base, other = _read_systems([baseline, candidate], suites)
+    base, other = _read_systems([of_baseline or baseline, of_candidate], suites)
     keys = {
         name: {*base.scores.get(name, ()), *other.scores.get(name, ())} for name in registry.tasks
     }
@@ -300,7 +300,7 @@ def report(
             f"{len(given)} results, but a model card is of one model",
             fix="Give the folder of one result; --baseline may name another",
         )
-    loaded, place = _with_baseline(given, baseline)
+    loaded, place = _with_baseline(given, baseline, registry)
     suites = Readings(few_shot, s2and, reviewers).suites(
         registry, as_list(suite) or _suites_of(loaded)
     )
@@ -330,12 +330,12 @@ def report(
 
 
 def _with_baseline(
-    results: Sequence[Result], baseline: Systems | None
+    results: Sequence[Result], baseline: Systems | None, registry: Registry
 ) -> tuple[tuple[Result, ...], int | None]:
     """The results with the baseline among them, and its place; None for a published one."""
     if baseline is None:
         return tuple(results), 0
-    base = _result_of(baseline)
+    base = _result_of(baseline, registry)
     if base is None:
         return tuple(results), None
     for place, result in enumerate(results):
@@ -370,16 +370,18 @@ def _loaded(
 ) -> tuple[tuple[Result, ...], Registry]:
     """Results in whatever form they are given, and the tasks by which they are read."""
     if isinstance(results, Results):
-        return tuple(results.values()), _registry(tasks_dirs) if tasks_dirs else results.registry
+        registry = _registry(tasks_dirs) if tasks_dirs else results.registry
+        return tuple(_judged(result, registry) for result in results.values()), registry
     if results is None:
         return (), _registry(tasks_dirs)
+    registry = _registry(tasks_dirs)
     listed = [results] if isinstance(results, (Result, str, Path)) else list(results)
     loaded = [
         result
         for entry in listed
         for result in ([entry] if isinstance(entry, Result) else load_results(entry).values())
     ]
-    return tuple(loaded), _registry(tasks_dirs)
+    return tuple(_judged(result, registry) for result in loaded), registry
 
 
 def _registry(tasks_dirs: Sequence[PathLike]) -> Registry:
@@ -399,11 +401,22 @@ def _one_task_set(suites: Sequence[SuiteSpec]) -> str:
     return task_sets.pop()
 
 
-def _result_of(system: Systems) -> Result | None:
+def _judged(result: Result, registry: Registry) -> Result:
+    """A result of which numbers may be said: what its items deny is refused, and what was scored
+    under another version of a task is no score of today."""
+    from scirepeval_harness.results.verify import require_consistent
+
+    current = result.under(registry.tasks)
+    require_consistent(current, registry.tasks)
+    return current
+
+
+def _result_of(system: Systems, registry: Registry) -> Result | None:
     """The result, or None for what is no folder: a published row, perhaps."""
     from scirepeval_harness.comparison.systems import find_result
 
-    return system if isinstance(system, Result) else find_result(str(system))
+    found = system if isinstance(system, Result) else find_result(str(system))
+    return None if found is None else _judged(found, registry)
 
 
 def _read_systems(systems: Sequence[Systems], suites: Sequence[SuiteSpec]) -> tuple[System, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from scirepeval_harness.errors import IncompleteRunError, StorageError, UsageError
+from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.folder import load_results as read_folders
 from scirepeval_harness.roles import Format
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scirepeval_harness.reporting.leaderboard import Leaderboard
+    from scirepeval_harness.run.verify import Verification
     from scirepeval_harness.task.spec import AuthorReading, FewShotReading, ReviewerReading
 
 SHOWN = 5
@@ -260,17 +262,68 @@ def runs(*folders: PathLike, tasks_dirs: Sequence[PathLike] = ()) -> FoundRuns:
     return FoundRuns(results, unread, tuple(record_of(own, registry) for own in results))
 
 
+def verify(
+    folder: PathLike,
+    *,
+    cache: PathLike | None = None,
+    data: PathLike | None = None,
+    tasks_dirs: Sequence[PathLike] = (),
+) -> Verification:
+    """Check a result folder: which file was damaged or edited, and whether its scores are those of
+    its items and, with a store of vectors, those of its vectors. Nothing is encoded.
+
+    Args:
+        folder: one result folder.
+        cache: the store of vectors from which scores are computed again; None for items alone.
+        data: the folder of the tasks' data, as for `evaluate`.
+        tasks_dirs: folders of your own task files.
+
+    Returns:
+        What was found: ``ok``, ``faults`` (errors, each with its file), ``sealed``, and ``tasks``
+        with what was computed again and why the rest was not.
+
+    Raises:
+        StorageError: a run file that is damaged, edited or not there.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> [found.items for found in sh.verify("results/baselines/sample/bm25").tasks][:2]
+        ['agree', 'agree']
+    """
+    from scirepeval_harness.model.registry import load_models, resolve_model
+    from scirepeval_harness.results.folder import read_run
+    from scirepeval_harness.run.verify import verify_result
+
+    known = load_models()
+    models = list(known.values())
+    if cache is not None:
+        arguments = read_run(Path(folder)).arguments
+        for text in arguments.get("models") or ():
+            # What is not here any more is said of the tasks: they were not checked.
+            with suppress(HarnessError):
+                own = {name: arguments.get(name) for name in ("pooling", "max_length")}
+                models.append(resolve_model(text, known, **own))
+    return verify_result(
+        Path(folder),
+        load_registry([Path(path) for path in tasks_dirs]),
+        models,
+        cache=None if cache is None else Path(cache),
+        data=None if data is None else Path(data),
+    )
+
+
 def record_of(result: Result, registry: Registry) -> dict[str, Any]:
     """What is listed of a result; averages of suites that are registered."""
     from scirepeval_harness.reporting.leaderboard import mean_text
     from scirepeval_harness.results.leaderboard import measured_row
 
     averages: dict[str, dict[str, str]] = {}
+    current = result.under(registry.tasks)
     for name in result.run.suites:
         suite = registry.suites.get(name)
         known = suite is not None and all(task in registry.tasks for task in suite.task_names())
         if suite is not None and known and suite.columns:
-            means = measured_row(result, [suite], registry.tasks).means
+            means = measured_row(current, [suite], registry.tasks).means
             averages[name] = {column: mean_text(mean) for column, mean in means.items()}
     data = [record.data for record in result.tasks.values() if record.data is not None]
     return {

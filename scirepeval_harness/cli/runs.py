@@ -1,4 +1,4 @@
-"""``runs``: list result folders, and show one."""
+"""``runs``: list result folders, show one, and verify one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import typer
 
 import scirepeval_harness as sh
-from scirepeval_harness.cli.options import AsJson, TasksDir
+from scirepeval_harness.cli.options import AsJson, DataDir, TasksDir
 from scirepeval_harness.cli.output import print_fields, print_json, print_table
 from scirepeval_harness.reporting.table import NONE, range_text, shown
 
 HEADER = ("Folder", "Model", "Suite", "Status", "Averages", "Date", "Signature")
 SCORES_HEADER = ("Task", "Score", "Value", "95% interval", "Items", "Documents", "Data")
+
+VERIFY_HEADER = ("Task", "Scores from items", "Scores from vectors")
 
 
 class _ListFirst(typer.core.TyperGroup):
@@ -29,7 +31,7 @@ class _ListFirst(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_ListFirst,
-    help="List result folders (runs [DIR...]), or show one (runs show RESULT).",
+    help="List result folders (runs [DIR...]), show or verify one (runs show RESULT).",
 )
 
 
@@ -69,6 +71,29 @@ def show_command(
         print_json(values, sort_keys=True)
     else:
         _show(only, record)
+
+
+@app.command("verify")
+def verify_command(
+    result: Annotated[Path, typer.Argument(help="A result folder.")],
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Compute scores again from the vectors in this folder too."),
+    ] = None,
+    data: DataDir = None,
+    tasks_dir: TasksDir = None,
+) -> None:
+    """Check every file of a result, and its scores against their items. Exits with 2 where one
+    was damaged or edited."""
+    found = sh.verify(result, cache=cache, data=data, tasks_dirs=tasks_dir or ())
+    print_table(VERIFY_HEADER, [(task.task, task.items, task.vectors) for task in found.tasks])
+    if not found.sealed:
+        typer.echo("Not sealed: an edit shows only where scores and items disagree.")
+    for fault in found.faults:
+        typer.echo(f"Error: {fault}", err=True)
+    typer.echo(f"{len(found.faults)} faults." if found.faults else "No fault.")
+    if not found.ok:
+        raise typer.Exit(sh.HarnessError.exit_code)
 
 
 def _line(record: Mapping[str, Any]) -> list[str]:

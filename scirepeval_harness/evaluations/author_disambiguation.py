@@ -112,6 +112,13 @@ class AuthorDisambiguation(base.Evaluation[AuthorBlocks]):
     def audit(self, data: AuthorBlocks) -> tuple[Iterable[Finding], Iterable[Share]]:
         return _odd_blocks(data), _block_sizes(data)
 
+    def bounds(self, metric: str) -> tuple[float, float]:
+        return 0.0, 100.0
+
+    def rescored(self, task: TaskSpec, outcome: base.Outcome) -> Mapping[str, float]:
+        """As every kind; not what S2AND's experiment prints, which it rounds in its own way."""
+        return {} if S2AND_METRIC in task.metrics else super().rescored(task, outcome)
+
     def numbers(
         self, task: TaskSpec, scores: Mapping[str, base.Number], readings: Readings
     ) -> dict[str, base.Number | None]:

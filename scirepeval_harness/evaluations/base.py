@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from scirepeval_harness.errors import UsageError
+from scirepeval_harness.evaluations.metrics import bounds_of
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.progress import SILENT
 from scirepeval_harness.roles import Format, Role
@@ -222,6 +223,21 @@ class Evaluation(ABC, Generic[Data]):
     ) -> dict[str, Number | None]:
         """The numbers with which a task enters averages; None where one is missing."""
         return {metric: scores.get(metric) for metric in task.metrics}
+
+    def bounds(self, metric: str) -> tuple[float, float]:
+        """The ends of a metric's range, x 100; infinite where nothing is known of it."""
+        return bounds_of(metric)
+
+    def rescored(self, task: TaskSpec, outcome: Outcome) -> Mapping[str, float]:
+        """The outcome's scores x 100 computed again from its items, by key; a key that is absent
+        cannot be.
+
+        Raises:
+            HarnessError, LookupError, TypeError, ValueError: items that do not hold the scores.
+        """
+        from scirepeval_harness.evaluations.items import scores_of_items
+
+        return scores_of_items(outcome, multi_label=task.multi_label)
 
     def item_keys(self, kind: str) -> tuple[tuple[str, ...], str | None]:
         """The columns that name an item, and the one that must agree too for it to be the same."""

@@ -42,6 +42,7 @@ class ItemKind:
 
     keys: tuple[str, ...]
     shared: str | None
+    score: Callable[[Outcome, Score, bool], float]
     draws: Callable[[Outcome, Resampling], dict[str, Array]]
     p_value: Callable[[Outcome, Outcome, Score, int, bool], float]
 
@@ -78,6 +79,21 @@ def paired_p(
     return ITEM_KINDS[a.kind].p_value(a, b, score, seed, multi_label)
 
 
+def scores_of_items(outcome: Outcome, *, multi_label: bool = False) -> dict[str, float]:
+    """The scores x 100, by key, computed again from the items; without those of a kind of items or
+    a metric that is not known here.
+
+    Raises:
+        HarnessError, LookupError, TypeError, ValueError: the items do not hold a score.
+    """
+    kind = ITEM_KINDS.get(outcome.kind)
+    if kind is None:
+        return {}
+    of_rows = kind.p_value is _row_p
+    known = [s for s in outcome.scores if not of_rows or s.metric in METRICS]
+    return {score.key: kind.score(outcome, score, multi_label) for score in known}
+
+
 def _left_out(outcome: Outcome) -> Mapping[str, str]:
     found = outcome.notes.get(NOT_RESAMPLED)
     return found if isinstance(found, dict) else {}
@@ -87,6 +103,29 @@ def _without(outcome: Outcome) -> Outcome:
     left = _left_out(outcome)
     scores = tuple(score for score in outcome.scores if score.key not in left)
     return Outcome(scores, outcome.kind, outcome.items, outcome.notes)
+
+
+def _query_score(outcome: Outcome, score: Score, multi_label: bool) -> float:
+    rows = outcome.items[outcome.items["metric"] == score.metric]
+    means = rows.groupby("field", sort=False)["value"].mean()
+    return 100.0 * float(means.loc[score.field] if score.field else means.mean())
+
+
+def _block_score(outcome: Outcome, score: Score, multi_label: bool) -> float:
+    means = {}
+    for field, rows in outcome.items.groupby("field", sort=False):
+        size, values = _blocks(rows)
+        precision, recall = (size / size.sum()) @ values
+        means[str(field)] = 2 * precision * recall / max(precision + recall, 1e-300)
+    return 100.0 * float(means[score.field] if score.field else np.mean(list(means.values())))
+
+
+def _row_score(outcome: Outcome, score: Score, multi_label: bool) -> float:
+    """The mean over iterations, each of them rounded in a few-shot setting as it was scored."""
+    value = METRICS.get(score.metric).value
+    parts = _iterations(outcome, score.setting)
+    found = [100.0 * value(*_sides(part, outcome, multi_label)) for part in parts]
+    return float(np.mean(found if score.setting == "full" else [round(v, 2) for v in found]))
 
 
 def _query_draws(outcome: Outcome, how: Resampling) -> dict[str, Array]:
@@ -168,11 +207,12 @@ def _sides(
     sides: list[NDArray[np.generic]]
     if outcome.kind == "values":
         sides = [np.asarray(side, dtype=np.float64) for side in lists]
-    elif multi_label or any(len(labels) != 1 for side in lists for labels in side):
-        width = width_of(lists, _classes(outcome, 0))
-        sides = [one_hot(side, width).astype(np.int64) for side in lists]
     else:
-        sides = [np.concatenate(side).astype(np.int64) for side in lists]
+        width = width_of(lists, _classes(outcome, 0))
+        if multi_label or any(len(labels) != 1 for side in lists for labels in side):
+            sides = [one_hot(side, width).astype(np.int64) for side in lists]
+        else:
+            sides = [np.concatenate(side).astype(np.int64) for side in lists]
     return sides[0], sides[1]
 
 
@@ -232,10 +272,10 @@ def _counted_p(
 
 
 ITEM_KINDS: dict[str, ItemKind] = {
-    "queries": ItemKind(("field", "metric", "item"), None, _query_draws, _query_p),
-    "blocks": ItemKind(("field", "metric", "item"), "weight", _block_draws, _block_p),
-    "classes": ItemKind(("setting", "iteration", "item"), "truth", _row_draws, _row_p),
-    "values": ItemKind(("setting", "iteration", "item"), "truth", _row_draws, _row_p),
+    "queries": ItemKind(("field", "metric", "item"), None, _query_score, _query_draws, _query_p),
+    "blocks": ItemKind(("field", "metric", "item"), "weight", _block_score, _block_draws, _block_p),
+    "classes": ItemKind(("setting", "iteration", "item"), "truth", _row_score, _row_draws, _row_p),
+    "values": ItemKind(("setting", "iteration", "item"), "truth", _row_score, _row_draws, _row_p),
 }
 
 

@@ -8,6 +8,7 @@ are checked against this module when tasks are listed.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ def check_metrics(task: TaskSpec, of: Of) -> None:
     for name in task.metrics:
         if of == "ranking" and re.fullmatch(RANKING_METRIC, name):
             continue
-        if name not in METRICS.names() or not _fits(name, task, of):
+        if name not in METRICS or not _fits(name, task, of):
             words = RANKING_WORDS if of == "ranking" else ()
             allowed = [*words, *(known for known in METRICS.names() if _fits(known, task, of))]
             raise unfit(task, name, allowed)
@@ -159,9 +160,19 @@ def _fits(name: str, task: TaskSpec, of: Of) -> bool:
     return found.of == of and (found.multi_label or not task.multi_label)
 
 
+def bounds_of(name: str) -> tuple[float, float]:
+    """The ends of a metric's range, x 100; infinite for a name that is not known here."""
+    if re.fullmatch(RANKING_METRIC, name):
+        return 0.0, 100.0
+    if name not in METRICS:
+        return -math.inf, math.inf
+    low, high = METRICS.get(name).bounds
+    return 100.0 * low, 100.0 * high
+
+
 def why_not_resampled(name: str) -> str | None:
     """Why a metric has no interval and no test; None where it has."""
-    if name not in METRICS.names() or METRICS.get(name).resampled:
+    if name not in METRICS or METRICS.get(name).resampled:
         return None
     return f"the metric {name} is declared as one that is not resampled"
 

@@ -71,6 +71,9 @@ class ReviewerMatching(base.Evaluation[ReviewerSet]):
     def audit(self, data: ReviewerSet) -> tuple[Iterable[Finding], Iterable[Share]]:
         return _odd_reviewers(data), ranking.grade_shares({"hard": data.hard, "soft": data.soft})
 
+    def bounds(self, metric: str) -> tuple[float, float]:
+        return super().bounds(metric.removeprefix("hard_").removeprefix("soft_"))
+
     def numbers(
         self, task: TaskSpec, scores: Mapping[str, base.Number], readings: Readings
     ) -> dict[str, base.Number | None]:

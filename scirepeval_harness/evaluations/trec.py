@@ -101,7 +101,7 @@ def in_order(scores: Mapping[str, float]) -> list[str]:
 
 
 def _check_metric(metric: str) -> None:
-    own = metric in METRICS.names() and METRICS.get(metric).of == "ranking"
+    own = metric in METRICS and METRICS.get(metric).of == "ranking"
     if not re.fullmatch(RANKING_METRIC, metric) and not own:
         raise SpecError(
             "the metric is not one of the ranking metrics",

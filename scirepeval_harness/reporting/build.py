@@ -61,7 +61,7 @@ def build_report(
         readings=tuple(_readings(suites)),
         comparisons=tuple(comparisons),
         gaps=tuple(gap for entry in named for gap in provenance.execution_gaps(*entry)),
-        warnings=tuple(text for entry in named for text in _warnings(*entry, tasks)),
+        warnings=tuple(text for entry in named for text in provenance.warnings(*entry)),
         executions=tuple(starmap(provenance.execution, named)),
     )
 
@@ -213,13 +213,3 @@ def _readings(suites: Sequence[SuiteSpec]) -> Iterator[Reading]:
             if constant and suite.readings.author_disambiguation != "constant":
                 continue
             yield Reading(suite.title, name, str(value), value == getattr(default, name))
-
-
-def _warnings(title: str, result: Result, tasks: Mapping[str, TaskSpec]) -> Iterator[str]:
-    yield from provenance.warnings(title, result)
-    for name, record in result.tasks.items():
-        if name in tasks and record.version != tasks[name].version:
-            yield (
-                f"{title}, {name}: scored under version {record.version} of the task, "
-                f"which is at version {tasks[name].version}"
-            )

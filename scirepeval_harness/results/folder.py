@@ -1,4 +1,10 @@
-"""A result folder: its layout, writing it, and reading it back, of older schema versions too."""
+"""A result folder: its layout, writing it, and reading it back, of older schema versions too.
+
+The run file holds the SHA-256 of every other file and a seal over itself; reading checks them all,
+so that a folder that was damaged or edited gives no numbers. Folders of version 1 have neither: of
+them only what a score file may say is checked here, and its items where numbers are judged
+(:mod:`.verify`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,16 +21,25 @@ from pydantic import BaseModel, ValidationError
 
 from scirepeval_harness.errors import StorageError, UsageError
 from scirepeval_harness.files import write_json, write_with
-from scirepeval_harness.results.record import SCHEMA_VERSION, RunRecord, TaskRecord
+from scirepeval_harness.results.record import (
+    RUN_VERSION,
+    SCHEMA_VERSION,
+    RunRecord,
+    TaskRecord,
+    TaskRun,
+    score_faults,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
+    from scirepeval_harness.task.spec import TaskSpec
 
 Schema = TypeVar("Schema", bound=BaseModel)
 RUN_FILE = "run.json"
+AGAIN = "Run the task again"
 DEPTH = 3
 """Levels of folders that are looked through: a run's folder holds one folder a model."""
 SCORE_COLUMNS = (
@@ -50,6 +65,23 @@ class Result:
     folder: Path
     run: RunRecord
     tasks: Mapping[str, TaskRecord]
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the run file holds digests, which were checked when it was read."""
+        return self.run.seal is not None
+
+    def under(self, tasks: Mapping[str, TaskSpec]) -> Result:
+        """The result as of the tasks' present versions: what was scored under another version has
+        the status ``outdated``, and so no score among those of today."""
+        found = {}
+        for name, record in self.tasks.items():
+            now = tasks[name].version if name in tasks else record.version
+            if record.status == "ok" and record.version != now:
+                error = f"scored under version {record.version} of the task, which is at {now}"
+                record = record.model_copy(update={"status": "outdated", "error": error})
+            found[name] = record
+        return replace(self, tasks=found)
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -100,48 +132,147 @@ def load_results(paths: Sequence[Path]) -> tuple[Result, ...]:
 
 def load_result(folder: Path) -> Result:
     """The result of one folder; raises StorageError for a file that cannot be used."""
-    run = _read(RunRecord, folder / RUN_FILE)
+    run = read_run(folder)
     # The run file says which tasks there are: a score file of an earlier run may lie beside them.
-    files = {entry.task: task_file(folder, entry.suite, entry.task) for entry in run.tasks}
-    return Result(folder, run, {task: read_task(path) for task, path in files.items()})
+    return Result(folder, run, {entry.task: read_entry(folder, run, entry) for entry in run.tasks})
+
+
+def read_run(folder: Path) -> RunRecord:
+    """The run file; raises StorageError where it is missing, damaged, edited or newer."""
+    path = folder / RUN_FILE
+    run = _read(RunRecord, path, RUN_VERSION)
+    names = [entry.task for entry in run.tasks]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise _refused(path, f"task {twice[0]!r} stands there twice")
+    for entry in run.tasks:
+        if entry.suite not in run.suites:
+            raise _refused(path, f"task {entry.task!r} is of suite {entry.suite!r}, the run not")
+        if run.seal is not None and entry.files is None:
+            raise _refused(path, f"no digests of task {entry.task!r}")
+    return run
+
+
+def read_entry(folder: Path, run: RunRecord, entry: TaskRun) -> TaskRecord:
+    """The score file of one task of a run, after the digests of all of the task's files.
+
+    Raises:
+        StorageError: a file that is missing, damaged, edited, or of another task or model.
+    """
+    path = task_file(folder, entry.suite, entry.task)
+    for name, own in _files(folder, entry.suite, entry.task).items():
+        wanted = entry.files.get(name) if entry.files is not None else None
+        if wanted is not None and not own.is_file():
+            raise StorageError("no such file", where=str(own), fix=AGAIN)
+        if wanted is not None and _digest(own) != wanted:
+            raise _refused(own, f"not as the run wrote it: {RUN_FILE} has another digest")
+    record = read_task(path)
+    for what, found, here in (
+        ("suite", record.suite, entry.suite),
+        ("task", record.task, entry.task),
+        ("model", record.model.name, run.model.name),
+    ):
+        if found != here:
+            raise _refused(path, f"of {what} {found!r}, not {here!r}")
+    return record
 
 
 def read_task(path: Path) -> TaskRecord:
-    """One score file; raises StorageError where it is missing, damaged or newer."""
-    return _read(TaskRecord, path)
+    """One score file; raises StorageError where it is missing, damaged, newer, or says what no
+    metric can give."""
+    record = _read(TaskRecord, path, SCHEMA_VERSION)
+    for fault in score_faults(record):
+        raise _refused(path, fault)
+    return record
 
 
-def _read(schema: type[Schema], path: Path) -> Schema:
+def _refused(path: Path, what: str) -> StorageError:
+    return StorageError(what, where=str(path), fix=f"Take an unchanged copy, or {AGAIN.lower()}")
+
+
+def _read(schema: type[Schema], path: Path, newest: int) -> Schema:
+    if path.exists() and not path.is_file():
+        # A named pipe would be waited for.
+        raise StorageError("not a file", where=str(path), fix=AGAIN)
     try:
-        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(
+            path.read_text(encoding="utf-8"),
+            object_pairs_hook=_once,
+            parse_constant=_no_number,
+        )
         # Before the schema is checked: a newer file would be refused for a field unknown here,
         # and the message would not say that an upgrade helps.
         version = raw["schema_version"]
-        if version > SCHEMA_VERSION:
+        if version > newest:
             raise StorageError(
-                f"schema version {version}, newer than {SCHEMA_VERSION}",
+                f"schema version {version}, newer than {newest}",
                 where=str(path),
                 fix="Upgrade scirepeval-harness",
             )
+        if schema is RunRecord and version >= RUN_VERSION and raw.get("seal") != seal_of(raw):
+            raise _refused(path, "damaged or edited: its seal does not fit its content")
         return schema.model_validate(raw)
     except FileNotFoundError as error:
-        raise StorageError("no such file", where=str(path), fix="Run the task again") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise StorageError("no such file", where=str(path), fix=AGAIN) from error
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        what = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise StorageError(f"not a result file ({what})", where=str(path), fix=AGAIN) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {max(names, key=names.count)!r} stands there twice")
+    return found
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
+
+
+def seal_of(raw: Mapping[str, Any]) -> str:
+    """SHA-256 over the values of a run file, in whatever order and layout, without its seal."""
+    rest = {key: value for key, value in raw.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def digests(folder: Path, suite: str, task: str) -> dict[str, str]:
+    """The SHA-256 of each file that a task has in a result folder."""
+    files = _files(folder, suite, task)
+    return {name: _digest(path) for name, path in files.items() if path.is_file()}
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
         raise StorageError(
-            f"not a result file ({what})", where=str(path), fix="Run the task again"
+            f"cannot be read ({error.strerror})", where=str(path), fix=AGAIN
         ) from error
+
+
+def _files(folder: Path, suite: str, task: str) -> dict[str, Path]:
+    return {
+        "scores": task_file(folder, suite, task),
+        "items": items_file(folder, suite, task),
+        "draws": draws_file(folder, suite, task),
+    }
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
+    import pyarrow as pa
 
+    if path.exists() and not path.is_file():
+        raise StorageError("not a file", where=str(path), fix=AGAIN)
     try:
         return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise StorageError(
-            f"cannot be read ({error})", where=str(path), fix="Run the task again"
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, pa.ArrowException) as error:
+        raise StorageError(f"cannot be read ({error})", where=str(path), fix=AGAIN) from error
 
 
 def write_task(
@@ -153,8 +284,11 @@ def write_task(
     """Write a task's files; the score file last, so that it never stands without its items.
 
     Raises:
-        StorageError: the disk is full or the folder cannot be written.
+        StorageError: the disk is full or the folder cannot be written; a score that its metric
+            cannot give.
     """
+    for fault in score_faults(record):
+        raise StorageError(fault, where=f"task {record.task}", fix="Mend the metric or evaluation")
     if items is not None:
         _write_parquet(items_file(folder, record.suite, record.task), items)
     if draws is not None:
@@ -167,8 +301,10 @@ def write_task(
 
 
 def write_run(folder: Path, record: RunRecord) -> None:
-    """Write the run file of a result folder."""
-    write_json(folder / RUN_FILE, record.model_dump(mode="json"))
+    """Write the run file of a result folder, sealed; its entries hold the digests of their files
+    (:func:`digests`)."""
+    raw = record.model_dump(mode="json")
+    write_json(folder / RUN_FILE, {**raw, "seal": seal_of(raw)})
 
 
 def _write_parquet(path: Path, table: pd.DataFrame) -> None:

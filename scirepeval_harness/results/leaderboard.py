@@ -175,7 +175,10 @@ def measured_row(
                 means[column.name] = replace(means[column.name], interval=None)
     notes = [f"{name} {missing}" for name, record in done.items() if (missing := shortfall(record))]
     partial = bool(notes)
-    failed = [name for name, record in result.tasks.items() if record.status != "ok"]
+    others = {name: record for name, record in result.tasks.items() if name not in done}
+    outdated = {name: record for name, record in others.items() if record.status == "outdated"}
+    notes += [f"left out: {name}, {record.error}" for name, record in outdated.items()]
+    failed = [name for name in others if name not in outdated]
     if failed:
         notes.append(f"failed: {', '.join(failed)}")
     limits = {record.settings["limit"] for record in done.values() if record.settings["limit"]}

@@ -8,22 +8,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
+from scirepeval_harness.evaluations.base import Score
+from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.model.spec import UNIDENTIFIED
 from scirepeval_harness.roles import Format
+from scirepeval_harness.task.spec import Slug
 
 SCHEMA_VERSION = 1
-Status = Literal["ok", "failed", "interrupted"]
+"""Of a score file."""
+RUN_VERSION = 2
+"""Of a run file: from 2 on it holds the digests of its folder's files and a seal over itself."""
+Status = Literal["ok", "failed", "interrupted", "outdated"]
+"""``outdated`` stands in no file: the task was scored under another version than is registered."""
+# How far rounding may carry a score over the ends of its range.
+SLACK = 1e-6
 
 
 class Record(BaseModel):
     """A part of a result file: nothing unknown in it, and not to be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    left_out: ClassVar[tuple[str, ...]] = ()
+    """Fields that stand in the file only where they say something: files without them are the same
+    bytes as before there were these fields."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        return {key: value for key, value in written.items() if value or key not in self.left_out}
 
 
 class ScoreRecord(Record):
@@ -84,18 +102,12 @@ class ModelRecord(Record):
     kind: str
     origin: str | None = None
     roles: dict[str, dict[str, str]]
+    left_out = ("origin",)
 
     @property
     def identified(self) -> bool:
         """Whether the roles say all that determines the vectors; an object may give no identity."""
         return not any(UNIDENTIFIED.items() <= details.items() for details in self.roles.values())
-
-    @model_serializer(mode="wrap")
-    def _without_empty_origin(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Score files of models that are built in are the same bytes as before packages could bring
-        # any.
-        written: dict[str, Any] = handler(self)
-        return {key: value for key, value in written.items() if key != "origin" or value}
 
 
 class TaskRecord(Record):
@@ -123,13 +135,8 @@ class TaskRecord(Record):
     warnings: tuple[str, ...] = ()
     signature: str
     origins: dict[str, str] = {}
-    """Which packages brought the task, its evaluation or a metric; not in the file where none."""
-
-    @model_serializer(mode="wrap")
-    def _without_empty_origins(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Files of what is built in stay as they were, to the byte.
-        written: dict[str, Any] = dump(self)
-        return {key: value for key, value in written.items() if key != "origins" or value}
+    """Which packages brought the task, its evaluation or a metric."""
+    left_out = ("origins",)
 
 
 def shortfall(record: TaskRecord | None) -> str | None:
@@ -138,20 +145,49 @@ def shortfall(record: TaskRecord | None) -> str | None:
     return f"scored on {coverage}" if coverage and not coverage.complete else None
 
 
-class TaskRun(Record):
-    """What a run says of one task beside its scores: phases in seconds and the traceback."""
+def score_faults(record: TaskRecord) -> Iterator[str]:
+    """What no score file may say: a score twice, under the key of another or beyond its metric's
+    range; a number that is none."""
+    # A kind from a package that is not installed here: nothing is known of its metrics.
+    known = record.evaluation in EVALUATIONS
+    seen: set[str] = set()
+    for score in record.scores:
+        own = Score(score.metric, score.value, score.setting, score.field).key
+        if score.key != own:
+            yield f"score {score.key!r} is that of {own!r}"
+        if score.key in seen:
+            yield f"score {score.key!r} stands there twice"
+        seen.add(score.key)
+        low, high = -math.inf, math.inf
+        if known:
+            low, high = EVALUATIONS.get(record.evaluation).bounds(score.metric)
+        ends = score.interval or (score.value, score.value)
+        for value in (score.value, *ends):
+            # Written so that NaN fails too.
+            if not (low - SLACK <= value <= high + SLACK and math.isfinite(value)):
+                yield f"score {score.key!r} is {value:g}, its range is {low:g} to {high:g}"
+                break
+        if score.items < 0 or ends[0] > ends[1]:
+            yield f"score {score.key!r} has {score.items} items and the interval {ends}"
 
-    suite: str
-    task: str
+
+class TaskRun(Record):
+    """What a run says of one task beside its scores: phases in seconds, the traceback, and the
+    SHA-256 of its files (``scores``, ``items``, ``draws``); None in files of version 1."""
+
+    suite: Slug
+    task: Slug
     status: Status
     seconds: dict[str, float]
     traceback: str | None = None
+    files: dict[str, str] | None = None
+    left_out = ("files",)
 
 
 class RunRecord(Record):
-    """The run file: one model, one or more suites."""
+    """The run file: one model, one or more suites. ``seal`` is a digest of all the rest of it."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = RUN_VERSION
     harness_version: str
     model: ModelRecord
     suites: tuple[str, ...]
@@ -167,6 +203,8 @@ class RunRecord(Record):
     git_commit: str | None
     git_dirty: bool | None
     signature: str
+    seal: str | None = None
+    left_out = ("seal",)
 
 
 def digest(value: object) -> str:

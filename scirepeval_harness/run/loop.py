@@ -254,6 +254,7 @@ class _ModelRun:
         entry = TaskRun(
             suite=record.suite, task=record.task, status=record.status,
             seconds=seconds, traceback=trace,
+            files=files.digests(self.folder, record.suite, record.task),
         )  # fmt: skip
         self.entries[record.task] = entry, record
 

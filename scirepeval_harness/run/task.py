@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 import scirepeval_harness
@@ -22,6 +21,7 @@ from scirepeval_harness.options import RunOptions, VectorPrecision
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
 from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.results import record as records
+from scirepeval_harness.results.verify import distinct_items
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.task.dataset import LoadedTask
 from scirepeval_harness.task.registry import origins_of
@@ -173,9 +173,7 @@ def score_task(
 def _score_records(
     outcome: base.Outcome, draws: Mapping[str, NDArray[np.float64]]
 ) -> Iterator[records.ScoreRecord]:
-    items = outcome.items
     for score in outcome.scores:
-        rows = items if score.field is None else items[items["field"] == score.field]
         yield records.ScoreRecord(
             key=score.key,
             metric=score.metric,
@@ -183,14 +181,8 @@ def _score_records(
             field=score.field,
             value=score.value,
             interval=interval(draws[score.key]) if score.key in draws else None,
-            items=_count(rows),
+            items=distinct_items(outcome.items, score.field),
         )
-
-
-def _count(rows: pd.DataFrame) -> int:
-    """Distinct items: queries of every field, or test rows."""
-    keys = [name for name in ("field", "item") if name in rows.columns]
-    return len(rows.drop_duplicates(keys))
 
 
 def score_vectors(

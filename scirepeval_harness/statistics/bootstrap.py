@@ -8,6 +8,7 @@ the same items are resampled alike. Percentile bootstrap: Efron and Tibshirani (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ CHUNK = 20_000_000
 # Rows that one score's draws may evaluate where few-shot iterations multiply the work.
 BUDGET = 50_000_000
 FEWEST = 200
+# Indices of classes are below it, where nothing says how many classes there are.
+MOST_CLASSES = 65_536
 
 
 def weights(items: int, draws: int, seed: Seed) -> Iterator[Array]:
@@ -99,17 +102,29 @@ def interval(draws: Array, level: float = 0.95) -> tuple[float, float]:
 
 
 def width_of(sides: Iterable[LabelLists], least: int) -> int:
-    """How many classes the rows of all sides name, at least ``least``."""
-    highest = (int(np.max(labels, initial=-1)) for side in sides for labels in side)
-    return max(least, 1 + max(highest, default=-1))
+    """How many classes the rows of all sides name, at least ``least``.
+
+    Raises:
+        ValueError: a label that is no index of a class.
+    """
+    labels = np.concatenate([np.zeros(0, np.int64), *map(_flat, sides)])
+    lowest, highest = labels.min(initial=0), labels.max(initial=-1)
+    # A matrix has a column a class: one wrong label must not ask for all of the memory.
+    if lowest < 0 or highest >= max(least, MOST_CLASSES):
+        raise ValueError(f"labels from {lowest} to {highest}")
+    return max(least, 1 + int(highest))
 
 
 def one_hot(lists: LabelLists, width: int) -> Array:
     """The rows' labels as a 0/1 matrix (rows, width)."""
     out = np.zeros((len(lists), width))
-    for row, labels in enumerate(lists):
-        out[row, np.asarray(labels, dtype=np.int64)] = 1.0
+    sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    out[np.repeat(np.arange(len(lists)), sizes), _flat(lists)] = 1.0
     return out
+
+
+def _flat(lists: LabelLists) -> NDArray[np.int64]:
+    return np.fromiter(chain.from_iterable(lists), dtype=np.int64)
 
 
 def f1_of_counts(

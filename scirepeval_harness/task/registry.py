@@ -115,7 +115,7 @@ def origins_of(suite: SuiteSpec, task: TaskSpec) -> dict[str, str]:
     """
     found = {"task": suite.origin or BUILT_IN, "evaluation": EVALUATIONS.origin(task.evaluation)}
     for name in task.metrics:
-        if name in METRICS.names():
+        if name in METRICS:
             found[f"metric {name}"] = METRICS.origin(name)
     return {part: origin for part, origin in found.items() if origin != BUILT_IN}
 

@@ -24,7 +24,7 @@ class Strict(pydantic.BaseModel):
 
 
 def _known_evaluation(name: str) -> str:
-    if name not in EVALUATIONS.names():
+    if name not in EVALUATIONS:
         # The error of an enumeration, whose members are whatever is installed.
         expected = ", ".join(repr(known) for known in EVALUATIONS.names())
         raise PydanticCustomError("enum", "unknown evaluation", {"expected": expected})

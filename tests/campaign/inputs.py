@@ -506,7 +506,7 @@ KINDS: tuple[Kind, ...] = (
               "*: huge inside", "*: twice", "embedding: list")),
             (".npz", [("ids",), ("vectors",)],
              {"vectors: number": "refused or said: all vectors are one"},
-             ("*: missing", "*: text", "*: objects", "*: complex", "*: times",
+             ("*: missing", "vectors: text", "*: objects", "*: complex", "*: times",
               "vectors: nan", "vectors: infinity", "vectors: boolean", "ids: boolean")),
         )
     ),

@@ -84,12 +84,17 @@ def test_gaps_and_warnings_name_the_task_and_the_reason(made: Made) -> None:
     assert made.report.warnings == ("Model B, lost: Model B",)
 
 
-def test_a_task_of_another_version_is_warned_of(made: Made) -> None:
-    newer = {**made.tasks, "search": made.tasks["search"].model_copy(update={"version": 2})}
-    report = build_report(made.results, [made.suite], newer)
-    assert "Model A, search: scored under version 1 of the task, which is at version 2" in (
-        report.warnings
+def test_a_task_of_another_version_is_a_gap_and_no_score(made: Made) -> None:
+    newer = {**made.tasks, "search": made.tasks["search"].model_copy(update={"version": 7})}
+    report = build_report([r.under(newer) for r in made.results], [made.suite], newer)
+    gap = next(gap for gap in report.gaps if (gap.system, gap.task) == ("Model A", "search"))
+    assert (gap.status, gap.reason) == (
+        "outdated",
+        "scored under version 1 of the task, which is at 7",
     )
+    mean = report.rows[0].means["In-Train"]
+    assert (mean.have, mean.need) == (1, 3)
+    assert mean.value == pytest.approx(50.0)
 
 
 def test_readings_say_whether_they_are_the_default(made: Made) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from scirepeval_harness.results.folder import Result, load_result
 from scirepeval_harness.results.leaderboard import measured_row
-from scirepeval_harness.results.record import SCHEMA_VERSION
+from scirepeval_harness.results.record import RUN_VERSION, SCHEMA_VERSION
 from scirepeval_harness.task.registry import load_registry
 
 KEPT = Path(__file__).parent / "schema_v1" / "tfidf"
@@ -31,7 +31,7 @@ def test_the_files_are_of_the_version_that_they_stand_for() -> None:
 
 
 def test_a_copy_is_kept_of_every_version() -> None:
-    for version in range(1, SCHEMA_VERSION + 1):
+    for version in range(1, RUN_VERSION + 1):
         assert (KEPT.parents[1] / f"schema_v{version}").is_dir()
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.evaluations.base import Outcome, Score
 from scirepeval_harness.evaluations.items import bootstrap
-from scirepeval_harness.results.folder import slug, write_run, write_task
+from scirepeval_harness.results.folder import digests, slug, write_run, write_task
 from scirepeval_harness.results.record import (
     CoverageRecord,
     DataRecord,
@@ -81,7 +81,8 @@ def made_task(
     """The record that a run would write for an outcome; ``draws`` where they are known already."""
     if draws is None:
         draws = bootstrap(outcome, seed=42, stream=task.name, draws=1000)
-    items = len(outcome.items)
+    # Distinct ones, as a run counts them.
+    items = len(outcome.items.drop_duplicates([*{"field", "item"} & {*outcome.items}]))
     record = TaskRecord(
         suite=suite.name,
         task=task.name,
@@ -149,6 +150,7 @@ def write_result(folder: Path, title: str, *tasks: MadeTask) -> Path:
     """A result folder of the tasks; returns it."""
     own = folder / slug(title)
     model = ModelRecord(name=title, title=title, kind="vectors", roles={})
+    tasks = tuple(task.with_record(model=model) for task in tasks)
     for task in tasks:
         write_task(own, task.record, task.items, task.draws)
     write_run(
@@ -162,7 +164,11 @@ def write_result(folder: Path, title: str, *tasks: MadeTask) -> Path:
             arguments={},
             tasks=tuple(
                 TaskRun(
-                    suite=t.record.suite, task=t.record.task, status=t.record.status, seconds={}
+                    suite=t.record.suite,
+                    task=t.record.task,
+                    status=t.record.status,
+                    seconds={},
+                    files=digests(own, t.record.suite, t.record.task),
                 )
                 for t in tasks
             ),
