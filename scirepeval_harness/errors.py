@@ -1,7 +1,8 @@
 """Errors that a user can act on: one line that says what, where and what to do.
 
 Each class carries the exit code of the command line: 2 for a mistake in the input, 3 for a run that
-did not complete, 4 for results that may not be compared.
+did not complete, 4 for results that may not be compared. Of what is no error of a user, the command
+line makes 130 (interrupted) and 70 (a defect of the harness).
 """
 
 from __future__ import annotations

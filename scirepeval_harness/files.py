@@ -1,16 +1,89 @@
-"""Files that are either whole or absent: written beside their place, flushed, then renamed."""
+"""Files that are either whole or absent, the one way to open what a user names, and temporary files
+that the next run sweeps away where a run was killed."""
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import json
 import os
+import shutil
+import stat
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from scirepeval_harness.errors import StorageError
+
+UNFINISHED = ".part"
+"""How the names of files end that are being written; they begin with a dot."""
+WORKING = "scirepeval-"
+LOCK = ".in-use"
+"""In a working folder, the file that its process holds locked."""
+
+
+def regular(path: Path) -> Path:
+    """The path again, of a regular file: a named pipe or a device would be waited for without end.
+
+    Every reader of what a user names opens its files by this or by :func:`open_regular`.
+
+    Raises:
+        OSError: there is no such file, or it is something else.
+    """
+    if not stat.S_ISREG(mode := path.stat().st_mode):
+        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        what = "a folder" if stat.S_ISDIR(mode) else "a named pipe or a device, not a file"
+        raise OSError(number, what, str(path))
+    return path
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file opened to read bytes; raises as :func:`regular` does."""
+    return regular(path).open("rb")
+
+
+def parse_json(text: str, *, finite: bool = False) -> Any:
+    """The value of a JSON text.
+
+    Args:
+        finite: refuse NaN and infinity, which are no JSON but which Python reads.
+
+    Raises:
+        ValueError: no JSON, or more than Python reads: of too many levels, a number too long; or a
+            key that stands twice in an object, of which a parser keeps the last without a word.
+    """
+    constants = _no_number if finite else None
+    try:
+        return json.loads(text, object_pairs_hook=_each_once, parse_constant=constants)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    except json.JSONDecodeError as error:
+        place = f", line {error.lineno}" if error.lineno > 1 else ""
+        raise ValueError(f"{error.msg}{place}") from error
+    except ValueError as error:
+        if "digits" in str(error):
+            raise ValueError("a number of thousands of digits") from error
+        raise
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = repr(Counter(name for name, _ in pairs).most_common(1)[0][0])
+        raise ValueError(f"the key {twice[:80]} stands there twice")
+    return found
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
+
+
+def read_json(path: Path, *, finite: bool = False) -> Any:
+    """The value of a file that is JSON; raises OSError, and ValueError as :func:`parse_json`."""
+    with open_regular(path) as file:
+        return parse_json(file.read().decode("utf-8"), finite=finite)
 
 
 def write_with(path: Path, fill: Callable[[Path], None]) -> None:
@@ -20,12 +93,18 @@ def write_with(path: Path, fill: Callable[[Path], None]) -> None:
         StorageError: the disk is full or the folder cannot be written; ``path`` is as it was.
     """
     temporary: Path | None = None
+    handle: int | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            regular(path)  # a device must not become a file by a rename
         # In the same folder: a rename is atomic within one file system only.
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
+        handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
         temporary = Path(name)
+        # Locked as long as it is written: what is not locked was left by a killed process.
+        if not try_lock(handle):
+            os.close(handle)  # a system without locks does not rename an open file either
+            handle = None
         fill(temporary)
         with temporary.open("rb") as written:
             # Before the rename: after a power cut the new name could else stand for an empty file.
@@ -40,9 +119,10 @@ def write_with(path: Path, fill: Callable[[Path], None]) -> None:
             fix="Free space or choose another folder with --output or --cache",
         ) from error
     finally:
+        if handle is not None:
+            os.close(handle)
         if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -63,6 +143,71 @@ def write_json(path: Path, value: Any) -> None:
 
 def _fill(path: Path, data: bytes) -> None:
     path.write_bytes(data)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files that killed processes left in a folder and in those in it."""
+    for path in (*folder.glob(f".*{UNFINISHED}"), *folder.glob(f"*/.*{UNFINISHED}")):
+        with locked(path) as dead:
+            if dead:
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def working_folder(purpose: str) -> Iterator[Path]:
+    """A temporary folder for as long as the block runs; those of killed processes are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{WORKING}*/{LOCK}"):
+        with locked(left) as dead:
+            if dead:
+                shutil.rmtree(left.parent, ignore_errors=True)
+    # A mapped file cannot be deleted everywhere; a later run clears such a folder.
+    with tempfile.TemporaryDirectory(
+        prefix=f"{WORKING}{purpose}-", ignore_cleanup_errors=True
+    ) as name:
+        # Locked before it has its name: whoever sees it unlocked takes the folder for left.
+        descriptor = os.open(hidden := Path(name, ".new"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try_lock(descriptor)
+            hidden.rename(hidden.with_name(LOCK))
+            yield Path(name)
+        finally:
+            os.close(descriptor)
+
+
+try:
+    import fcntl as _fcntl
+except ImportError:  # Windows: no lock can be had, so nothing is taken for left by the dead
+    _locks: Any = None
+else:
+    _locks = _fcntl
+
+LOCKS = _locks is not None
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the exclusive lock of an open file without waiting; False where another has it."""
+    if _locks is None:
+        return False
+    try:
+        _locks.flock(descriptor, _locks.LOCK_EX | _locks.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def locked(path: Path, *, create: bool = False) -> Iterator[bool]:
+    """Hold the lock of a file while inside; gives False where it cannot be had."""
+    flags = os.O_RDWR | (os.O_CREAT if create else 0)
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except OSError:
+        yield False
+        return
+    try:
+        yield try_lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 PACKAGE = Path(__file__).parent

@@ -8,6 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+from scirepeval_harness.errors import UsageError
+
+LAST_SEED = 2**31 - 1
+"""Few-shot draws count on from the seed, and a generator's seed has 32 bits."""
 Probe = Literal["reference", "exact", "fast"]
 """Who fits the probes: ``reference`` is scikit-learn, as the protocol says; ``exact`` repeats its
 steps in machine code; ``fast`` solves the same problems together, in torch."""
@@ -26,8 +30,8 @@ of tasks whose data is incomplete, which their coverage tells."""
 class Option:
     """What is declared of an option beside its field's name, type and default.
 
-    ``key`` is its name in records, ``least`` the smallest number allowed. What is not ``recorded``
-    stands neither in a run's record nor in the command that repeats it.
+    ``key`` is its name in records; ``least`` and ``most`` bound its numbers. What is not
+    ``recorded`` stands neither in a run's record nor in the command that repeats it.
     """
 
     help: str
@@ -36,6 +40,7 @@ class Option:
     moves_score: MovesScore | None = None
     recorded: bool = True
     least: int | None = None
+    most: int | None = None
     default: Any = None
     choices: tuple[str, ...] = ()
 
@@ -108,7 +113,9 @@ class RunOptions:
     vector_precision: Annotated[VectorPrecision, Option(
         "float16 rounds vectors as the published code did.", "--width", "width", "every"
     )] = "float32"
-    seed: Annotated[int, Option("Of probes, draws and intervals.", moves_score="every")] = 42
+    seed: Annotated[int, Option(
+        "Of probes, draws and intervals.", moves_score="every", least=0, most=LAST_SEED
+    )] = 42
     offline: Annotated[bool, Option("Never open a connection.")] = False
     allow_missing: Annotated[bool, Option(
         "Score what is there; coverage stands beside it.", moves_score="coverage"
@@ -117,6 +124,11 @@ class RunOptions:
     existing: Annotated[Existing, Option("Results already there.", recorded=False)] = "refuse"
 
     # fmt: on
+    def __post_init__(self) -> None:
+        """UsageError for a number out of its bounds, before any work is done with it."""
+        for option, value in self._values():
+            check_bounds(option.flag, value, option.least, option.most)
+
     def scoring(self) -> dict[str, object]:
         """The choices that may move a score, as they stand in every score file."""
         return {option.key: value for option, value in self._values() if option.moves_score}
@@ -129,6 +141,15 @@ class RunOptions:
 
     def _values(self) -> list[tuple[Option, Any]]:
         return [(option, getattr(self, name)) for name, option in OPTIONS.items()]
+
+
+def check_bounds(name: str, value: Any, least: int | None, most: int | None) -> None:
+    """Raises UsageError where a number is smaller or larger than allowed; None is no number."""
+    low, high = (value is not None and least is not None and value < least,
+                 value is not None and most is not None and value > most)
+    if low or high:
+        bound = f"at least {least}" if low else f"at most {most}"
+        raise UsageError(f"{name} must be {bound}, not {value}", fix="Give another number")
 
 
 def command_words(arguments: Mapping[str, object]) -> list[str]:

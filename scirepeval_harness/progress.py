@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+# What GitHub's runner takes for a command: at the start of a line, or anywhere in it.
+COMMAND = re.compile(r"^(\s*:)(?=:)|(##)(?=\[)")
+
+
+def printable(text: str) -> str:
+    """Without line ends, control characters and marks that turn the direction of writing, so that
+    a name can neither move the cursor nor break a row; each becomes a space."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def harmless(text: str) -> str:
+    """Lines as a terminal or a log of CI may have them: `printable`, and no command to GitHub."""
+    return "\n".join(COMMAND.sub(r"\1\2 ", printable(line)) for line in text.split("\n"))
+
 
 Advance = Callable[[int], None]
 """Called with how much has just been done, in the unit of its bar."""
@@ -66,7 +82,7 @@ class Terminal:
         from tqdm import tqdm
 
         # tqdm's own, because a plain print would break a bar that stands there.
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(harmless(line), file=sys.stderr)
 
     @contextmanager
     def bar(self, title: str, total: int, unit: str = "doc") -> Iterator[Advance]:
@@ -75,7 +91,12 @@ class Terminal:
 
         # disable=None: tqdm itself stays silent where standard error is no terminal.
         with tqdm(
-            total=total, desc=title, unit=unit, leave=False, disable=None, file=sys.stderr
+            total=total,
+            desc=printable(title),
+            unit=unit,
+            leave=False,
+            disable=None,
+            file=sys.stderr,
         ) as bar:
 
             def advance(count: int) -> None:

@@ -13,23 +13,26 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from scirepeval_harness.errors import SpecError, UnknownNameError
+from scirepeval_harness.files import open_regular
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
 M = TypeVar("M", bound=BaseModel)
+SHOWN_CHARACTERS = 80
 POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def read_text(path: Path) -> str:
-    """The file's text.
+    """The file's text, without the byte order mark that some editors write.
 
     Raises:
-        SpecError: it cannot be read or is not UTF-8.
+        SpecError: it cannot be read, is no regular file, or is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        with open_regular(path) as file:
+            return file.read().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise SpecError(
@@ -61,6 +64,10 @@ def read_toml(path: Path) -> dict[str, Any]:
             where=f"{path}:{line}",
             fix="Quote strings, and write lists as [...] and tables as [name]",
         ) from error
+    except (RecursionError, ValueError) as error:
+        deep = isinstance(error, RecursionError)
+        what = "nested too deeply" if deep else "a number of thousands of digits"
+        raise SpecError(f"malformed TOML: {what}", where=str(path), fix="Repair it") from error
 
 
 def validate(schema: type[M], raw: Mapping[str, object], where: str) -> M:
@@ -81,6 +88,8 @@ def validate(schema: type[M], raw: Mapping[str, object], where: str) -> M:
             where=where,
             fix=fix or ADVICE.get(found[0]["type"], "Give another value"),
         ) from error
+    except RecursionError as error:
+        raise SpecError("nested too deeply", where=where, fix="Repair it") from error
 
 
 ADVICE = {
@@ -117,18 +126,28 @@ def _describe(schema: type[BaseModel], error: ErrorDetails) -> tuple[str, str, s
             fix = f"Did you mean {guesses[0]}?" if guesses else f"Keys are {', '.join(known)}"
             return field, "unknown key", fix
         case "greater_than_equal":
-            return field, f"must be >= {context['ge']}, not {value}", None
+            return field, f"must be >= {context['ge']}, not {shown(value)}", None
+        case "less_than_equal":
+            return field, f"must be <= {context['le']}, not {shown(value)}", None
         case "string_pattern_mismatch":
-            return field, f"{value!r} does not match {context['pattern']}", None
+            return field, f"{shown(value)} does not match {context['pattern']}", None
         case "enum" | "literal_error":
             allowed = re.findall(r"'([^']*)'", str(context["expected"]))
             guesses = near(str(value), allowed)
             fix = f"Did you mean {guesses[0]}?" if guesses else None
-            return field, f"must be one of {', '.join(allowed)}, not {value!r}", fix
+            return field, f"must be one of {', '.join(allowed)}, not {shown(value)}", fix
         case "value_error":
             return field, str(context["error"]), None
+        case "json_invalid":  # of what Python reads: half a surrogate pair, too many levels
+            return field, f"cannot be read: {context['error']}", "Repair it"
         case _:
-            return field, f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {value!r}", None
+            return field, f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {shown(value)}", None
+
+
+def shown(value: object) -> str:
+    """A value as an error says it: whatever its length, one short line."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def _keys_at(schema: type[BaseModel], location: Sequence[int | str]) -> list[str]:

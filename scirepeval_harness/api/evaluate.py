@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from scirepeval_harness.api.results import PathLike, Results, as_list, formats_of
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluations.base import evaluation_of
-from scirepeval_harness.files import cache_dir, write_text
+from scirepeval_harness.files import cache_dir, working_folder, write_text
 from scirepeval_harness.options import (
     Choices,
     Engine,
@@ -52,20 +52,25 @@ class Interrupted(KeyboardInterrupt):
         True
     """
 
-    def __init__(self, results: Results) -> None:
-        super().__init__("interrupted")
+    def __init__(self, results: Results, total: int) -> None:
+        finished = sum(r.status == "ok" for own in results.values() for r in own.tasks.values())
+        super().__init__(
+            f"Interrupted: {finished} of {total} tasks are finished. To go on, repeat the command "
+            f"with --output {results.folder} --resume"
+        )
         self.results = results
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be run: models, tasks with their suites, and what is left out and why."""
+    """What is to be run: models, tasks with their suites, and what is not and why."""
 
     models: tuple[ModelSpec, ...]
     names: tuple[str, ...]
     selection: Selection
     left_out: tuple[tuple[str, str], ...]
     registry: Registry
+    refused: tuple[tuple[str, str], ...] = ()
 
     @property
     def suites(self) -> list[str]:
@@ -200,7 +205,8 @@ def evaluate(
         load_results(folders),
         chosen.registry,
         folder=folder,
-        left_out=chosen.left_out,
+        left_out=(*chosen.left_out, *chosen.refused),
+        refused=[name for name, _ in chosen.refused],
         suites=chosen.suites,
         temporary=temporary,
     )
@@ -210,7 +216,14 @@ def evaluate(
         write_text(folder / "leaderboard.md", replace(board, intervals=False).to_markdown())
         write_text(folder / "leaderboard.csv", board.to_csv())
     if interrupted:
-        raise Interrupted(results)
+        every = {
+            (spec.name, task.name)
+            for spec in chosen.models
+            for _, task in chosen.selection
+            if spec.can_run(task)
+        }
+        every |= {(name, task) for name, result in results.items() for task in result.tasks}
+        raise Interrupted(results, len(every))
     return results
 
 
@@ -347,15 +360,25 @@ def choose(
     default = () if named else own or (BENCHMARK if models is not None else (DEFAULT_SUITE,))
     selected = registry.select(as_list(suite) or default, named, formats_of(formats))
     directory = None if data is None else Path(data)
+    homes = {own_suite.name for own_suite, _ in selected}
+    refused = tuple(
+        (name, str(error))
+        for name, error in registry.refused.items()
+        if registry.homes[name] in homes and not (named or formats)
+    )
     selection, left_out = [], []
     for own_suite, task in selected:
         why = evaluation_of(task).unready(task, directory, named=task.name in named)
+        if why is not None and task.name in named:
+            raise UsageError(why.removesuffix(", left out"), where=f"task {task.name}")
         if why is None:
             selection.append((own_suite, task))
         else:
             left_out.append((task.name, why))
+    if not selection:
+        raise UsageError("no task to run", where="; ".join(map(": ".join, left_out)))
     specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
-    return Choice(specs, names, selection, tuple(left_out), registry)
+    return Choice(specs, names, selection, tuple(left_out), registry, refused)
 
 
 def _models(
@@ -381,13 +404,13 @@ def _models(
 
 def _folder(
     output: PathLike | None, runs: PathLike | None, suites: Sequence[str]
-) -> tuple[Path, TemporaryDirectory[str] | None]:
+) -> tuple[Path, ExitStack | None]:
     if output is not None:
         return Path(output), None
     if runs is not None:
         return Path(runs) / f"{'+'.join(suites)}-{datetime.now():%Y%m%d-%H%M%S}", None
-    temporary = TemporaryDirectory(prefix="scirepeval-results-")
-    return Path(temporary.name), temporary
+    temporary = ExitStack()
+    return temporary.enter_context(working_folder("results")), temporary
 
 
 def resolve_cache(cache: Cache) -> Path | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.api.results import PathLike, Results, as_list, load_results
 from scirepeval_harness.errors import UsageError
-from scirepeval_harness.files import bundled
+from scirepeval_harness.files import bundled, working_folder
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.schema import read_spec
 from scirepeval_harness.task.registry import Registry, load_registry
@@ -291,7 +293,9 @@ def report(
     from scirepeval_harness.comparison.compare import examine
     from scirepeval_harness.model.registry import load_models
     from scirepeval_harness.reporting.build import build_report, check_suites
-    from scirepeval_harness.reporting.pages import default_folder, write_report
+
+    with _matplotlib_leaves_nothing():
+        from scirepeval_harness.reporting.pages import default_folder, write_report
     from scirepeval_harness.results.leaderboard import read_published
 
     given, registry = _loaded(results, tasks_dirs)
@@ -434,3 +438,18 @@ def _covers(base: System, suite: SuiteSpec) -> bool:
     """Whether a published row has anything of a suite."""
     columns = {column.name for column in suite.columns}
     return bool(columns & set(base.columns) or set(suite.task_names()) & set(base.scores))
+
+
+@contextmanager
+def _matplotlib_leaves_nothing() -> Iterator[None]:
+    """Its import writes a cache into the user's home, or where MPLCONFIGDIR says: here, nowhere
+    that stays."""
+    if "MPLCONFIGDIR" in os.environ:
+        yield
+        return
+    with working_folder("plots") as cache:
+        os.environ["MPLCONFIGDIR"] = str(cache)
+        try:
+            yield
+        finally:
+            del os.environ["MPLCONFIGDIR"]

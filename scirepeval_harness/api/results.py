@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
@@ -38,7 +37,8 @@ class Results(Mapping[str, Result]):
     Attributes:
         folder: where they lie; None where they come from several places. What `evaluate` wrote
             without ``output`` lies in a temporary folder, which goes with this object.
-        left_out: tasks that were not run, with the reason.
+        left_out: tasks that were not run, with the reason; those that were asked for and cannot be
+            evaluated are ``unfinished`` too.
         registry: the tasks and suites by which averages are made.
 
     Example:
@@ -55,11 +55,13 @@ class Results(Mapping[str, Result]):
         *,
         folder: Path | None = None,
         left_out: Sequence[tuple[str, str]] = (),
+        refused: Sequence[str] = (),
         suites: Sequence[str] = (),
-        temporary: TemporaryDirectory[str] | None = None,
+        temporary: ExitStack | None = None,
     ) -> None:
         self._results = tuple(results)
         self.registry, self.folder, self.left_out = registry, folder, tuple(left_out)
+        self._refused = tuple(refused)
         self.suites = tuple(suites) or tuple(
             dict.fromkeys(name for result in results for name in result.run.suites)
         )
@@ -118,13 +120,14 @@ class Results(Mapping[str, Result]):
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """``MODEL/TASK`` of every task that failed or was interrupted."""
-        return tuple(
+        """``MODEL/TASK`` of every task that failed or was interrupted, ``TASK`` of one refused."""
+        failed = (
             f"{result.run.model.name}/{name}"
             for result in self._results
             for name, record in result.tasks.items()
             if record.status != "ok"
         )
+        return (*self._refused, *failed)
 
     @property
     def complete(self) -> bool:

@@ -10,7 +10,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson
-from scirepeval_harness.cli.output import print_json, print_table
+from scirepeval_harness.cli.output import print_json, print_table, say
 
 app = typer.Typer(help="Show, check and prune the vectors kept between runs.", no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def info(cache: CacheDir = None, as_json: AsJson = False) -> None:
             ],
         )
     vectors, size = sum(s.vectors for s in spaces), sum(s.bytes for s in spaces)
-    typer.echo(f"{root}: {len(spaces)} spaces, {vectors:,} vectors, {sh.cache.size_in_words(size)}")
+    say(f"{root}: {len(spaces)} spaces, {vectors:,} vectors, {sh.cache.size_in_words(size)}")
 
 
 def _record(space: Any) -> dict[str, object]:
@@ -70,12 +70,12 @@ def verify(cache: CacheDir = None) -> None:
     was lost. Exit code 3 where there was damage."""
     found = sh.cache.verify(cache, progress=sh.Terminal())
     for item in found.damaged:
-        typer.echo(f"damaged: {item.reason}; {item.saved:,} rows saved; set aside as {item.shard}")
+        say(f"damaged: {item.reason}; {item.saved:,} rows saved; set aside as {item.shard}")
     checked = f"{found.shards} shards, {sh.cache.size_in_words(found.bytes)} in {found.folder}"
     if found.damaged:
-        typer.echo(f"{len(found.damaged)} of {checked} were damaged")
+        say(f"{len(found.damaged)} of {checked} were damaged")
         raise typer.Exit(DAMAGE_FOUND)
-    typer.echo(f"all checksums are right: {checked}")
+    say(f"all checksums are right: {checked}")
 
 
 @app.command("prune")
@@ -101,12 +101,12 @@ def prune(
         delete=yes,
     )
     for removal, size in zip(pruned.removals, pruned.sizes, strict=True):
-        typer.echo(
+        say(
             f"{removal.space.folder}  {removal.space.model}  {len(removal.files)} files  "
             f"{sh.cache.size_in_words(size)}"
         )
     if yes:
-        typer.echo(f"deleted {pruned.total}")
+        say(f"deleted {pruned.total}")
     else:
         more = "; pass --yes to do it" if pruned.removals else ""
-        typer.echo(f"would delete {pruned.total}{more}")
+        say(f"would delete {pruned.total}{more}")

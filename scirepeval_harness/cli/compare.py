@@ -18,7 +18,7 @@ from scirepeval_harness.cli.options import (
     TasksDir,
     reading,
 )
-from scirepeval_harness.cli.output import print_json, show_view
+from scirepeval_harness.cli.output import print_json, say, show_view
 
 Shape = Literal["table", "md", "json"]
 
@@ -56,10 +56,10 @@ def compare_command(
     )
     if output is not None:
         found.write(output, "json" if shape == "json" else "md")
-        typer.echo(f"Written: {output}")
+        say(f"Written: {output}")
     elif shape == "json":
         print_json(found.to_json(), sort_keys=True)
     elif shape == "md":
-        typer.echo(found.to_markdown(), nl=False)
+        say(found.to_markdown(), nl=False)
     else:
         show_view(found)

@@ -8,6 +8,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import TasksDir
+from scirepeval_harness.cli.output import say
 
 
 def fetch_command(
@@ -29,7 +30,7 @@ def fetch_command(
     """Download the models and the data that a later `run --offline` needs."""
     for part in sh.fetch(model or (), suite=suite, tasks=task, tasks_dirs=tasks_dir or ()):
         if part.folder is not None:
-            typer.echo(f"{part.name}@{part.revision}  {part.folder}")
+            say(f"{part.name}@{part.revision}  {part.folder}")
         else:
             where = part.revision or "not on the hub: pass its folder with --data"
-            typer.echo(f"{part.name}  {where}")
+            say(f"{part.name}  {where}")

@@ -9,7 +9,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import FewShot, Reviewers, S2and, TasksDir, reading
-from scirepeval_harness.cli.output import show
+from scirepeval_harness.cli.output import say, show
 
 Shape = Literal["table", "md", "csv"]
 
@@ -39,9 +39,9 @@ def leaderboard_command(
         **reading(suite, tasks_dir, few_shot, s2and, reviewers),
     )
     if shape == "md":
-        typer.echo(board.to_markdown(), nl=False)
+        say(board.to_markdown(), nl=False)
     elif shape == "csv":
-        typer.echo(board.to_csv(), nl=False)
+        say(board.to_csv(), nl=False)
     else:
-        typer.echo(board.table.caption)
+        say(board.table.caption)
         show(board.table)

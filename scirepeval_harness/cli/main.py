@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from scirepeval_harness import __version__
 from scirepeval_harness.cli import cache, mdcr, models, runs, s2and, tasks
@@ -14,12 +17,57 @@ from scirepeval_harness.cli.check import check_command
 from scirepeval_harness.cli.compare import compare_command
 from scirepeval_harness.cli.fetch import fetch_command
 from scirepeval_harness.cli.leaderboard import leaderboard_command
+from scirepeval_harness.cli.output import say
 from scirepeval_harness.cli.report import report_command
 from scirepeval_harness.cli.run import run_command
 from scirepeval_harness.errors import HarnessError
 
+DEFECT, INTERRUPTED = 70, 130
+
+
+class Boundary(TyperGroup):
+    """Where errors of every command become one line and an exit code.
+
+    Within the group, because typer itself would make 1 of a closed pipe, which means a regression.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            say(str(stop) or "Interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except (HarnessError, OSError) as error:
+            if ctx.params["debug"]:
+                traceback.print_exc()
+            elif not isinstance(error, BrokenPipeError):  # who listened is gone, and knows
+                say(f"Error: {error}", err=True)
+            code = error.exit_code if isinstance(error, HarnessError) else HarnessError.exit_code
+            raise typer.Exit(code) from error
+        except Exception as error:
+            if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):
+                raise  # typer's own: a wrong option, or the end that a command chose
+            # Whatever else it is, nobody foresaw it, and a gate must not take it for a regression.
+            say(f"Error: {_defect(error)}", err=True)
+            raise typer.Exit(DEFECT) from error
+
+
+def _defect(error: Exception) -> str:
+    """A line on a defect; its traceback goes to a file, or where none can be written below it."""
+    trace = traceback.format_exc()
+    what = f"a defect of the harness ({type(error).__name__}: {error})"
+    try:
+        handle, name = tempfile.mkstemp(".txt", "scirepeval-defect-")
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(trace)
+    except OSError:
+        return f"{what}. Please report it with this traceback:\n{trace}"
+    return " ".join(f"{what}. Please report it with the traceback in {name}".split())
+
+
 app = typer.Typer(
     name="scirepeval_harness",
+    cls=Boundary,
     help="Evaluate embedding models of scientific papers on SciRepEval and MDCR.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -41,7 +89,7 @@ app.add_typer(mdcr.app, name="mdcr")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -56,13 +104,9 @@ def options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 regression, 2 bad input, 3 incomplete, 4 not comparable."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        app(words)
-    except (HarnessError, OSError) as error:
-        if "--debug" in words:
-            traceback.print_exc()
-        else:
-            typer.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code if isinstance(error, HarnessError) else HarnessError.exit_code)
+    """Run a command and exit.
+
+    Codes: 0 done, 1 regression (`check` alone), 2 bad input, 3 incomplete, 4 not comparable, 70 a
+    defect of the harness, 130 interrupted.
+    """
+    app(list(sys.argv[1:] if arguments is None else arguments))

@@ -9,7 +9,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
-from scirepeval_harness.cli.output import print_json, print_table
+from scirepeval_harness.cli.output import print_json, print_table, say
 from scirepeval_harness.model.kinds import Pooling
 from scirepeval_harness.options import VectorPrecision
 
@@ -59,7 +59,7 @@ def write_scores_command(
         offline=offline,
         progress=sh.Terminal(),
     )
-    typer.echo(f"{written.pairs} pairs of {written.queries} queries: {written.path}")
+    say(f"{written.pairs} pairs of {written.queries} queries: {written.path}")
 
 
 @app.command("score")

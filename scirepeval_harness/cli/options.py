@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scirepeval_harness.options import CHOICES, OPTIONS
+from scirepeval_harness.options import CHOICES, LAST_SEED, OPTIONS
 from scirepeval_harness.task.spec import AuthorReading, FewShotReading, ReviewerReading
 
 TasksDir = Annotated[
@@ -36,7 +36,7 @@ AllowMismatch = Annotated[
     bool,
     typer.Option("--allow-mismatch", help="Compare what differs in data or protocol all the same."),
 ]
-Seed = Annotated[int, typer.Option(help="Of the permutations.")]
+Seed = Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of the permutations.")]
 
 
 def reading(
@@ -59,4 +59,6 @@ def reading(
 def declared(name: str, metavar: str | None = None) -> Any:
     """The option of a run as options.py declares it."""
     option = {**CHOICES, **OPTIONS}[name]
-    return typer.Option(option.flag, help=option.help, min=option.least, metavar=metavar)
+    return typer.Option(
+        option.flag, help=option.help, min=option.least, max=option.most, metavar=metavar
+    )

@@ -9,7 +9,13 @@ from typing import Protocol
 
 import typer
 
-from scirepeval_harness.reporting.table import Table, aligned, printable, text_table
+from scirepeval_harness.progress import harmless, printable
+from scirepeval_harness.reporting.table import Table, aligned, text_table
+
+
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print lines. All that commands print goes this way: names in it are anybody's."""
+    typer.echo(harmless(text), err=err, nl=nl)
 
 
 class View(Protocol):
@@ -24,7 +30,7 @@ def show(table: Table, *, titled: bool = False) -> None:
     Its caption is shown to a person alone, and only where it is ``titled``.
     """
     if not sys.stdout.isatty():
-        typer.echo(table.to_text())
+        say(table.to_text())
         return
     from rich.console import Console
     from rich.table import Table as Grid
@@ -38,7 +44,7 @@ def show(table: Table, *, titled: bool = False) -> None:
         grid.add_row(*(Text(cell.plain) for cell in row))
     Console().print(grid)
     for note in table.notes:
-        typer.echo(printable(note))
+        say(printable(note))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -50,18 +56,23 @@ def show_view(view: View) -> None:
     """Print the parts of a comparison or verdict, an empty line between two."""
     for place, part in enumerate(view.parts()):
         if place:
-            typer.echo("")
+            say("")
         if isinstance(part, Table):
             show(part)
         else:
-            typer.echo(part)
+            say(part)
 
 
 def print_fields(pairs: Iterable[tuple[str, str]]) -> None:
     """Print names and values, one pair a line, values aligned."""
-    typer.echo("\n".join(aligned([[name, printable(value)] for name, value in pairs])))
+    say("\n".join(aligned([[name, printable(value)] for name, value in pairs])))
 
 
 def print_json(value: object, *, sort_keys: bool = False) -> None:
-    """Print a JSON-ready value."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=sort_keys))
+    """Print a JSON-ready value; what a terminal would obey is written as an escape."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=sort_keys)
+    typer.echo(
+        "".join(
+            char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1] for char in text
+        )
+    )

@@ -16,6 +16,7 @@ from scirepeval_harness.cli.options import (
     TasksDir,
     reading,
 )
+from scirepeval_harness.cli.output import say
 
 
 def report_command(
@@ -58,6 +59,6 @@ def report_command(
         **reading(suite, tasks_dir, few_shot, s2and, reviewers),
     )
     if model_card is not None:
-        typer.echo(f"Model card: {model_card} ({written.model_card_results} results)")
-    typer.echo(f"Report: {written.folder} ({len(written.files)} files)")
-    typer.echo(f"Open: {written.page}")
+        say(f"Model card: {model_card} ({written.model_card_results} results)")
+    say(f"Report: {written.folder} ({len(written.files)} files)")
+    say(f"Open: {written.page}")

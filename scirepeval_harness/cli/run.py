@@ -10,7 +10,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import TasksDir, declared
-from scirepeval_harness.cli.output import print_table, show
+from scirepeval_harness.cli.output import print_table, say, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
 from scirepeval_harness.options import Engine, Probe, VectorPrecision
@@ -81,6 +81,7 @@ def run_command(
     if only_plan:
         _show_plan(sh.plan(model or None, **what))
         return
+    interrupted: KeyboardInterrupt | None = None
     try:
         results = sh.evaluate(
             model or None,
@@ -96,14 +97,16 @@ def run_command(
             progress=sh.Terminal(),
         )
     except sh.Interrupted as stop:
-        results = stop.results
+        results, interrupted = stop.results, stop
     for name, why in results.left_out:
-        typer.echo(f"{name}: {why}")
-    board = results.leaderboard()
-    if board.columns:
-        typer.echo(board.table.caption)
+        say(f"{name}: {why}")
+    board = results.leaderboard() if results else None
+    if board is not None and board.columns:
+        say(board.table.caption)
         show(board.table)
-    typer.echo(f"Results: {results.folder}")
+    say(f"Results: {results.folder}")
+    if interrupted is not None:
+        raise interrupted
     results.require_complete()
 
 
@@ -114,16 +117,14 @@ def _show_plan(plans: Sequence[Any]) -> None:
         IncompleteRunError: tasks that could not be planned, after all the others were shown.
     """
     for plan in plans:
-        typer.echo(plan.summary)
+        say(plan.summary)
     rows = [(plan.model, *space.in_words()) for plan in plans for space in plan.spaces]
     if rows:
-        typer.echo("")
+        say("")
         print_table(PLAN_HEADER, rows)
-        typer.echo(
-            "documents: every mention in every task; texts: distinct ones, each encoded once"
-        )
+        say("documents: every mention in every task; texts: distinct ones, each encoded once")
     problems = list(dict.fromkeys(problem for plan in plans for problem in plan.problems))
     for problem in problems:
-        typer.echo(f"not planned: {problem}", err=True)
+        say(f"not planned: {problem}", err=True)
     if problems:
         raise IncompleteRunError(f"{len(problems)} tasks could not be planned")

@@ -10,7 +10,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson, DataDir, TasksDir
-from scirepeval_harness.cli.output import print_fields, print_json, print_table
+from scirepeval_harness.cli.output import print_fields, print_json, print_table, say
 from scirepeval_harness.reporting.table import NONE, range_text, shown
 
 HEADER = ("Folder", "Model", "Suite", "Status", "Averages", "Date", "Signature")
@@ -51,9 +51,9 @@ def list_command(
     elif found.records:
         print_table(HEADER, [_line(record) for record in found.records])
     else:
-        typer.echo("No results.")
+        say("No results.")
     for error in found.unread:
-        typer.echo(f"Not read: {error}", err=True)
+        say(f"Not read: {error}", err=True)
 
 
 @app.command("show")
@@ -129,18 +129,18 @@ def _show(result: sh.Result, record: Mapping[str, Any]) -> None:
         fields.append(("Seconds total", f"{run.total_seconds:.2f}"))
     print_fields(fields)
     for role, details in result.run.model.roles.items():
-        typer.echo("")
-        typer.echo(f"Vectors for {role}:")
+        say("")
+        say(f"Vectors for {role}:")
         print_fields((f"  {name}", value) for name, value in sorted(details.items()))
     if rows := _score_rows(result):
-        typer.echo("")
+        say("")
         print_table(SCORES_HEADER, rows)
     for name, task in result.tasks.items():
         if task.status != "ok":
-            typer.echo(f"{name}: {task.status}: {task.error or 'no reason kept'}")
+            say(f"{name}: {task.status}: {task.error or 'no reason kept'}")
         for warning in task.warnings:
-            typer.echo(f"{name}: warning: {warning}")
-    typer.echo("")
+            say(f"{name}: warning: {warning}")
+    say("")
     print_table(("Task", "Signature"), list(run.task_signatures.items()))
 
 

@@ -9,7 +9,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline
-from scirepeval_harness.cli.output import print_json, print_table
+from scirepeval_harness.cli.output import print_json, print_table, say
 
 app = typer.Typer(
     help="S2AND's own experiment, which runs in an environment of its own.", no_args_is_help=True
@@ -23,9 +23,9 @@ def set_up_environment(
     ] = None,
 ) -> None:
     """Install the package `s2and` from PyPI; afterwards `run` scores the task s2and."""
-    place = sh.s2and.set_up(folder, say=typer.echo)
+    place = sh.s2and.set_up(folder, say=say)
     if folder is not None:
-        typer.echo(f"export SCIREPEVAL_HARNESS_S2AND={place.resolve()}")
+        say(f"export SCIREPEVAL_HARNESS_S2AND={place.resolve()}")
 
 
 @app.command("embed")
@@ -37,7 +37,7 @@ def embed_papers(
 ) -> None:
     """Write a model's vectors as S2AND's files, for `s2and run` or to use them elsewhere."""
     for path in sh.s2and.embed(model, output, data=data, offline=offline, progress=sh.Terminal()):
-        typer.echo(str(path))
+        say(str(path))
 
 
 @app.command("run")
@@ -76,6 +76,6 @@ def run_on_files(
     targets = list(dict.fromkeys(cell.target for cell in table.b3))
     rows = [[source, *(cells[source, target] for target in targets)] for source in sources]
     print_table(["trained on", *targets], rows)
-    typer.echo(f"mean of the {len(cells)} B-cubed F1 values: {100 * table.mean:.2f}")
+    say(f"mean of the {len(cells)} B-cubed F1 values: {100 * table.mean:.2f}")
     for part, why in table.left_out.items():
-        typer.echo(f"left out: {part} ({why})")
+        say(f"left out: {part} ({why})")

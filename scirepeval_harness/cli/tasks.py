@@ -9,7 +9,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
-from scirepeval_harness.cli.output import print_fields, print_json, print_table, show
+from scirepeval_harness.cli.output import print_fields, print_json, print_table, say, show
 from scirepeval_harness.roles import Format
 
 app = typer.Typer(help="Show the tasks that can be evaluated.", no_args_is_help=True)
@@ -71,7 +71,7 @@ def check_task(
         record = {"task": name, "fingerprint": source.fingerprint, **asdict(audited.audit)}
         print_json(record)
     else:
-        typer.echo(f"{audited.task.title}: documents {source.documents}, labels {source.labels}")
+        say(f"{audited.task.title}: documents {source.documents}, labels {source.labels}")
         print_table(
             ("finding", "count", "of", "such as"),
             [
@@ -81,7 +81,7 @@ def check_task(
         )
         shares = audited.audit.distribution
         splits = list(dict.fromkeys(key for share in shares for key in share.counts))
-        typer.echo("")
+        say("")
         print_table(
             ("distribution", *splits),
             [

@@ -13,6 +13,7 @@ from scirepeval_harness.comparison.pairs import Pair, make_pair, paired_draws, p
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary, Verdict
 from scirepeval_harness.comparison.systems import System, by_reason, mismatches
 from scirepeval_harness.errors import NotComparableError
+from scirepeval_harness.options import LAST_SEED, check_bounds
 from scirepeval_harness.results.leaderboard import column_tasks, columns_of, row, row_draws
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.statistics.permutation import difference_draws, holm, p_of_draws
@@ -74,7 +75,12 @@ def examine(
     seed: int,
     allow_mismatch: bool,
 ) -> Comparison:
-    """As `compare`, but what may not be compared is left out and listed, and nothing refused."""
+    """As `compare`, but what may not be compared is left out and listed, and nothing refused.
+
+    Raises:
+        UsageError: a seed that is none.
+    """
+    check_bounds("seed", seed, 0, LAST_SEED)
     differences: list[Difference] = []
     left_out: list[Mismatch] = []
     draws: dict[str, tuple[Draws, Draws]] = {}

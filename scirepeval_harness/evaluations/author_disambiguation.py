@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations import base
@@ -20,7 +20,14 @@ from scirepeval_harness.files import s2and_dir
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.audit import Finding, Share, finding
 from scirepeval_harness.task.dataset import Coverage, Document
-from scirepeval_harness.task.tables import Collected, check_coverage, parts_of, read_json_object
+from scirepeval_harness.task.tables import (
+    Collected,
+    as_id,
+    check_coverage,
+    parts_of,
+    read_json_object,
+    shown,
+)
 
 if TYPE_CHECKING:
     from scirepeval_harness.task.load import DataOptions
@@ -31,6 +38,7 @@ S2AND_METRIC = "b3_f1"
 """B-cubed F1 as S2AND's own experiment prints it."""
 LIGHT_METRIC = "light_b3_f1"
 """B-cubed F1 of clusters made from vectors alone."""
+FORM = "Expected the form of S2AND's release"
 
 
 @dataclass(frozen=True)
@@ -141,12 +149,12 @@ def read_blocks(
     Ids are prefixed with the data set, since two data sets may number papers alike.
 
     Raises:
-        DataError: no data set, a file that is missing or malformed, a signature without cluster.
+        DataError: no data set, a file that is missing or malformed, a signature in no cluster or in
+            several.
         CoverageError: a paper that is missing.
     """
-    names = sorted(
-        path.name for path in folder.glob("*") if (path / f"{path.name}_papers.json").is_file()
-    )
+    # Any of the three makes a data set: without one of them it is incomplete, and not left out.
+    names = sorted({path.parent.name for path in folder.glob("*/*_*.json") if _is_part(path)})
     if not names:
         raise DataError(
             "no data set in S2AND's layout",
@@ -158,17 +166,19 @@ def read_blocks(
     paper_of: dict[str, str] = {}
     cluster_of: dict[str, str] = {}
     for name in names:
-        signatures = read_json_object(folder / name / f"{name}_signatures.json")
-        clusters = read_json_object(folder / name / f"{name}_clusters.json")
-        truth = {
-            str(signature): str(cluster)
-            for cluster, entry in clusters.items()
-            for signature in entry["signature_ids"]
-        }
+        signatures = _objects(folder / name / f"{name}_signatures.json")
+        truth = _truth(folder / name / f"{name}_clusters.json")
         grouped: dict[str, list[str]] = {}
-        for signature, entry in signatures.items():
-            block = entry["author_info"].get("given_block") or entry["author_info"]["block"]
-            grouped.setdefault(str(block), []).append(str(signature))
+        paper: dict[str, str] = {}
+        for signature, (entry, where) in signatures.items():
+            author = entry.get("author_info")
+            if not isinstance(author, Mapping):
+                raise DataError(f"author_info is {shown(author)}", where=where, fix=FORM)
+            block = author.get("given_block") or author.get("block")
+            if not isinstance(block, str):
+                raise DataError(f"block is {shown(block)}", where=where, fix=FORM)
+            grouped.setdefault(as_id(block, "block", where), []).append(signature)
+            paper[signature] = as_id(entry.get("paper_id"), "paper_id", where)
         blocks[name] = {}
         # Sorted, so that a limit takes the same blocks whatever order the file has.
         for block in sorted(grouped)[:limit]:
@@ -181,17 +191,50 @@ def read_blocks(
                         fix="Complete the clusters",
                     )
                 key = f"{name}/{signature}"
-                paper_of[key] = f"{name}/{signatures[signature]['paper_id']}"
+                paper_of[key] = f"{name}/{paper[signature]}"
                 cluster_of[key] = f"{name}/{truth[signature]}"
-        papers = read_json_object(folder / name / f"{name}_papers.json")
         wanted = set(paper_of.values())
-        for paper, entry in papers.items():
-            key = f"{name}/{paper}"
-            if key in wanted:
-                found.add(key, parts_of(entry, fields), str(folder / name))
+        for own, (entry, where) in _objects(folder / name / f"{name}_papers.json").items():
+            if (key := f"{name}/{own}") in wanted:
+                found.add(key, parts_of(entry, fields, where), where)
     coverage = check_coverage(task, found.documents, found.empty, paper_of.values(), allow_missing)
     whole = folder if limit is None and coverage.complete else None
     return AuthorBlocks(found.documents, blocks, paper_of, cluster_of, whole), coverage
+
+
+def _is_part(path: Path) -> bool:
+    name = path.parent.name
+    return path.name in {f"{name}_{part}.json" for part in ("papers", "signatures", "clusters")}
+
+
+def _objects(path: Path) -> dict[str, tuple[Mapping[str, Any], str]]:
+    """The objects of a file by id, each with its place for errors."""
+    found = {}
+    for key, entry in read_json_object(path).items():
+        where = f"{path}, {shown(key)}"
+        if not isinstance(entry, Mapping):
+            raise DataError(f"the entry is {shown(entry)}", where=where, fix=FORM)
+        found[as_id(key, "an id", where)] = entry, where
+    return found
+
+
+def _truth(path: Path) -> dict[str, str]:
+    """The cluster of each signature."""
+    truth: dict[str, str] = {}
+    for cluster, (entry, where) in _objects(path).items():
+        members = entry.get("signature_ids")
+        if not isinstance(members, list):
+            raise DataError(f"signature_ids is {shown(members)}", where=where, fix=FORM)
+        for member in members:
+            signature = as_id(member, "an entry of signature_ids", where)
+            if signature in truth:
+                raise DataError(
+                    f"signature {signature} stands in the cluster {truth[signature]} already",
+                    where=where,
+                    fix="Give a signature one cluster",
+                )
+            truth[signature] = cluster
+    return truth
 
 
 def _odd_blocks(data: AuthorBlocks) -> Iterator[Finding]:

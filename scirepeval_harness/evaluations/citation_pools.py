@@ -15,7 +15,14 @@ from scirepeval_harness.evaluations.ranking import pool_notes
 from scirepeval_harness.roles import Format, Role
 from scirepeval_harness.task.audit import Finding, Share
 from scirepeval_harness.task.dataset import Coverage, Document, Qrels
-from scirepeval_harness.task.tables import Table, check_coverage, read_flat, read_json_object
+from scirepeval_harness.task.tables import (
+    Table,
+    as_id,
+    check_coverage,
+    read_flat,
+    read_json_object,
+    shown,
+)
 
 if TYPE_CHECKING:
     from scirepeval_harness.evaluations.trec import Measured
@@ -27,10 +34,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CitationPools:
-    """MDCR: one set of qrels a field of study over common documents."""
+    """MDCR: one set of qrels a field of study over common documents.
+
+    ``lost`` are candidates without a document, as in :class:`~.ranking.RankingSet`.
+    """
 
     documents: Mapping[str, Document]
     fields: Mapping[str, Qrels]
+    lost: frozenset[str] = frozenset()
 
 
 class PoolEvaluation(base.Evaluation[CitationPools]):
@@ -88,12 +99,13 @@ class PoolEvaluation(base.Evaluation[CitationPools]):
             yield from base.qrels_rows(data.fields[name])
 
     def audit(self, data: CitationPools) -> tuple[Iterable[Finding], Iterable[Share]]:
+        there = {name: ranking.without(own, data.lost) for name, own in data.fields.items()}
         merged = {
             f"{field}: {query}": grades
-            for field, qrels in data.fields.items()
+            for field, qrels in there.items()
             for query, grades in qrels.items()
         }
-        return ranking.odd_queries(merged, data.documents), ranking.grade_shares(data.fields)
+        return ranking.odd_queries(merged, data.documents), ranking.grade_shares(there)
 
 
 EVALUATION = PoolEvaluation()
@@ -126,7 +138,8 @@ def evaluate_citation_pools(task: TaskSpec, data: CitationPools, scorer: PairSco
                 where=f"task {task.name}, field {field}",
                 fix="Remove the field from the file of pools, or add its queries",
             )
-        measured[field] = trec.measure(qrels, make_run(scorer, qrels), task.metrics)
+        run = make_run(scorer, qrels, data.lost)
+        measured[field] = trec.measure(qrels, run, task.metrics, lost=data.lost)
     scores = {
         metric: [
             # Before the mean of the fields is taken, as the benchmark's own script rounds.
@@ -170,6 +183,7 @@ def read_pools(
     if not raw:
         raise DataError("no fields of study", where=str(pools), fix="Check the file")
     fields = {name: _field(raw[name], f"{pools}, field {name}", limit) for name in raw}
+    _check_lists(raw, str(pools))
     absent = [name for name in task.expected_fields if name not in fields]
     if absent and not allow_missing:
         raise CoverageError(
@@ -188,7 +202,7 @@ def read_pools(
     found = read_flat(documents, task.fields, frozenset(needed))
     coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
     kept = {
-        name: ranking.restrict(qrels, found.documents, found.documents)
+        name: {query: grades for query, grades in qrels.items() if query in found.documents}
         for name, qrels in fields.items()
     }
     kept = {name: qrels for name, qrels in kept.items() if qrels}
@@ -197,34 +211,43 @@ def read_pools(
         queries_needed=sum(len(qrels) for qrels in fields.values()),
         queries_found=sum(len(qrels) for qrels in kept.values()),
     )
-    return CitationPools(found.documents, kept), coverage
+    lost = frozenset(needed) - found.documents.keys()
+    return CitationPools(found.documents, kept, lost), coverage
 
 
 def _field(queries: object, where: str, limit: int | None) -> dict[str, dict[str, int]]:
     if not isinstance(queries, Mapping) or not queries:
         raise DataError("no queries", where=where, fix="See docs/protocol.md for the form")
     qrels: dict[str, dict[str, int]] = {}
-    for query, lists in list(queries.items())[:limit]:
+    for query, lists in queries.items():
         if not isinstance(lists, Mapping) or RELEVANT not in lists:
             raise DataError(
                 f"query {query} has no list 'true'", where=where, fix="See docs/protocol.md"
             )
-        for name, keys in lists.items():
-            if keys is not None and not (isinstance(keys, list) and all(map(_is_id, keys))):
-                raise DataError(
-                    f"the list {name} of query {query} is {str(keys)[:40]!r}",
-                    where=where,
-                    fix="Give a list of paper ids",
-                )
-        grades = {
-            str(key): 0 for name, keys in lists.items() if name != RELEVANT for key in keys or ()
-        }
+        grades: dict[str, int] = {}
         # Relevant last, since it wins over whatever other list names the same paper.
-        qrels[str(query)] = grades | {str(key): 1 for key in lists[RELEVANT] or ()}
-        if not qrels[str(query)]:
+        for name, keys in sorted(lists.items(), key=lambda named: named[0] == RELEVANT):
+            called = f"the list {name} of query {query}"
+            if not isinstance(keys, list):
+                raise DataError(
+                    f"{called} is {shown(keys)}", where=where, fix="Give a list of paper ids"
+                )
+            for key in keys:
+                grades[as_id(key, f"an entry of {called}", where)] = int(name == RELEVANT)
+        if not grades:
             raise DataError(f"query {query} has no candidates", where=where, fix="Remove it")
-    return qrels
+        qrels[as_id(query, "a query", where)] = grades
+    return dict(list(qrels.items())[:limit])
 
 
-def _is_id(value: object) -> bool:
-    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+def _check_lists(fields: Mapping[str, Mapping[str, Mapping[str, object]]], where: str) -> None:
+    """That every query has the same lists: without one of its candidates a score rises."""
+    names = dict.fromkeys(name for own in fields.values() for q in own.values() for name in q)
+    for field, queries in fields.items():
+        for query, lists in queries.items():
+            if absent := [name for name in names if name not in lists]:
+                raise DataError(
+                    f"query {query} has no list {absent[0]!r}, which others have",
+                    where=f"{where}, field {field}",
+                    fix="Complete it; a list may be empty",
+                )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +18,18 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.evaluations.base import PairScorer
 from scirepeval_harness.evaluations.citation_pools import CitationPools
-from scirepeval_harness.evaluations.scorers import Pools, Run
+from scirepeval_harness.evaluations.scorers import Pools, Run, pools_of
 from scirepeval_harness.files import write_with
+from scirepeval_harness.task.tables import as_number, read_json_object, shown
 
 
 def pairs_of(data: CitationPools) -> dict[str, tuple[str, ...]]:
     """All pairs of the benchmark, fields together; a query of two fields has both pools."""
-    pools: dict[str, dict[str, None]] = {}
+    pools: dict[str, dict[str, int]] = {}
     for qrels in data.fields.values():
         for query, grades in qrels.items():
-            pools.setdefault(query, {}).update(dict.fromkeys(grades))
-    return {query: tuple(pool) for query, pool in pools.items()}
+            pools.setdefault(query, {}).update(grades)
+    return pools_of(pools, data.lost)
 
 
 def write_scores(path: Path, run: Mapping[str, Mapping[str, float]]) -> None:
@@ -70,7 +70,7 @@ def read_scores(path: Path, pools: Pools) -> Run:
             or two pairs of ``pools`` with the same key.
     """
     keys = _keys(pools)
-    found = _load(path)
+    found = read_json_object(path)
     missing = [key for key in keys if key not in found]
     if missing:
         raise CoverageError(
@@ -128,49 +128,15 @@ def _keys(pools: Pools) -> set[str]:
     return set(seen)
 
 
-def _load(path: Path) -> dict[str, object]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"cannot read the scores ({error})",
-            where=str(path),
-            fix='Give a JSON file of the form {"query_candidate": score}',
-        ) from error
-    try:
-        found = json.loads(text, object_pairs_hook=lambda pairs: _unique(pairs, path))
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"not valid JSON ({error.msg})",
-            where=f"{path}, line {error.lineno}",
-            fix='The file holds one object {"query_candidate": score}',
-        ) from error
-    if not isinstance(found, dict):
-        raise DataError(
-            "the file holds no JSON object",
-            where=str(path),
-            fix='The file holds one object {"query_candidate": score}',
-        )
-    return found
-
-
-def _unique(pairs: list[tuple[str, object]], path: Path) -> dict[str, object]:
-    # json keeps the last of equal keys without a word.
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        again = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise DataError(
-            f"the key {again!r} stands there twice", where=str(path), fix="Keep one score a pair"
-        )
-    return found
-
-
 def _number(value: object, path: Path, key: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    number = None if isinstance(value, str) else as_number(value)
+    if number is None:
         raise DataError(
-            f"the score {value!r} is not a number", where=f"{path}, key {key!r}", fix="Correct it"
+            f"the score {shown(value)} is not a number, or not a finite one",
+            where=f"{path}, key {key!r}",
+            fix="Correct it",
         )
-    return _finite(value, f"{path}, key {key!r}")
+    return number
 
 
 def _finite(value: float, where: str) -> float:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations import base
 from scirepeval_harness.evaluations.metrics import check_metrics
+from scirepeval_harness.files import parse_json
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document
-from scirepeval_harness.task.tables import Table, check_coverage, is_list, read_flat, sample_rows
+from scirepeval_harness.task.tables import (
+    Table,
+    as_number,
+    as_text,
+    check_coverage,
+    is_list,
+    read_flat,
+    sample_rows,
+    shown,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,13 +35,17 @@ if TYPE_CHECKING:
 
     Labels = NDArray[np.generic]
 
+# What the reference's reader of CSV files, pandas, takes for a missing value, and any case of nan.
+MISSING = ("#N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "None", "n/a", "null")
+
 
 @dataclass(frozen=True)
 class LabelledSet:
     """A supervised task.
 
     Labels are an integer array of class indices (n,), a 0/1 matrix (n, classes) for multi-label
-    tasks, or a float array (n,) for regression. ``classes`` holds the original label of each index.
+    tasks, or a float array (n,) for regression. ``classes`` holds the original label of each index;
+    ``positive`` is the index of the class that ``f1`` is of.
     """
 
     documents: Mapping[str, Document]
@@ -42,6 +54,7 @@ class LabelledSet:
     test_ids: tuple[str, ...]
     test_labels: Labels
     classes: tuple[str, ...] = ()
+    positive: int = 1
 
 
 class ProbeEvaluation(base.Evaluation[LabelledSet]):
@@ -132,11 +145,13 @@ def read_labelled(
     """A classification or regression task; rows keep their order, which decides the folds.
 
     Raises:
-        DataError: a label outside the task's kind, an empty split, a document without text.
+        DataError: a label outside the task's kind, an empty split, labels from which nothing can be
+            learned or measured, documents that are all without text.
         CoverageError: a label without a document.
     """
     splits = [_rows(task, table) for table in (train, test)]
     values, classes = _encode(task, [labels for _, labels in splits])
+    _check_splits(values, classes, (train.name, test.name))
     ids = [list(keys) for keys, _ in splits]
     if limit is not None:
         for place in (0, 1):
@@ -150,8 +165,10 @@ def read_labelled(
         rows = [row for row, key in enumerate(ids[place]) if key in found.documents]
         ids[place] = [ids[place][row] for row in rows]
         values[place] = values[place][rows]
+    # scikit-learn's f1 is that of the label 1, whatever its rank; of other names the later one's.
+    first = "f1" in task.metrics and as_number(classes[0]) == 1
     data = LabelledSet(found.documents, tuple(ids[0]), values[0], tuple(ids[1]), values[1], classes)
-    return data, coverage
+    return replace(data, positive=int(not first)), coverage
 
 
 def _rows(task: TaskSpec, table: Table) -> tuple[list[str], list[Any]]:
@@ -167,33 +184,33 @@ def _rows(task: TaskSpec, table: Table) -> tuple[list[str], list[Any]]:
 def _label(task: TaskSpec, value: Any, where: str) -> Any:
     """A label in the task's kind: float, tuple of 0/1, or class name."""
     if task.format is Format.REGRESSION:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise DataError(f"label is {value!r}", where=where, fix="Give a finite number")
+        number = as_number(value)
+        if number is None:
+            raise DataError(f"label is {shown(value)}", where=where, fix="Give a finite number")
         return number
     if task.multi_label:
         listed = _parse_list(value)
-        if not is_list(listed) or not all(v in (0, 1) for v in listed):
-            raise DataError(
-                f"label is {str(value)[:40]!r}", where=where, fix="Give a list of 0 and 1"
-            )
+        if not is_list(listed) or not all(v in (0, 1) and type(v) is not bool for v in listed):
+            raise DataError(f"label is {shown(value)}", where=where, fix="Give a list of 0 and 1")
         return tuple(int(v) for v in listed)
-    if value is None or isinstance(value, (list, dict, float)) or str(value).strip() == "":
-        whole = isinstance(value, float) and value.is_integer()
-        if not whole:
-            raise DataError(f"label is {value!r}", where=where, fix="Give one class a row")
+    if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    if not isinstance(value, (str, int)) or not str(value).strip():
+        raise DataError(f"label is {shown(value)}", where=where, fix="Give one class a row")
+    if str(value).strip() in MISSING or str(value).strip().casefold() in ("nan", "-nan"):
+        raise DataError(
+            f"label is {value!r}, which stands for a missing one",
+            where=where,
+            fix="Give the class another name, or leave the row out",
+        )
+    return as_text(str(value), "label", where)
 
 
 def _parse_list(value: Any) -> Any:
     if isinstance(value, str):
         try:
-            return json.loads(value)
-        except json.JSONDecodeError:
+            return parse_json(value)
+        except ValueError:
             return None
     return value
 
@@ -216,6 +233,15 @@ def _encode(
         classes = tuple(str(number) for number in range(widths.pop()))
         return [np.array(labels, dtype=np.int64) for labels in splits], classes
     names = sorted({label for labels in splits for label in labels}, key=_class_order)
+    spelled: dict[float | str, str] = {}
+    for name in names:
+        other = spelled.setdefault(_spelling(name), name)
+        if other != name:
+            raise DataError(
+                f"the classes {other!r} and {name!r} differ in spelling alone",
+                where=f"task {task.name}",
+                fix="Spell a class the same in every row",
+            )
     index = {name: number for number, name in enumerate(names)}
     if "f1" in task.metrics and len(names) != 2:
         raise DataError(
@@ -229,11 +255,35 @@ def _encode(
     return arrays, tuple(names)
 
 
+def _check_splits(
+    splits: Sequence[Labels], classes: tuple[str, ...], names: tuple[str, str]
+) -> None:
+    """That the test split can show what was learned on the training split."""
+    if classes:
+        seen = [class_counts(labels, len(classes)) > 0 for labels in splits]
+        if not (seen[0] & seen[1]).any():
+            raise DataError(
+                f"no class in common with {names[0]}",
+                where=names[1],
+                fix="Check that both splits spell their classes alike",
+            )
+        return
+    for labels, name in zip(splits, names, strict=True):
+        if (labels == labels[0]).all():
+            raise DataError(
+                f"every label is {labels[0]}", where=name, fix="A regression needs different values"
+            )
+
+
 def _class_order(name: str) -> tuple[int, float, str]:
-    try:
-        return (0, float(name), name)
-    except ValueError:
-        return (1, 0.0, name)
+    number = as_number(name)
+    return (1, 0.0, name) if number is None else (0, number, name)
+
+
+def _spelling(name: str) -> float | str:
+    """What two spellings of one class have in common: case and white space aside, or the number."""
+    number = as_number(name)
+    return " ".join(name.casefold().split()) if number is None else number
 
 
 def _leaks(data: LabelledSet) -> Iterator[Finding]:

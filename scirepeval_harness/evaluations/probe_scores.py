@@ -59,6 +59,7 @@ def evaluate_probe(
         else "single"
     )
     x_train, x_test = vectors.take(data.train_ids), vectors.take(data.test_ids)
+    truth = _positive_last(data, data.test_labels)
     scores: list[Score] = []
     tables: list[pd.DataFrame] = []
     settings: dict[str, object] = {}
@@ -76,11 +77,12 @@ def evaluate_probe(
             tally = _Tally()
             for iteration, fitted in enumerate(fit(job)):
                 tally.add(fitted)
+                predicted = _positive_last(data, fitted.predictions)
                 for metric in task.metrics:
-                    value = 100.0 * METRICS.get(metric).value(data.test_labels, fitted.predictions)
+                    value = 100.0 * METRICS.get(metric).value(truth, predicted)
                     # Rounded as published, or few-shot scores would differ from the papers'.
                     values[metric].append(round(value, 2) if shot else value)
-                tables.append(_items(data, fitted.predictions, kind, name, iteration, patterns))
+                tables.append(_items(data, truth, predicted, kind, name, iteration, patterns))
             scores += [Score(m, float(np.mean(v)), name) for m, v in values.items()]
             settings[name] = {
                 **tally.notes(grid),
@@ -169,25 +171,29 @@ def _samples(
 
 def _items(
     data: LabelledSet,
-    predictions: Labels,
+    truth: Labels,
+    predicted: Labels,
     kind: problem.Kind,
     setting: str,
     iteration: int,
     patterns: _Patterns,
 ) -> pd.DataFrame:
-    truth: object = data.test_labels.astype(np.float64)
-    predicted: object = predictions.astype(np.float64)
-    if kind != "regression":
-        truth, predicted = patterns.of(data.test_labels), patterns.of(predictions)
+    regression = kind == "regression"
     return pd.DataFrame(
         {
             "setting": setting,
             "iteration": iteration,
             "item": list(data.test_ids),
-            "truth": truth,
-            "prediction": predicted,
+            "truth": truth.astype(np.float64) if regression else patterns.of(truth),
+            "prediction": predicted.astype(np.float64) if regression else patterns.of(predicted),
         }
     )
+
+
+def _positive_last(data: LabelledSet, labels: Labels) -> Labels:
+    """Class indices of which 1 is the class that ``f1`` is of. Not before the fit: the order of the
+    classes is part of its answer."""
+    return labels if data.positive else 1 - labels.astype(np.int64)
 
 
 def _label_notes(kind: problem.Kind, data: LabelledSet) -> dict[str, object]:

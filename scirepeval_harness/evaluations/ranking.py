@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RankingSet:
-    """A ranking task. An id in both maps is encoded once, on the query side (docs/protocol.md)."""
+    """A ranking task. An id in both maps is encoded once, on the query side (docs/protocol.md).
+
+    ``lost`` are candidates of the labels without a document, which only ``--allow-missing`` lets
+    be: they are not ranked, and those that are relevant count as not retrieved.
+    """
 
     queries: Mapping[str, Document]
     candidates: Mapping[str, Document]
     qrels: Qrels
+    lost: frozenset[str] = frozenset()
 
 
 class RankingEvaluation(base.Evaluation[RankingSet]):
@@ -93,7 +98,8 @@ class RankingEvaluation(base.Evaluation[RankingSet]):
         yield from base.qrels_rows(data.qrels)
 
     def audit(self, data: RankingSet) -> tuple[Iterable[Finding], Iterable[Share]]:
-        return odd_queries(data.qrels, self.documents(data)), grade_shares({"all": data.qrels})
+        there = without(data.qrels, data.lost)
+        return odd_queries(there, self.documents(data)), grade_shares({"all": there})
 
 
 EVALUATION = RankingEvaluation()
@@ -120,7 +126,8 @@ def evaluate_ranking(task: TaskSpec, data: RankingSet, scorer: PairScorer) -> Ou
         raise DataError(
             "the labels hold no queries", where=f"task {task.name}", fix="Check the label file"
         )
-    measured = trec.measure(data.qrels, make_run(scorer, data.qrels), task.metrics)
+    run = make_run(scorer, data.qrels, data.lost)
+    measured = trec.measure(data.qrels, run, task.metrics, lost=data.lost)
     scores = tuple(Score(metric, mean_over_queries(measured, metric)) for metric in task.metrics)
     return Outcome(
         scores=scores,
@@ -151,7 +158,7 @@ def read_ranking(
     """A proximity or ad-hoc search task.
 
     Raises:
-        DataError: malformed rows, a query without candidates, a document without text.
+        DataError: malformed rows, a query without candidates, documents that are all without text.
         CoverageError: a query or candidate of the labels that has no document.
     """
     qrels = read_qrels(labels, limit)
@@ -161,21 +168,24 @@ def read_ranking(
     for number, row in documents.rows():
         where = documents.where(number)
         key = documents.id(number, row, "doc_id", "paper_id")
-        if "query" in row:
+        if "query" in row or "candidates" in row:
+            query = documents.value(number, row, "query")
+            if isinstance(query, Mapping) and query.get("doc_id") is not None:
+                # As in the reference: a query that is a paper goes by its own id.
+                key = documents.id(number, query, "doc_id")
             if key in wanted_queries:
-                queries.add(key, _query_parts(task, row, where), where)
+                queries.add(key, _query_parts(task, query, where), where)
             _add_candidates(task, documents, number, row, candidates, wanted_candidates)
             continue
         if key in wanted_queries:
-            queries.add(key, parts_of(row, task.query_fields), where)
+            queries.add(key, parts_of(row, task.query_fields, where), where)
         if key in wanted_candidates:
-            candidates.add(key, parts_of(row, task.fields), where)
-    needed = [*wanted_queries, *wanted_candidates]
+            candidates.add(key, parts_of(row, task.fields, where), where)
+    needed = sorted(wanted_queries | wanted_candidates)
     found = {**candidates.documents, **queries.documents}
-    coverage = tables.check_coverage(
-        task.name, found, {**candidates.empty, **queries.empty}, sorted(needed), allow_missing
-    )
-    kept = restrict(qrels, queries.documents, found)
+    empty = {key: at for key, at in candidates.empty.items() if key not in queries.documents}
+    coverage = tables.check_coverage(task.name, found, empty | queries.empty, needed, allow_missing)
+    kept = {query: grades for query, grades in qrels.items() if query in queries.documents}
     coverage = with_queries(coverage, qrels, kept)
     absent = [key for key in qrels if key not in queries.documents]
     if absent and not allow_missing:
@@ -190,16 +200,17 @@ def read_ranking(
         key: candidates.documents.get(key) or queries.documents[key]
         for grades in kept.values()
         for key in grades
+        if key in found
     }
-    return RankingSet({key: queries.documents[key] for key in kept}, pool, kept), coverage
+    lost = frozenset(wanted_candidates - found.keys())
+    return RankingSet({key: queries.documents[key] for key in kept}, pool, kept, lost), coverage
 
 
-def _query_parts(task: TaskSpec, row: Row, where: str) -> tuple[str, ...]:
-    query = row["query"]
+def _query_parts(task: TaskSpec, query: object, where: str) -> tuple[str, ...]:
     if isinstance(query, str):
-        return (query,) if query.strip() else ()
+        return parts_of({"query": query}, ("query",), where)
     if isinstance(query, Mapping):
-        return parts_of(query, task.query_fields)
+        return parts_of(query, task.query_fields, where)
     raise DataError("query is neither text nor a document", where=where, fix="Repair the row")
 
 
@@ -212,6 +223,7 @@ def _add_candidates(
     listed = list(listed)
     if not listed:
         raise DataError("an empty list of candidates", where=table.where(number), fix="Remove it")
+    where = table.where(number)
     for candidate in listed:
         if not isinstance(candidate, Mapping):
             raise DataError(
@@ -219,7 +231,7 @@ def _add_candidates(
             )
         key = table.id(number, candidate, "doc_id")
         if key in wanted:
-            into.add(key, parts_of(candidate, task.fields), table.where(number))
+            into.add(key, parts_of(candidate, task.fields, where), where)
 
 
 def with_queries(coverage: Coverage, wanted: Qrels, kept: Qrels) -> Coverage:
@@ -233,7 +245,7 @@ def read_qrels(table: Table, limit: int | None = None) -> dict[str, dict[str, in
         limit: keep only the first so many queries.
 
     Raises:
-        DataError: a grade that is not a whole number of 0 or more, or no rows at all.
+        DataError: a grade that is not a whole number, or no rows at all.
     """
     qrels: dict[str, dict[str, int]] = {}
     for number, row in table.rows():
@@ -248,26 +260,18 @@ def read_qrels(table: Table, limit: int | None = None) -> dict[str, dict[str, in
     return qrels
 
 
-def restrict(
-    qrels: Qrels, queries: Container[str], candidates: Container[str]
-) -> dict[str, dict[str, int]]:
-    """The labels whose documents were found; only ``--allow-missing`` lets any be absent here."""
-    kept = {
-        query: {key: grade for key, grade in grades.items() if key in candidates}
+def without(qrels: Qrels, lost: Container[str]) -> Qrels:
+    """The labels without the candidates that were lost."""
+    return {
+        query: {key: grade for key, grade in grades.items() if key not in lost}
         for query, grades in qrels.items()
-        if query in queries
     }
-    return {query: grades for query, grades in kept.items() if grades}
 
 
 def _grade(value: Any, where: str) -> int:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    # float(True) is 1: a bool would pass for a grade.
-    if isinstance(value, bool) or number < 0 or not number.is_integer():
-        raise DataError(f"score is {value!r}", where=where, fix="Give a whole number from 0 up")
+    number = tables.as_number(value)
+    if number is None or not number.is_integer():
+        raise DataError(f"score is {tables.shown(value)}", where=where, fix="Give a whole number")
     return int(number)
 
 
@@ -275,9 +279,10 @@ def odd_queries(qrels: Qrels, documents: Mapping[str, Document]) -> Iterator[Fin
     """Queries of which a score says little; a name may have its field of study in front."""
     total = len(qrels)
     plain = {query: query.split(": ", 1)[-1] for query in qrels}
-    without = [query for query, grades in qrels.items() if not any(grades.values())]
-    yield finding("queries without a relevant candidate", without, total)
-    alike = [query for query, grades in qrels.items() if len(grades) > 1 and all(grades.values())]
+    relevant = {query: [grade > 0 for grade in own.values()] for query, own in qrels.items()}
+    useless = [query for query, found in relevant.items() if not any(found)]
+    yield finding("queries without a relevant candidate", useless, total)
+    alike = [query for query, found in relevant.items() if len(found) > 1 and all(found)]
     yield finding("queries with relevant candidates alone", alike, total)
     single = [query for query, grades in qrels.items() if len(grades) == 1]
     yield finding("queries with one candidate", single, total)

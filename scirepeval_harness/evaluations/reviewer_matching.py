@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.errors import DataError
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReviewerSet:
-    """Paper-reviewer matching: papers of both sides, reviewers' papers, hard and soft qrels."""
+    """Paper-reviewer matching: papers of both sides, reviewers' papers, hard and soft qrels.
+
+    A reviewer of the labels who is not among ``reviewers`` is not ranked, as in the reference.
+    """
 
     papers: Mapping[str, Document]
     reviewers: Mapping[str, tuple[str, ...]]
@@ -97,13 +100,13 @@ def evaluate_reviewer_matching(task: TaskSpec, data: ReviewerSet, vectors: Vecto
     three, so that a difference is never silent.
 
     Raises:
-        DataError: empty labels, hard and soft labels without a common paper, or a reviewer without
-            papers.
+        DataError: empty labels, hard and soft labels without a common paper, or no reviewer to
+            rank.
         CoverageError: a paper without a vector.
     """
     from scirepeval_harness.evaluations import trec
     from scirepeval_harness.evaluations.items import mean_over_queries, query_items
-    from scirepeval_harness.evaluations.scorers import TOP, reviewer_run
+    from scirepeval_harness.evaluations.scorers import TOP, Run, reviewer_run
 
     soft: Qrels = {query: labels for query, labels in data.soft.items() if query in data.hard}
     if not data.hard or not soft:
@@ -112,8 +115,17 @@ def evaluate_reviewer_matching(task: TaskSpec, data: ReviewerSet, vectors: Vecto
             where=f"task {task.name}",
             fix="Check that both label files are of the same data set",
         )
-    run = reviewer_run(data.hard, data.reviewers, vectors)
-    hard_measured = trec.measure(data.hard, run, task.metrics)
+    lost = {name for labels in data.hard.values() for name in labels} - data.reviewers.keys()
+    ranked = {query: own for query, own in ranking.without(data.hard, lost).items() if own}
+    if not ranked:
+        raise DataError(
+            "no reviewer of the labels is listed with papers",
+            where=f"task {task.name}",
+            fix="Complete the list of reviewers",
+        )
+    unranked: Run = {query: {} for query in data.hard}
+    run = unranked | reviewer_run(ranked, data.reviewers, vectors)
+    hard_measured = trec.measure(data.hard, run, task.metrics, lost=lost)
     soft_measured = trec.measure(soft, run, task.metrics, same_candidates=False)
     parts = (("hard_", hard_measured), ("soft_", soft_measured))
     scores = tuple(
@@ -130,6 +142,7 @@ def evaluate_reviewer_matching(task: TaskSpec, data: ReviewerSet, vectors: Vecto
             "hard": ranking.pool_notes(data.hard),
             "soft": ranking.pool_notes(soft),
             **_differences(data),
+            **({"reviewers_not_ranked": len(lost)} if lost else {}),
             **base.not_resampled(scores, lambda name: why_not_resampled(name.split("_", 1)[1])),
         },
     )
@@ -158,32 +171,44 @@ def read_reviewers(
     """Paper-reviewer matching: papers, reviewers with their papers, hard and soft labels.
 
     Raises:
-        DataError, CoverageError: as for rankings; a reviewer of the labels without papers.
+        DataError, CoverageError: as for rankings; a reviewer without papers; soft labels of
+            reviewers whom neither the hard labels nor the reviewers' list know.
     """
-    hard_qrels, soft_qrels = ranking.read_qrels(hard, limit), ranking.read_qrels(soft)
-    soft_qrels = {key: value for key, value in soft_qrels.items() if key in hard_qrels}
+    hard_all, soft_all = ranking.read_qrels(hard), ranking.read_qrels(soft)
+    hard_qrels = dict(list(hard_all.items())[:limit])
+    soft_qrels = {key: value for key, value in soft_all.items() if key in hard_qrels}
     names = {name for grades in hard_qrels.values() for name in grades}
-    own: dict[str, tuple[str, ...]] = {}
+    listed: dict[str, tuple[str, ...]] = {}
     for number, row in reviewers.rows():
+        # Of a reviewer with two rows the last counts, of a paper that stands twice both.
         name = reviewers.id(number, row, "r_id")
-        papers = reviewers.ids(number, row, "papers")
-        if name in names and name not in own:
-            own[name] = tuple(dict.fromkeys(papers))
-    unknown = sorted(names - own.keys())
+        listed[name] = reviewers.ids(number, row, "papers")
+        if not listed[name]:
+            where = reviewers.where(number)
+            raise DataError(f"reviewer {name} has no papers", where=where, fix="Add them")
+    unknown = sorted({name for own in soft_qrels.values() for name in own} - names - listed.keys())
     if unknown:
         raise DataError(
-            f"{len(unknown)} reviewers of the labels are not listed, the first is {unknown[0]}",
-            where=reviewers.name,
-            fix="Complete the list of reviewers",
+            f"{len(unknown)} reviewers are in the soft labels alone, the first is {unknown[0]}",
+            where=soft.name,
+            fix="Check that both label files are of the same data set",
         )
+    own = {name: papers for name, papers in listed.items() if name in names}
     needed = [*hard_qrels, *(paper for papers in own.values() for paper in papers)]
     found = read_flat(documents, task.fields, frozenset(needed))
     coverage = check_coverage(task.name, found.documents, found.empty, needed, allow_missing)
     kept = {key: grades for key, grades in hard_qrels.items() if key in found.documents}
     coverage = ranking.with_queries(coverage, hard_qrels, kept)
+    remarks = []
+    if stray := len(soft_all.keys() - hard_all.keys()):
+        remarks.append(f"{stray} papers of the soft labels have no hard ones, are not ranked")
+    if len(own) < len(names):
+        remarks.append(f"{len(names) - len(own)} of {len(names)} reviewers have no row, not ranked")
+    coverage = replace(coverage, remarks=tuple(remarks))
     papers_of = {
-        name: tuple(paper for paper in papers if paper in found.documents)
+        name: there
         for name, papers in own.items()
+        if (there := tuple(paper for paper in papers if paper in found.documents))
     }
     soft_kept = {key: grades for key, grades in soft_qrels.items() if key in kept}
     return ReviewerSet(found.documents, papers_of, kept, soft_kept), coverage
@@ -193,13 +218,13 @@ def _odd_reviewers(data: ReviewerSet) -> Iterator[Finding]:
     from scirepeval_harness.evaluations.scorers import TOP
 
     for name, qrels in (("hard", data.hard), ("soft", data.soft)):
-        without = [query for query, grades in qrels.items() if not any(grades.values())]
-        yield finding(f"papers without a relevant reviewer ({name})", without, len(qrels))
+        useless = [q for q, grades in qrels.items() if not any(g > 0 for g in grades.values())]
+        yield finding(f"papers without a relevant reviewer ({name})", useless, len(qrels))
     few = [name for name, papers in data.reviewers.items() if len(papers) < TOP]
     yield finding(f"reviewers with fewer than {TOP} papers", few, len(data.reviewers))
     own = [
         query
         for query, grades in data.hard.items()
-        if any(query in data.reviewers[name] for name in grades)
+        if any(query in data.reviewers.get(name, ()) for name in grades)
     ]
     yield finding("papers that are also a candidate reviewer's own", own, len(data.hard))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +17,7 @@ from scirepeval_harness.task.dataset import Document, Qrels
 
 # Size of one chunk of differences; benchmarks/ranking.py measures it.
 CHUNK_BYTES = 1 << 20
+EMPTY: NDArray[np.float64] = np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -131,9 +132,11 @@ class DescribedScorer(Protocol):
     def settings(self) -> Mapping[str, object]: ...
 
 
-def pools_of(qrels: Qrels) -> dict[str, tuple[str, ...]]:
+def pools_of(qrels: Qrels, lost: Container[str] = ()) -> dict[str, tuple[str, ...]]:
     """The candidates that the labels name, which are all that is ranked (protocol section 4)."""
-    return {query: tuple(grades) for query, grades in qrels.items()}
+    return {
+        query: tuple(item for item in grades if item not in lost) for query, grades in qrels.items()
+    }
 
 
 def settings_of(scorer: PairScorer) -> dict[str, object]:
@@ -141,16 +144,16 @@ def settings_of(scorer: PairScorer) -> dict[str, object]:
     return dict(scorer.settings) if isinstance(scorer, DescribedScorer) else {}
 
 
-def make_run(scorer: PairScorer, qrels: Qrels) -> Run:
-    """Score every labelled candidate of every query.
+def make_run(scorer: PairScorer, qrels: Qrels, lost: Container[str] = ()) -> Run:
+    """Score every labelled candidate of every query but those that are ``lost``.
 
     Raises:
         DataError: a query has no candidates.
         ModelError: the scorer returns another number of scores, or one that is not finite.
     """
-    pools = pools_of(qrels)
-    for query, candidates in pools.items():
-        if not candidates:
+    pools = pools_of(qrels, lost)
+    for query, grades in qrels.items():
+        if not grades:
             raise DataError(
                 "the query has no candidates",
                 where=f"query {query}",
@@ -159,7 +162,7 @@ def make_run(scorer: PairScorer, qrels: Qrels) -> Run:
     if isinstance(scorer, BatchScorer):
         scores = scorer.score_all(pools)
     else:
-        scores = {query: scorer(query, candidates) for query, candidates in pools.items()}
+        scores = {query: scorer(query, pool) if pool else EMPTY for query, pool in pools.items()}
     return {query: _as_row(query, pools[query], scores[query]) for query in pools}
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 import pytrec_eval
@@ -43,6 +43,7 @@ def measure(
     metrics: Sequence[str],
     *,
     same_candidates: bool = True,
+    lost: Container[str] = (),
 ) -> Measured:
     """Measure every query of ``qrels``, in the order of ``qrels``.
 
@@ -53,6 +54,7 @@ def measure(
             were added (:func:`~.metrics.metric`), which get the ranking that trec_eval sees.
         same_candidates: require that exactly the labelled candidates are scored. Otherwise an
             unlabelled candidate counts as not relevant and an unscored one as not retrieved.
+        lost: labelled candidates that need no score: they count as not retrieved.
 
     Raises:
         CoverageError: a query or candidate of ``qrels`` has no score.
@@ -72,7 +74,8 @@ def measure(
                 fix="Score every query of the task",
             )
         if same_candidates:
-            _check_candidates(query, labels, run[query])
+            there = {item: grade for item, grade in labels.items() if item not in lost}
+            _check_candidates(query, there, run[query])
         scores[query] = {
             candidate: _score(query, candidate, value) for candidate, value in run[query].items()
         }
@@ -121,11 +124,11 @@ def _grades(query: str, labels: Mapping[str, int]) -> dict[str, int]:
     grades = {}
     for candidate, grade in labels.items():
         _check_id(candidate, f"query {query}, candidate {candidate!r}")
-        if int(grade) != grade or grade > MAX_GRADE:
+        if int(grade) != grade or abs(grade) > MAX_GRADE:
             raise DataError(
                 f"the grade {grade!r} is not a whole number of at most {MAX_GRADE}",
                 where=f"query {query}, candidate {candidate}",
-                fix="Grades are small whole numbers, 0 for not relevant",
+                fix="Grades are small whole numbers, 0 or less for not relevant",
             )
         # Below 0 means the same to the measures, but with nothing else in a query trec_eval reads
         # in front of an array and may never return.

@@ -25,13 +25,16 @@ class Identity:
 
     ``details`` holds printable values only: repositories, revisions, weight fingerprints, pooling,
     maximum length, precision. Two encoders with equal details yield equal vectors for equal texts,
-    unless ``complete`` is False: then nobody can say so, and no vector outlives the run.
+    unless ``complete`` is False: then nobody can say so, and no vector outlives the run. ``places``
+    names the details that say where the model was found and not what it is: a folder or a file that
+    has moved is the same model.
     """
 
     model: str
     role: Role
     details: Mapping[str, str]
     complete: bool = True
+    places: frozenset[str] = frozenset()
 
 
 class Encoder(Protocol):

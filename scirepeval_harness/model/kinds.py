@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scirepeval_harness.errors import MissingExtraError
+from scirepeval_harness.errors import MissingExtraError, OfflineError
 from scirepeval_harness.model.spec import ModelKind, ModelSpec, beside
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.spec import Strict
@@ -162,7 +163,11 @@ def _transformer(spec: TransformerSpec, options: EncodeOptions) -> Model:
     demand_libraries(spec)
     from scirepeval_harness.model.transformer import TransformerEncoder
 
-    return TransformerEncoder(spec, options)
+    encoder = TransformerEncoder(spec, options)
+    # What is not on this machine is said, and maybe downloaded, by the first that needs it.
+    with suppress(OfflineError):
+        encoder.check_length()
+    return encoder
 
 
 def _fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:

@@ -55,7 +55,8 @@ class PrecomputedEncoder:
 
     def identity(self, role: Role) -> Identity:
         path = self._file(role)
-        return Identity(self.name, role, {"file": path.name, "sha256": fingerprint([path])})
+        details = {"file": path.name, "sha256": fingerprint([path])}
+        return Identity(self.name, role, details, places=frozenset({"file"}))
 
     def text(self, document: Document, role: Role) -> str:
         return join_parts(document.parts, " ")

@@ -16,7 +16,7 @@ from scirepeval_harness.model import devices, engine
 from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors, join_parts
 from scirepeval_harness.model.engine import Batch, Encoded, TokenTable
 from scirepeval_harness.model.kinds import TransformerSpec
-from scirepeval_harness.model.weights import Part, Snapshot, locate
+from scirepeval_harness.model.weights import LOCAL, Part, Snapshot, locate
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
 
@@ -93,7 +93,10 @@ class TransformerEncoder:
                 "adapter_weights": adapter.weights_fingerprint(),
                 "adapter_config": adapter.config_fingerprint(),
             }
-        return Identity(self.name, role, details)
+        # What a folder holds is known by its sums; checkpoints move from machine to machine.
+        parts = {"base": base, "adapter": adapter}
+        local = frozenset(name for name, part in parts.items() if part.revision == LOCAL)
+        return Identity(self.name, role, details, places=local)
 
     def text(self, document: Document, role: Role) -> str:
         """Non-empty parts joined by the separator token, behind the role's control code if any."""
@@ -245,6 +248,11 @@ class TransformerEncoder:
 
     def _config(self) -> dict[str, Any]:
         return read_json(self._snapshot(None).folder / "config.json")
+
+    def check_length(self) -> None:
+        """ModelError where the base has fewer positions than the maximum length; reads its config.
+        Raises what :func:`~.weights.locate` does."""
+        self._max_length()
 
     def _max_length(self) -> int:
         """The model file's maximum length; an error where the base has fewer positions."""

@@ -46,6 +46,8 @@ TOKENIZER = (
     "tokenizer.model",
 )
 TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+LOCAL = "local"
+"""In the place of a revision, for weights in a folder."""
 SHA256_NAME = re.compile(r"^[0-9a-f]{64}$")
 
 
@@ -84,7 +86,7 @@ def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> S
         StorageError: the disk is full.
     """
     if weights.path is not None:
-        folder, revision = Path(weights.path).expanduser(), "local"
+        folder, revision = Path(weights.path).expanduser(), LOCAL
         if not folder.is_dir():
             where = f"model {spec.name}, {part} {weights.path}"
             fix = "Give the folder that holds config.json and the weights"

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scirepeval_harness.progress import printable
+
 if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
@@ -40,12 +42,6 @@ LATEX = str.maketrans(
     }
 )
 LATEX_HEAD = "% Needs \\usepackage{booktabs}; names beyond Latin letters need LuaLaTeX or XeLaTeX."
-
-
-def printable(text: str) -> str:
-    """Without line ends, control characters and marks that turn the direction of writing, so that
-    a name can neither move the cursor nor break a row; each becomes a space."""
-    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def one_line(text: str) -> str:

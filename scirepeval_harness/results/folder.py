@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from scirepeval_harness.errors import StorageError, UsageError
-from scirepeval_harness.files import write_json, write_with
+from scirepeval_harness.files import read_json, regular, write_json, write_with
 from scirepeval_harness.results.record import (
     RUN_VERSION,
     SCHEMA_VERSION,
@@ -194,11 +194,7 @@ def _read(schema: type[Schema], path: Path, newest: int) -> Schema:
         # A named pipe would be waited for.
         raise StorageError("not a file", where=str(path), fix=AGAIN)
     try:
-        raw = json.loads(
-            path.read_text(encoding="utf-8"),
-            object_pairs_hook=_once,
-            parse_constant=_no_number,
-        )
+        raw: dict[str, Any] = read_json(path, finite=True)
         # Before the schema is checked: a newer file would be refused for a field unknown here,
         # and the message would not say that an upgrade helps.
         version = raw["schema_version"]
@@ -219,18 +215,6 @@ def _read(schema: type[Schema], path: Path, newest: int) -> Schema:
             first = error.errors()[0]
             what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise StorageError(f"not a result file ({what})", where=str(path), fix=AGAIN) from error
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {max(names, key=names.count)!r} stands there twice")
-    return found
-
-
-def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number")
 
 
 def seal_of(raw: Mapping[str, Any]) -> str:
@@ -270,7 +254,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     if path.exists() and not path.is_file():
         raise StorageError("not a file", where=str(path), fix=AGAIN)
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(regular(path))
     except (OSError, ValueError, KeyError, TypeError, OverflowError, pa.ArrowException) as error:
         raise StorageError(f"cannot be read ({error})", where=str(path), fix=AGAIN) from error
 

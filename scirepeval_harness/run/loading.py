@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from scirepeval_harness.files import working_folder
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.task.dataset import Document, LoadedTask
 from scirepeval_harness.task.load import DataOptions, load_task
@@ -72,10 +72,7 @@ def task_loader(options: RunOptions) -> Iterator[TaskLoader]:
         limit=options.limit,
         seed=options.seed,
     )
-    with ExitStack() as stack:
-        # A mapped file cannot be deleted everywhere; the system clears such a folder later.
-        folder = TemporaryDirectory(prefix="scirepeval-texts-", ignore_cleanup_errors=True)
-        root = Path(stack.enter_context(folder))
+    with working_folder("texts") as root:
         yield TaskLoader(lambda task, suite: load_task(task, suite, chosen), root)
 
 

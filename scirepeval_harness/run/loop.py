@@ -6,7 +6,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +14,22 @@ from typing import cast
 import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.evaluations.base import requests_of
+from scirepeval_harness.files import sweep
 from scirepeval_harness.model.base import Encoder, Model
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.results import folder as files
 from scirepeval_harness.results.environment import Environment, describe_environment
-from scirepeval_harness.results.record import RunRecord, Status, TaskRecord, TaskRun, run_signature
+from scirepeval_harness.results.record import (
+    ModelRecord,
+    RunRecord,
+    Status,
+    TaskRecord,
+    TaskRun,
+    run_signature,
+)
+from scirepeval_harness.roles import Role
 from scirepeval_harness.run import task as scoring
 from scirepeval_harness.run.engine import Engine, build_models, open_engine
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
@@ -61,8 +69,8 @@ def run(
         progress: where lines and bars go.
 
     Raises:
-        UsageError: no such data folder, two models of one name, results that are already there, or
-            no model that can run any of the tasks.
+        UsageError: no such data folder, two models of one name, results that are already there,
+            those of another model among them, or no model that can run any of the tasks.
         HarnessError: an engine that is not there (see :func:`~.engine.open_engine`), or a model
             that cannot be built (see :func:`~.model.base.build_model`).
         IncompleteRunError: results cannot be written.
@@ -93,6 +101,10 @@ def run(
         try:
             # All are built before any task: a mistake in the last model costs no hours.
             built = deque(build_models(models, options, engine))
+            earlier = [
+                earlier_tasks(folder, model, options)
+                for folder, (_, model) in zip(folders, built, strict=True)
+            ]
             plans = plan_run(built, selection, loader, store)
         except KeyboardInterrupt:
             progress.say("interrupted before the first task")
@@ -102,17 +114,23 @@ def run(
         for plan in plans:
             progress.say(plan.summary)
         interrupted = False
-        for folder in folders:
+        sweep(options.output)
+        for folder, found in zip(folders, earlier, strict=True):
             # Taken out of the list, so that a model's weights go before the next one's come.
             spec, model = built.popleft()
             one = _ModelRun(
                 spec, model, [pair for pair in selection if spec.can_run(pair[1])], folder, options,
-                arguments, environment, engine, store, loader, progress,
+                arguments, environment, engine, store, loader, progress, found,
             )  # fmt: skip
             # An interrupt ends the whole run, not this model's part of it.
             interrupted = one.run()
             if interrupted:
                 break
+        for damage in store.damaged:
+            progress.say(
+                f"a damaged file of vectors was set aside ({damage.reason}), {damage.saved:,} rows "
+                f"of it are saved, and what else was needed was encoded again: {damage.shard}"
+            )
     written = tuple(folder for folder in folders if (folder / files.RUN_FILE).is_file())
     if interrupted:
         raise RunInterrupted(written)
@@ -134,6 +152,7 @@ class _ModelRun:
     store: EmbeddingStore
     loader: TaskLoader
     progress: Progress
+    earlier: Earlier
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     clock: float = field(default_factory=time.perf_counter)
     entries: dict[str, tuple[TaskRun, TaskRecord]] = field(default_factory=dict)
@@ -148,7 +167,10 @@ class _ModelRun:
 
     def run(self) -> bool:
         """Run all tasks; True when the user interrupted it."""
-        self.entries = earlier_tasks(self.folder, self.options)
+        sweep(self.folder)
+        self.entries = dict(self.earlier.kept)
+        for line in self.earlier.words:
+            self.progress.say(f"{self.spec.name}  {line}")
         try:
             self._encode_ahead()
             for suite, task in self.selection:
@@ -184,15 +206,36 @@ class _ModelRun:
         for suite, task in self.selection:
             try:
                 loaded = self.loader.get(task, suite)
-                draft = self._describe(suite, task, loaded)
-            except HarnessError:
-                continue  # the task itself will say so
-            if finished_task(self.folder, self.options, draft, draft.signature) is None:
-                yield from requests_of(task, loaded.data)
+                done = self._finished(suite, task, loaded) is not None
+                requests = () if done else requests_of(task, loaded.data)
+            except Exception:  # noqa: BLE001
+                continue  # the task itself will say so, and the others' texts are encoded
+            yield from requests
 
     def _describe(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord:
         model = scoring.model_record(self.spec, self.model, task)
         return scoring.describe(suite, task, loaded, model, self.options)
+
+    def _finished(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord | None:
+        """The task's record from the earlier run, when resuming, if the same model, data, settings
+        and harness made it."""
+        if self.options.existing != "resume":
+            return None
+        if task.name in self.earlier.kept:
+            record = self.earlier.kept[task.name][1]
+        elif task.name in self.earlier.listed:
+            return None  # of other settings, or not to be trusted
+        else:
+            # A run was killed between a score file and its run file.
+            try:
+                record = files.read_task(files.task_file(self.folder, suite.name, task.name))
+            except StorageError:
+                return None
+            if record.status != "ok" or changed_detail(record.model, self.model) is not None:
+                return None
+        # With the model as it stands there: its folder may have moved since.
+        now = scoring.describe(suite, task, loaded, record.model, self.options)
+        return record if now.signature == record.signature else None
 
     def _run_task(self, suite: SuiteSpec, task: TaskSpec) -> None:
         """Score one task and write it. Any exception becomes the task's error, and the other tasks
@@ -203,10 +246,10 @@ class _ModelRun:
         try:
             with phases.time("load"):
                 loaded = self.loader.get(task, suite)
-            draft = self._describe(suite, task, loaded)
-            record = finished_task(self.folder, self.options, draft, draft.signature)
+            record = self._finished(suite, task, loaded)
             resumed = record is not None
             if record is None:
+                draft = self._describe(suite, task, loaded)
                 scored = scoring.score_task(
                     draft, task, loaded, self.model, self.store, self.options, self.progress,
                     phases, self.engine.fit_samples,
@@ -221,6 +264,10 @@ class _ModelRun:
             trace = traceback.format_exc()
             known = isinstance(error, HarnessError)
             what = str(error) if known else f"{type(error).__name__}: {error}"
+            if task.name in self.earlier.kept:
+                # Of other data, say: what is finished does not become a failure by asking again.
+                self.progress.say(f"{self.spec.name}  {task.name}  KEPT as it was; now: {what}")
+                return
             # The traceback goes to the run file alone: it holds paths of this machine.
             record = self._unfinished(suite, task, draft, "failed", what)
             self.progress.say(f"{self.spec.name}  {task.name}  FAILED  {record.error}")
@@ -233,11 +280,11 @@ class _ModelRun:
         """Write down that the user ended the run, and in which task."""
         self.interrupted = True
         for suite, task in self.selection[self.come_to : self.come_to + 1]:
-            record = self._unfinished(suite, task, None, "interrupted", "interrupted")
-            # When resuming, a finished score file of the earlier run stays.
-            if finished_task(self.folder, self.options, record) is None:
+            # When resuming, what the earlier run finished stays.
+            if task.name not in self.entries:
+                record = self._unfinished(suite, task, None, "interrupted", "interrupted")
                 files.write_task(self.folder, record)
-            self._note(record, {}, None)
+                self._note(record, {}, None)
         name = self.spec.name
         self.progress.say(f"{name}  interrupted; finished tasks are kept in {self.folder}")
         self._write()
@@ -286,11 +333,14 @@ class _ModelRun:
 
 
 def _result_line(model: str, record: TaskRecord, seconds: float) -> str:
-    """What is said of a finished task: its scores, the time, and whether something was missing."""
+    """What is said of a finished task: its scores, the time, whether something was missing, and
+    what else to beware of."""
     shown = [score for score in record.scores if score.field is None]
     scores = "  ".join(f"{score.key} {score.value:.2f}" for score in shown)
     partial = "" if record.coverage is None or record.coverage.complete else "  PARTIAL"
-    return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}"
+    # The first warning of a partial score says how much was missing.
+    rest = "".join(f"  WARNING: {text}" for text in record.warnings[bool(partial) :])
+    return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}{rest}"
 
 
 def result_folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Path]:
@@ -318,31 +368,69 @@ def result_folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Pat
     return folders
 
 
-def earlier_tasks(folder: Path, options: RunOptions) -> dict[str, tuple[TaskRun, TaskRecord]]:
-    """What the run file says of the tasks that an earlier run of the same settings finished."""
-    if options.existing != "resume":
-        return {}
-    with suppress(StorageError):
-        result = files.load_result(folder)
-        return {
-            entry.task: (entry, result.tasks[entry.task])
-            for entry in result.run.tasks
-            if result.tasks[entry.task].status == "ok"
-            and result.tasks[entry.task].settings == options.scoring()
-            and result.tasks[entry.task].model.identified
-        }
-    return {}
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier run left in a folder: the tasks that are ``kept`` with their entries, all
+    that its run file ``listed``, and what is to be said of those that are not kept."""
+
+    kept: Mapping[str, tuple[TaskRun, TaskRecord]] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
+    words: tuple[str, ...] = ()
 
 
-def finished_task(
-    folder: Path, options: RunOptions, draft: TaskRecord, signature: str | None = None
-) -> TaskRecord | None:
-    """The task's record from an earlier run (of this signature), when resuming."""
-    # Of a model without an identity nobody can say that it is still the one of the earlier run.
-    if options.existing != "resume" or not draft.model.identified:
-        return None
-    with suppress(StorageError):
-        record = files.read_task(files.task_file(folder, draft.suite, draft.task))
-        if record.status == "ok" and signature in (None, record.signature):
-            return record
+def earlier_tasks(folder: Path, model: Model, options: RunOptions) -> Earlier:
+    """The tasks that an earlier run of the same model, settings and harness finished.
+
+    Raises:
+        UsageError: they are another model's: one folder holds the run of one model.
+        StorageError: the run file cannot be read.
+        HarnessError: what tells the model's identity.
+    """
+    if options.existing != "resume" or not (folder / files.RUN_FILE).exists():
+        return Earlier()
+    run = files.read_run(folder)
+    kept: dict[str, tuple[TaskRun, TaskRecord]] = {}
+    words: list[str] = []
+    for entry in run.tasks:
+        try:
+            record = files.read_entry(folder, run, entry)
+        except StorageError as error:
+            words.append(f"{entry.task}  not kept: {error}")
+            continue
+        if record.status != "ok":
+            continue
+        changed = changed_detail(record.model, model)
+        if changed is not None and record.model.identified:
+            raise UsageError(
+                f"the results here are of another model of this name: {changed}",
+                where=str(folder),
+                fix="Name this one with --model TITLE=MODEL, give another --output, or --overwrite",
+            )
+        harness = f"harness:{scirepeval_harness.__version__}"
+        if changed is not None:
+            words.append(f"{entry.task}  not kept: {changed}")
+        elif record.settings != options.scoring():
+            words.append(f"{entry.task}  not kept: scored with other settings")
+        elif not record.signature.endswith(f"|{harness}"):
+            words.append(f"{entry.task}  not kept: scored by another version of the harness")
+        else:
+            kept[entry.task] = entry.model_copy(update={"status": "ok"}), record
+    return Earlier(kept, frozenset(entry.task for entry in run.tasks), tuple(words))
+
+
+def changed_detail(record: ModelRecord, model: Model) -> str | None:
+    """What of a record's model is not the model's now, in words; None where it is the same.
+
+    Raises:
+        HarnessError: what tells the model's identity.
+    """
+    if not record.identified:
+        return "the model gives no identity"
+    for name in sorted(set(Role) & record.roles.keys()):
+        identity = model.identity(Role(name))
+        before, now = record.roles[name], identity.details
+        for key in sorted((before.keys() | now.keys()) - identity.places):
+            if before.get(key) != now.get(key):
+                was, has = (side.get(key, "none")[:16] for side in (before, now))
+                return f"{key} was {was}, now {has}"
     return None

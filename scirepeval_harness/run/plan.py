@@ -16,6 +16,7 @@ from scirepeval_harness.model.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.run.engine import LocalEngine, build_models
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
+from scirepeval_harness.task.spec import TaskSpec
 from scirepeval_harness.vectors.encode import Lookup, look_up, related_rate
 from scirepeval_harness.vectors.keys import Ledger, space_key
 from scirepeval_harness.vectors.store import EmbeddingStore
@@ -140,9 +141,9 @@ def plan_run(
         ]
         try:
             requests = requests_of(task, loader.get(task, suite).data) if able else ()
-        except HarnessError as error:
+        except Exception as error:  # noqa: BLE001
             for plan, _ in able:
-                plan.problems += (f"{task.name}: {error}",)
+                plan.problems += (_problem(task, error),)
             continue
         for plan, model in able:
             plan.documents += sum(len(request.documents) for request in requests)
@@ -159,9 +160,15 @@ def plan_run(
                         spaces[plan.model, name] = SpacePlan()
                         plan.spaces += (spaces[plan.model, name],)
                     _count(encoder, found, store, spaces[plan.model, name])
-            except HarnessError as error:
-                plan.problems += (f"{task.name}: {error}",)
+            except Exception as error:  # noqa: BLE001
+                plan.problems += (_problem(task, error),)
     return tuple(plans)
+
+
+def _problem(task: TaskSpec, error: Exception) -> str:
+    """Any error of a task is that task's, as in the run itself, and stops the plan of no other."""
+    kind = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
+    return f"{task.name}: {kind}{error}"
 
 
 def dry_run(

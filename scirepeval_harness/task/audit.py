@@ -64,8 +64,8 @@ def finding(name: str, odd: Iterable[str], total: int) -> Finding:
 
 def _gaps(coverage: Coverage) -> Iterator[Finding]:
     needed = coverage.documents_needed
-    missing = needed - coverage.documents_found - coverage.textless
-    yield Finding("documents without text", coverage.textless, needed, blocking=True)
+    missing = needed - coverage.documents_found
+    yield Finding("documents without text", coverage.textless, needed)
     yield Finding("ids without a document", missing, needed, coverage.missing[:SHOWN], True)
     if coverage.queries_needed:
         lost = coverage.queries_needed - coverage.queries_found

@@ -14,7 +14,8 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text to encode: its non-empty field values, in the order of the task's fields."""
+    """A text to encode: its field values that are not empty, in the order of the task's fields;
+    none for a document that is encoded as an empty text."""
 
     id: str
     parts: tuple[str, ...]
@@ -39,7 +40,9 @@ class Coverage:
     missing: tuple[str, ...] = ()
     """The first few ids that were not found, for the error message."""
     textless: int = 0
-    """How many of the missing documents have a row, but no text in it."""
+    """How many of the found documents have no text, and are encoded as an empty one."""
+    remarks: tuple[str, ...] = ()
+    """What else a reader of the score should know, in words."""
 
     @property
     def complete(self) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scirepeval_harness.extensions import EVALUATIONS
-from scirepeval_harness.task.dataset import LoadedTask, Provenance
+from scirepeval_harness.task.dataset import Coverage, LoadedTask, Provenance
 from scirepeval_harness.task.sources import HubSource, choose_source
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
@@ -40,11 +41,18 @@ def load_task(task: TaskSpec, suite: SuiteSpec, options: DataOptions) -> LoadedT
         revision=source.revision(),
         fingerprint=fingerprint(task, data),
     )
-    incomplete = (
-        f"scored on {coverage.documents_found} of {coverage.documents_needed} documents and "
-        f"{coverage.queries_found} of {coverage.queries_needed} queries"
-    )
-    return LoadedTask(data, provenance, coverage, () if coverage.complete else (incomplete,))
+    return LoadedTask(data, provenance, coverage, tuple(_warnings(coverage)))
+
+
+def _warnings(coverage: Coverage) -> Iterator[str]:
+    if not coverage.complete:
+        yield (
+            f"scored on {coverage.documents_found} of {coverage.documents_needed} documents and "
+            f"{coverage.queries_found} of {coverage.queries_needed} queries"
+        )
+    if coverage.textless:
+        yield f"{coverage.textless} documents have no text and are encoded as an empty one"
+    yield from coverage.remarks
 
 
 def fetch_task(task: TaskSpec, suite: SuiteSpec) -> str | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
 from scirepeval_harness.errors import SpecError
+from scirepeval_harness.files import parse_json
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import read_text, validate
 from scirepeval_harness.task.spec import Strict, TaskSpec
@@ -58,17 +59,26 @@ class OfficialTask(Strict):
     embeddings: dict[str, str] = Field(default={})
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A task of a list that cannot be evaluated, and why."""
+
+    name: str
+    error: SpecError
+
+
 def slug_of(name: str) -> str:
     """A printed name as a task name: ``Paper-Reviewer Matching`` -> ``paper-reviewer-matching``."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")[:80].rstrip("-")
 
 
-def read_official(path: Path) -> Iterator[tuple[TaskSpec, str]]:
+def read_official(path: Path) -> Iterator[tuple[TaskSpec | Refused, str]]:
     """Each task of a list with its place, ``file:line``.
 
     A task with ``reviewers`` is reviewer matching; one whose ``test`` is a ``.json`` file is MDCR's
-    form, in fields of its own.
+    form, in fields of its own. A line in the list's form whose task cannot be evaluated, because of
+    an unknown metric say, is refused alone.
 
     Raises:
         SpecError: a line that is no JSON object or does not follow the form.
@@ -78,14 +88,18 @@ def read_official(path: Path) -> Iterator[tuple[TaskSpec, str]]:
             continue
         where = f"{path}:{number}"
         try:
-            raw = json.loads(line)
-        except json.JSONDecodeError as error:
+            raw = parse_json(line)
+        except ValueError as error:
             raise SpecError(
-                f"malformed JSON: {error.msg}", where=where, fix="Repair the line"
+                f"malformed JSON: {error}", where=where, fix="Repair the line"
             ) from error
         if not isinstance(raw, dict):
             raise SpecError("not a JSON object", where=where, fix="Write one task a line")
-        yield _task(validate(OfficialTask, raw, where), where), where
+        official = validate(OfficialTask, raw, where)
+        try:
+            yield _task(official, where), where
+        except SpecError as error:
+            yield Refused(slug_of(official.name), error), where
 
 
 def _task(line: OfficialTask, where: str) -> TaskSpec:

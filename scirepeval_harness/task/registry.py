@@ -11,7 +11,7 @@ from scirepeval_harness.extensions import BUILT_IN, EVALUATIONS, METRICS, folder
 from scirepeval_harness.files import bundled
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import did_you_mean, read_spec, unknown
-from scirepeval_harness.task.official import read_official, slug_of
+from scirepeval_harness.task.official import Refused, read_official, slug_of
 from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 
 SUITE_FILE = "suite.toml"
@@ -21,16 +21,21 @@ OFFICIAL_FILES = "*tasks.jsonl"
 @dataclass(frozen=True)
 class Registry:
     """Tasks and suites by name. ``origins`` and ``homes`` give a task's file and first suite;
-    ``suite_files`` a suite's file, or its folder where it has none."""
+    ``suite_files`` a suite's file, or its folder where it has none; ``refused`` the tasks of lists
+    that cannot be evaluated, with the reason."""
 
     tasks: dict[str, TaskSpec] = field(default_factory=dict)
     suites: dict[str, SuiteSpec] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     homes: dict[str, str] = field(default_factory=dict)
     suite_files: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, SpecError] = field(default_factory=dict)
 
     def task(self, name: str) -> TaskSpec:
-        """The task of a name; raises UnknownNameError with the nearest names."""
+        """The task of a name; raises UnknownNameError with the nearest names, or SpecError for one
+        that was refused."""
+        if name in self.refused:
+            raise self.refused[name]
         if name not in self.tasks:
             raise unknown("task", name, self.tasks)
         return self.tasks[name]
@@ -77,6 +82,9 @@ class Registry:
             and (not formats or self.tasks[name].format in formats)
         )
         if not selection:
+            for name, error in self.refused.items():
+                if self.homes[name] in {suite.name for suite in chosen}:
+                    raise error
             raise UsageError(
                 f"no task of {_words('format', formats)} in "
                 f"{_words('suite', [suite.name for suite in chosen])}",
@@ -158,14 +166,17 @@ def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found:
     names: list[str] = []
     for file in files:
         for task, origin in _read_tasks(file):
-            if task.name in found.tasks:
+            if task.name in found.origins:
                 raise SpecError(
                     f"name: task {task.name!r} is already defined in {found.origins[task.name]}",
                     where=origin,
                     fix="Rename one of the two",
                 )
-            found.tasks[task.name], found.origins[task.name] = task, origin
-            found.homes[task.name] = suite.name
+            found.origins[task.name], found.homes[task.name] = origin, suite.name
+            if isinstance(task, Refused):
+                found.refused[task.name] = task.error
+                continue
+            found.tasks[task.name] = task
             names.append(task.name)
     adopted = [name for name in names if name not in suite.task_names()]
     if adopted:
@@ -181,7 +192,7 @@ def _implicit_suite(folder: Path, found: Registry) -> SuiteSpec:
     return SuiteSpec(name=slug_of(name) or "own-tasks", title=name, task_set="own", revisions=pins)
 
 
-def _read_tasks(file: Path) -> Iterable[tuple[TaskSpec, str]]:
+def _read_tasks(file: Path) -> Iterable[tuple[TaskSpec | Refused, str]]:
     if file.suffix == ".jsonl":
         return read_official(file)
     return [(read_spec(TaskSpec, file), str(file))]
@@ -195,6 +206,8 @@ def _check_suite(suite: SuiteSpec, found: Registry) -> None:
         for name in column.tasks
     ]
     for place, name in [*listed, *(("unlisted", name) for name in suite.unlisted)]:
+        if name in found.refused:
+            raise found.refused[name]
         if name not in found.tasks:
             raise SpecError(
                 f"{place}: unknown task {name!r}", where=where, fix=did_you_mean(name, found.tasks)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from scirepeval_harness.errors import DataError, OfflineError
+from scirepeval_harness.files import regular
 from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 from scirepeval_harness.task.tables import Row, Table, csv_table, json_lines
 
@@ -258,11 +259,21 @@ def _by_split(folder: Path, config: str) -> dict[str, tuple[Path, ...]]:
 
 
 def _rows(paths: tuple[Path, ...]) -> Iterator[tuple[int, Row]]:
+    import pyarrow as pa
     from datasets import Dataset
+    from datasets.exceptions import DatasetsError
 
     number = 0
     for path in paths:
-        for batch in Dataset.from_parquet(str(path), keep_in_memory=False).iter(BATCH):
+        try:
+            table = Dataset.from_parquet(str(regular(path)), keep_in_memory=False)
+        except (DatasetsError, pa.ArrowException, OSError, ValueError) as error:
+            raise DataError(
+                f"not a parquet file that can be read ({error.__cause__ or error})",
+                where=str(path),
+                fix="Delete it, and run `python -m scirepeval_harness fetch` for the task",
+            ) from error
+        for batch in table.iter(BATCH):
             columns = list(batch)
             for values in zip(*batch.values(), strict=True):
                 number += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -31,6 +32,17 @@ def _known_evaluation(name: str) -> str:
     return name
 
 
+def _inside(path: str) -> str:
+    """A path that cannot lead out of the folder that it is put behind, on any system."""
+    parts = re.split(r"[/\\]", path)
+    if not path or ".." in parts or path[0] in "/\\~" or ":" in parts[0] or not path.isprintable():
+        raise ValueError("must be a relative path inside the data folder, without '..'")
+    return path
+
+
+Inside = Annotated[str, pydantic.AfterValidator(_inside)]
+
+
 class HubTable(Strict):
     """One table of a dataset repository on the hub: a config, and a split where it has several.
 
@@ -38,7 +50,7 @@ class HubTable(Strict):
     """
 
     repo: str
-    config: str
+    config: Inside
     split: str | None = None
     revision: str | None = None
 
@@ -64,18 +76,18 @@ class LocalData(Strict):
     S2AND's layout.
     """
 
-    documents: str | None = None
-    labels: str | None = None
-    reviewers: str | None = None
-    pools: str | None = None
-    blocks: str | None = None
+    documents: Inside | None = None
+    labels: Inside | None = None
+    reviewers: Inside | None = None
+    pools: Inside | None = None
+    blocks: Inside | None = None
 
 
 class FewShot(Strict):
     """One few-shot setting: rows (or positives a class) drawn, and how many times."""
 
-    sample_size: int = Field(ge=1)
-    iterations: int = Field(ge=1)
+    sample_size: int = Field(ge=1, le=10**9)
+    iterations: int = Field(ge=1, le=10**4)
 
     @property
     def setting(self) -> str:
@@ -199,9 +211,11 @@ class SuiteSpec(Strict):
             for name in column.pools:
                 if not any(other.tasks for other in self.columns if other.name == name):
                     raise ValueError(f"columns.{number}.pools: {name!r} is no column with tasks")
-            twice = [name for name in column.tasks if column.tasks.count(name) > 1]
-            if twice:
-                raise ValueError(f"columns.{number}.tasks: {twice[0]!r} is listed twice")
+            for key, listed in (("tasks", column.tasks), ("pools", column.pools)):
+                if twice := [name for name in listed if listed.count(name) > 1]:
+                    raise ValueError(f"columns.{number}.{key}: {twice[0]!r} is listed twice")
+        if twice := [name for name in self.unlisted if self.unlisted.count(name) > 1]:
+            raise ValueError(f"unlisted: {twice[0]!r} is listed twice")
         return self
 
     @property

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from scirepeval_harness.errors import CoverageError, DataError
+from scirepeval_harness.files import parse_json
 from scirepeval_harness.task.dataset import Coverage, Document
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 # UTF-8, whether or not a spreadsheet put its byte order mark in front.
 ENCODING = "utf-8-sig"
+# ASCII alone: float() also takes 1_000, digits of other scripts, nan and inf.
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
+HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,7 @@ class Table:
 
     def as_id(self, number: int, value: Any, name: str) -> str:
         """A value that was found at ``name`` as an id."""
-        if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-            raise DataError(
-                f"{name} is {value!r}", where=self.where(number), fix="Give a string or int"
-            )
-        return str(value)
+        return as_id(value, name, self.where(number))
 
 
 def json_lines(path: Path) -> Table:
@@ -80,44 +82,86 @@ def is_list(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """A file that holds one JSON object."""
+def as_id(value: Any, name: str, where: str) -> str:
+    """A value that was found at ``name`` as an id; raises DataError for what is no text or int."""
+    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if not text.strip() or len(text) > LONGEST_ID:
+        raise DataError(f"{name} is {shown(value)}", where=where, fix="Give a short string or int")
+    return as_text(text, name, where)
+
+
+def as_text(value: Any, name: str, where: str) -> str:
+    """A text or number that was found at ``name`` as a text; empty for null.
+
+    Raises:
+        DataError: a list, an object, a truth value, NaN, infinity, or half of a surrogate pair.
+    """
+    if isinstance(value, str):
+        # What no encoding can hold, no tokenizer takes.
+        if not value.isascii() and HALF_PAIR.search(value):
+            raise DataError(
+                f"{name} holds half of a surrogate pair", where=where, fix="Repair the text"
+            )
+        return value
+    if value is None:
+        return ""
+    if as_number(value) is None:
+        raise DataError(f"{name} is {shown(value)}", where=where, fix="Give a text, or null")
+    return str(value)
+
+
+def as_number(value: Any) -> float | None:
+    """A finite number, or a text that is one in plain digits; None for everything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
+        return None
     try:
-        value = json.loads(_existing(path).read_text(encoding=ENCODING))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"not valid JSON ({error})", where=str(path), fix="Repair it") from error
-    if not isinstance(value, dict):
-        raise DataError("not a JSON object", where=str(path), fix="See docs/protocol.md")
-    return value
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def shown(value: Any) -> str:
+    """A value as an error shows it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """A file that holds one JSON object; raises DataError where it does not."""
+    with _opened(path) as file:
+        return _object(file.read(), str(path), "Repair the file")
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    with _existing(path).open(encoding=ENCODING) as lines:
-        try:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield number, _parse(line, path, number)
-        except UnicodeDecodeError as error:
-            raise DataError("not UTF-8 text", where=str(path), fix="Convert it") from error
+    with _opened(path) as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield number, _object(line, f"{path}:{number}", "Repair the line")
 
 
-def _parse(line: str, path: Path, number: int) -> Row:
+def _object(text: str, where: str, fix: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        what = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise DataError(
-            f"not valid JSON ({what})", where=f"{path}:{number}", fix="Repair the line"
-        ) from error
-    if not isinstance(row, dict):
-        raise DataError("not a JSON object", where=f"{path}:{number}", fix="Repair the line")
-    return row
+        value = parse_json(text)
+    except ValueError as error:
+        raise DataError(f"not valid JSON ({error})", where=where, fix=fix) from error
+    if not isinstance(value, dict):
+        raise DataError("not a JSON object", where=where, fix=fix)
+    return value
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    with _existing(path).open(encoding=ENCODING, newline="") as lines:
-        reader = csv.DictReader(lines)
+    with _opened(path, newline="") as lines:
+        # Strict: a quote that is never closed would make one cell of all that follows.
+        reader = csv.DictReader(lines, strict=True)
         try:
+            names = list(reader.fieldnames or ())
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise DataError(
+                    f"the column {twice[0]!r} twice", where=f"{path}:1", fix="Keep one of them"
+                )
             for row in reader:
                 if None in row or None in row.values():
                     raise DataError(
@@ -126,8 +170,6 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
                         fix="Repair the line",
                     )
                 yield reader.line_num, row
-        except UnicodeDecodeError as error:
-            raise DataError("not UTF-8 text", where=str(path), fix="Convert it") from error
         except csv.Error as error:
             raise DataError(
                 f"not valid CSV ({error})",
@@ -136,38 +178,62 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
             ) from error
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
+@contextmanager
+def _opened(path: Path, newline: str | None = None) -> Iterator[TextIO]:
+    """The text of a data file, the one way in; raises DataError for what cannot be read."""
+    try:
+        if not path.is_file():
+            what = "not a regular file" if path.exists() else "no such file"
+            fix = "Check --data, or leave it out to use the hub"
+            raise DataError(what, where=str(path), fix=fix)
+        with path.open(encoding=ENCODING, newline=newline) as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise DataError("not UTF-8 text", where=str(path), fix="Convert it") from error
+    except OSError as error:
         raise DataError(
-            "no such file", where=str(path), fix="Check --data, or leave it out to use the hub"
-        )
-    return path
+            f"cannot be read ({error.strerror})", where=str(path), fix="Check its permissions"
+        ) from error
 
 
-SHOWN = 5
+SHOWN, LONGEST, LONGEST_ID = 5, 60, 1_000
 
 
-def parts_of(row: Row, fields: Sequence[str]) -> tuple[str, ...]:
-    """The row's non-empty values of ``fields``, stripped of nothing but emptiness."""
-    values = (row.get(name) for name in fields)
-    texts = ("" if value is None else str(value) for value in values)
-    return tuple(text for text in texts if text.strip())
+def parts_of(row: Row, fields: Sequence[str], where: str) -> tuple[str, ...]:
+    """The row's values of ``fields`` as texts, without those that are null, empty or 0.
+
+    White space alone is a value, as in the reference (docs/protocol.md).
+
+    Raises:
+        DataError: a value that is no text, or a field that is spelled otherwise.
+    """
+    for name in fields:
+        if name not in row:
+            for other in row:
+                if other.strip().casefold() == name.casefold():
+                    raise DataError(
+                        f"a column {other!r}", where=where, fix=f"Name it {name!r}, as others do"
+                    )
+    texts = ((as_text(row.get(name), name, where), row.get(name)) for name in fields)
+    return tuple(text for text, value in texts if value)
 
 
 @dataclass
 class Collected:
-    """Documents by id as they are met. The first text seen under an id stays."""
+    """Documents by id as they are met. The first text seen under an id stays, also an empty one.
+
+    ``empty`` has the place of each document without text.
+    """
 
     documents: dict[str, Document] = field(default_factory=dict)
     empty: dict[str, str] = field(default_factory=dict)
 
     def add(self, key: str, parts: tuple[str, ...], where: str) -> None:
-        """Keep a document unless its id is known; one without text is remembered as empty."""
-        if key in self.documents or key in self.empty:
+        """Keep a document unless its id is known."""
+        if key in self.documents:
             return
-        if parts:
-            self.documents[key] = Document(key, parts)
-        else:
+        self.documents[key] = Document(key, parts)
+        if not any(part.strip() for part in parts):
             self.empty[key] = where
 
 
@@ -177,7 +243,8 @@ def read_flat(table: Table, fields: Sequence[str], needed: frozenset[str]) -> Co
     for number, row in table.rows():
         key = table.id(number, row, "doc_id", "paper_id")
         if key in needed:
-            found.add(key, parts_of(row, fields), table.where(number))
+            where = table.where(number)
+            found.add(key, parts_of(row, fields, where), where)
     return found
 
 
@@ -188,21 +255,14 @@ def check_coverage(
     needed: Iterable[str],
     allow_missing: bool,
 ) -> Coverage:
-    """How many of the needed documents have a text.
+    """How many of the needed documents there are, and how many of them are without a text.
 
     Raises:
-        DataError: a needed document has neither title nor abstract.
-        CoverageError: a needed document is not there. Neither with ``allow_missing``.
+        CoverageError: a needed document is not there; not with ``allow_missing``.
+        DataError: no document has a text.
     """
     wanted = list(dict.fromkeys(needed))
     missing = tuple(key for key in wanted if key not in documents)
-    textless = [key for key in missing if key in empty]
-    if textless and not allow_missing:
-        raise DataError(
-            f"{len(textless)} documents have no text, the first is {textless[0]}",
-            where=empty[textless[0]],
-            fix="Add the texts, or pass --allow-missing to score without them",
-        )
     if missing and not allow_missing:
         raise CoverageError(
             f"{len(missing)} of {len(wanted)} documents are missing, such as "
@@ -216,9 +276,15 @@ def check_coverage(
             where=f"task {task}",
             fix="Check that documents and labels belong together",
         )
-    return Coverage(
-        len(wanted), len(wanted) - len(missing), missing=missing[:SHOWN], textless=len(textless)
-    )
+    found = [key for key in wanted if key in documents]
+    textless = [key for key in found if key in empty]
+    if len(textless) == len(found):
+        raise DataError(
+            f"no document of task {task} has a text",
+            where=empty[textless[0]],
+            fix="Check that the documents' columns are the task's fields",
+        )
+    return Coverage(len(wanted), len(found), missing=missing[:SHOWN], textless=len(textless))
 
 
 def sample_rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, ModelError
-from scirepeval_harness.files import write_json
+from scirepeval_harness.files import read_json, write_json
 from scirepeval_harness.model.base import BatchEncoder, Encoder, Identity, OrderEncoder
 from scirepeval_harness.progress import SILENT, Advance, Progress
 from scirepeval_harness.roles import Role
@@ -378,7 +377,7 @@ def read_rates(folder: Path) -> dict[str, Rate]:
     """Rates by hardware; empty where none were kept. A file that cannot be read counts as none:
     only an estimate hangs on it."""
     with suppress(OSError, ValueError, TypeError, KeyError):
-        rows = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        rows = read_json(folder / FILE)
         return {row["hardware"]: Rate(**row) for row in rows}
     return {}
 
@@ -389,7 +388,7 @@ def related_rate(root: Path, identity: Identity, hardware: str) -> float | None:
     found: list[Rate] = []
     for about in root.glob("*/space.json"):
         with suppress(OSError, ValueError, AttributeError, KeyError):
-            details = json.loads(about.read_text(encoding="utf-8")).get("details", {})
+            details = read_json(about).get("details", {})
             if all(details.get(name) == identity.details.get(name) for name in SAME_SPEED):
                 found += [read_rates(about.parent)[hardware]]
     best = max(found, key=lambda rate: rate.seconds, default=None)

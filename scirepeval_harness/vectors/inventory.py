@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scirepeval_harness.errors import StorageError
+from scirepeval_harness.files import LOCKS, locked, read_json
 from scirepeval_harness.vectors import shards
 from scirepeval_harness.vectors.upkeep import DAMAGED, Damage, set_aside
 
 SPACE_NAME = re.compile(r"^[0-9a-f]{32}$")
 # Names that the store gives. Whatever else lies in its folder is not ours and stays.
 OWN_FILE = re.compile(
-    r"^(space\.json|rates\.json|\.merge\.lock|\.(space|rates)\.json\.\w+|"
+    r"^(space\.json|rates\.json|\.merge\.lock|\.(space|rates)\.json\.[\w.]+|"
     r"\d{14}-\d+-[0-9a-f]{12}\.(vec|tail)|\.\d{14}-\d+-[0-9a-f]{12}\.new)$"
 )
 DAY = 86_400.0
@@ -107,8 +107,8 @@ def in_use(folder: Path) -> bool:
     for path in _shards(folder):
         # A lock and no process number: that of a dead process may be another's by now, and on a
         # shared disk it is a number of another machine.
-        if shards.SUPPORTED and path.suffix == shards.TAIL:
-            with shards.locked(path) as free:
+        if LOCKS and path.suffix == shards.TAIL:
+            with locked(path) as free:
                 if not free and path.exists():
                     return True
     return False
@@ -160,8 +160,8 @@ def _damaged_files(folder: Path) -> Iterator[Path]:
 
 def _info(folder: Path) -> SpaceInfo:
     about: dict[str, object] = {}
-    with suppress(OSError, ValueError):
-        about = json.loads((folder / "space.json").read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError, TypeError):
+        about = dict(read_json(folder / "space.json"))
     details = about.get("details", {})
     files = _shards(folder)
     rows = 0

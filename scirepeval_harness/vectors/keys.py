@@ -25,9 +25,9 @@ def text_key(text: str) -> bytes:
 
 
 def space_key(identity: Identity) -> str:
-    """Name of the space of an identity: its details alone, so that two names of one model, or two
-    roles that the same weights serve, share their vectors."""
-    details = dict(identity.details)
+    """Name of the space of an identity: its details alone, so that two names of one model, two
+    roles that the same weights serve, or two places of one checkpoint share their vectors."""
+    details = {k: value for k, value in identity.details.items() if k not in identity.places}
     if not identity.complete:
         details["model"] = identity.model  # two objects of one class are two models
     text = json.dumps(details, sort_keys=True)

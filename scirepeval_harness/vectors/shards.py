@@ -11,21 +11,20 @@ let each frame be checked alone when its vectors are first used.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import StorageError
+from scirepeval_harness.files import open_regular, try_lock
 from scirepeval_harness.vectors.keys import KEY, KEY_BYTES, Keys
 
 MAGIC = b"SREHVEC2"
@@ -76,7 +75,7 @@ def read_frames(path: Path, start: int = 0) -> Reading:
         FileNotFoundError: the file is gone.
     """
     found = Reading(end=start)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         while found.end < size and not (found.unfinished or found.defect):
             file.seek(found.end)
@@ -217,39 +216,3 @@ class ShardWriter:
 def _cannot_write(path: Path, error: OSError) -> StorageError:
     problem = f"cannot write vectors ({error.strerror or error})"
     return StorageError(problem, where=str(path), fix=FULL)
-
-
-try:
-    import fcntl as _fcntl
-except ImportError:  # Windows: no lock can be had, so no tail is taken for dead and none merged
-    _locks: Any = None
-else:
-    _locks = _fcntl
-
-SUPPORTED = _locks is not None
-
-
-def try_lock(descriptor: int) -> bool:
-    """Take the exclusive lock of an open file without waiting; False where another has it."""
-    if _locks is None:
-        return False
-    try:
-        _locks.flock(descriptor, _locks.LOCK_EX | _locks.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def locked(path: Path, *, create: bool = False) -> Iterator[bool]:
-    """Hold the lock of a file while inside; gives False where it cannot be had."""
-    flags = os.O_RDWR | (os.O_CREAT if create else 0)
-    try:
-        descriptor = os.open(path, flags, 0o644)
-    except OSError:
-        yield False
-        return
-    try:
-        yield try_lock(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,13 +13,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import ModelError, StorageError
-from scirepeval_harness.files import write_json
+from scirepeval_harness.files import working_folder, write_json
 from scirepeval_harness.model.base import Identity
 from scirepeval_harness.vectors.keys import KEY, KeyIndex, Keys, key_array, space_key
 from scirepeval_harness.vectors.shards import Frame, Mapped, ShardWriter, is_shard, read_frames
@@ -36,7 +35,8 @@ class EmbeddingStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._spaces: dict[str, Space] = {}
-        self._passing: TemporaryDirectory[str] | None = None
+        self._passing = ExitStack()
+        self._passing_root: Path | None = None
 
     def space(self, identity: Identity) -> Space:
         """The space of an identity, with what is on disk now.
@@ -53,6 +53,11 @@ class EmbeddingStore:
                 os.utime(self._spaces[key].folder / ABOUT)
         return self._spaces[key]
 
+    @property
+    def damaged(self) -> tuple[Damage, ...]:
+        """The shards that were set aside since the store was opened."""
+        return tuple(damage for space in self._spaces.values() for damage in space.damaged)
+
     def close(self) -> None:
         """Finish what is being written and merge small files. The store may be used again."""
         for space in self._spaces.values():
@@ -60,16 +65,15 @@ class EmbeddingStore:
             # Only now: during a run, readers of this process would list their files anew each time.
             compact(space.folder)
         self._spaces.clear()
-        if self._passing is not None:
-            self._passing.cleanup()
-            self._passing = None
+        self._passing.close()
+        self._passing_root = None
 
     def _root_of(self, identity: Identity) -> Path:
         if identity.complete:
             return self.root
-        if self._passing is None:
-            self._passing = TemporaryDirectory(prefix="scirepeval-vectors-")
-        return Path(self._passing.name)
+        if self._passing_root is None:
+            self._passing_root = self._passing.enter_context(working_folder("vectors"))
+        return self._passing_root
 
 
 @contextmanager
@@ -78,7 +82,7 @@ def open_store(root: Path | None) -> Iterator[EmbeddingStore]:
     encoded once all the same, and vectors need no memory."""
     with ExitStack() as stack:
         if root is None:
-            root = Path(stack.enter_context(TemporaryDirectory(prefix="scirepeval-vectors-")))
+            root = stack.enter_context(working_folder("vectors"))
         store = EmbeddingStore(root)
         stack.callback(store.close)
         yield store

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import StorageError
+from scirepeval_harness.files import locked, sweep
 from scirepeval_harness.vectors import shards
 from scirepeval_harness.vectors.keys import Keys, first_places
 from scirepeval_harness.vectors.shards import CLOSED, TAIL, Mapped, Reading
@@ -48,7 +49,7 @@ def set_aside(path: Path, reason: str, dimensions: int = 0) -> Damage | None:
         StorageError: it cannot be moved, or the sound frames cannot be written.
     """
     with ExitStack() as stack:
-        if path.suffix == TAIL and not stack.enter_context(shards.locked(path)):
+        if path.suffix == TAIL and not stack.enter_context(locked(path)):
             return None
         target = path.parent / DAMAGED / path.name
         saved = 0
@@ -84,12 +85,13 @@ def compact(folder: Path) -> int:
     if not folder.is_dir():
         return 0
     with ExitStack() as stack:
-        if not stack.enter_context(shards.locked(folder / LOCK, create=True)):
+        if not stack.enter_context(locked(folder / LOCK, create=True)):
             return 0  # another process is at it, and one is enough
+        sweep(folder)
         paths = sorted(folder / name for name in os.listdir(folder) if shards.is_shard(name))
         tails = [path for path in paths if path.suffix == TAIL]
         # A tail whose lock can be had belongs to nobody; held, so that nobody sets it aside now.
-        dead = [path for path in tails if stack.enter_context(shards.locked(path))]
+        dead = [path for path in tails if stack.enter_context(locked(path))]
         small = [path for path in paths if path.suffix == CLOSED and _is_small(path)]
         fine = [path for path in paths if path.suffix == CLOSED and _has_small_frames(path)]
         chosen = sorted({*dead, *fine, *(small if len(small) + len(dead) >= MANY_FILES else ())})

@@ -129,19 +129,19 @@ def test_the_sound_set_runs(data: Path) -> None:
         ("own-topic", change("topic/train.csv", "label", "labels"), ("train.csv", "label")),
         ("own-topic", change("topic/train.csv", "\n0,class 0", "\n0,"), ("train.csv:2", "label")),
         ("own-topic", change("topic/test.csv", "18,", "99,"), ("99", "missing")),
+        ("own-topic", change("papers.jsonl", '"title 0"', "[1]"), (":1", "title is [1]")),
         (
             "own-topic",
-            change("papers.jsonl", '"title": "title 0", "abstract": "word0"', '"title": null'),
-            ("papers.jsonl:1", "no text"),
-        ),
-        (
-            "own-topic",
-            lambda d: (d / "topic/train.csv").write_text("paper_id,label\n0,a\n1,b\n"),
+            lambda d: (d / "topic/train.csv").write_text(
+                "paper_id,label\n0,class 0\n1,class 1\n"
+            ),
             ("own-topic", "folds"),
         ),
         (
             "own-topic",
-            lambda d: (d / "topic/train.csv").write_text("paper_id,label\n0,a\n1,a\n2,a\n"),
+            lambda d: (d / "topic/train.csv").write_text(
+                "paper_id,label\n0,class 0\n1,class 0\n2,class 0\n"
+            ),
             ("own-topic", "same class"),
         ),
         ("own-cite", change("pairs.jsonl", "[{", '[], "rest": [{'), ("pairs.jsonl:1", "empty")),
@@ -193,8 +193,7 @@ def test_the_sound_set_runs(data: Path) -> None:
         ("own-pools", lambda d: pools(d, {"true": [70]}), ("own-pools", "missing", "70")),
         ("own-people", lambda d: people(d, None), ("reviewer_metadata.jsonl:1", "papers is None")),
         ("own-people", lambda d: people(d, "12"), ("reviewer_metadata.jsonl:1", "'12'")),
-        ("own-people", lambda d: people(d, []), ("r0", "without papers")),
-        ("own-people", change("people/reviewer_metadata.jsonl", "r0", "r9"), ("not listed", "r0")),
+        ("own-people", lambda d: people(d, []), ("r0", "no papers")),
     ],
 )  # fmt: skip
 def test_bad_data_fails_its_task_with_what_and_where(

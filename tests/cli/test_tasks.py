@@ -194,4 +194,4 @@ def test_check_counts_what_is_missing_before_it_refuses(tmp_path: Path) -> None:
     assert isinstance(result.exception, CoverageError)
     lines = [line.split() for line in result.output.splitlines()]
     assert ["documents", "without", "text", "1", "4"] in lines
-    assert ["ids", "without", "a", "document", "1", "4", "2,", "4"] in lines
+    assert ["ids", "without", "a", "document", "1", "4", "4"] in lines

@@ -67,7 +67,7 @@ def test_scores_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
         ('{"q_a": true}', "not a number"),
         ('{"q_a": 1,\n "q_a": 2}', "'q_a' stands there twice"),
         ('{"q_a": 1,\n', "line 2"),
-        ("[1]", "no JSON object"),
+        ("[1]", "not a JSON object"),
     ],
 )
 def test_malformed_files_are_refused(tmp_path: Path, text: str, message: str) -> None:

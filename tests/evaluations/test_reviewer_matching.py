@@ -59,5 +59,5 @@ def test_bad_input_is_refused() -> None:
         evaluate({"x": {"r1": 1}}, {"y": {"r1": 1}})
     with pytest.raises(DataError, match="no paper in common"):
         evaluate({}, {})
-    with pytest.raises(DataError, match="reviewer r9"):
+    with pytest.raises(DataError, match="no reviewer of the labels is listed"):
         evaluate({"x": {"r9": 1}}, {"x": {"r9": 1}})

@@ -6,12 +6,8 @@ from __future__ import annotations
 def text_of(row, fields, separator):
     parts = []
     for field in fields:
-        value = row.get(field)
-        if value is None:
-            continue
-        if str(value).strip() == "":
-            continue
-        parts.append(str(value))
+        if row.get(field):
+            parts.append(str(row[field]))
     return f" {separator} ".join(parts)
 
 
@@ -33,9 +29,7 @@ def encodings(rows, qrels, query_fields, candidate_fields, separator, query_role
         for candidate in row["candidates"]:
             key = str(candidate["doc_id"])
             if key in wanted_candidates and key not in found:
-                text = text_of(candidate, candidate_fields, separator)
-                if text != "":
-                    found[key] = (candidate_role, text)
+                found[key] = (candidate_role, text_of(candidate, candidate_fields, separator))
     return found
 
 

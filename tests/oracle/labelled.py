@@ -41,7 +41,8 @@ def one_score(x, y, x_test, y_test, kind, metric, grid):
         return 100 * oracles.f1_macro_of_matrix(y_test.tolist(), found.tolist())
     found, _ = oracles.classifier(x, y, x_test, grid=grid)
     if metric == "f1":
-        positive = sorted({*y.tolist(), *y_test.tolist()})[1]
+        labels = sorted({*y.tolist(), *y_test.tolist()})
+        positive = 1 if 1 in labels else labels[1]
         return 100 * oracles.f1_of(y_test.tolist(), found.tolist(), positive)
     return 100 * oracles.f1_macro_of(y_test.tolist(), found.tolist())
 

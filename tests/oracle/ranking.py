@@ -143,7 +143,10 @@ def reviewer_scores(metrics, hard, soft, reviewers, vectors):
     """``hard_M`` and ``soft_M``, x 100, of one run over the hard labels' reviewers."""
     run = {}
     for paper in hard:
-        run[paper] = {name: reviewer_score(paper, reviewers[name], vectors) for name in hard[paper]}
+        run[paper] = {}
+        for name in hard[paper]:
+            if name in reviewers:
+                run[paper][name] = reviewer_score(paper, reviewers[name], vectors)
     found = {}
     for prefix, labels in (("hard", hard), ("soft", soft)):
         for metric in metrics:

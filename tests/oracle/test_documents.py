@@ -27,7 +27,7 @@ IDS = st.integers(1, 9)
 # An id is a number in one row and text in another, as in the published files.
 AS_WRITTEN = st.booleans()
 TEXTS = st.sampled_from(
-    ["A title", " spaced  ", "", " ", None, "[SEP] inside", "word " * 3000, "é 漢字", 7]
+    ["A title", " spaced  ", "", " ", None, "[SEP] inside", "word " * 3000, "é 漢字", 7, 0]
 )
 
 
@@ -53,7 +53,7 @@ def ranked_files(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, 
         row = {
             "doc_id": key if draw(AS_WRITTEN) else str(key),
             "query": draw(paper(key, True)),
-            "candidates": [draw(paper(k, True)) for k in keys],
+            "candidates": [draw(paper(k, False)) for k in keys],
         }
         rows.append(row)
         for k in keys:

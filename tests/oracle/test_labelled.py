@@ -26,7 +26,7 @@ SUITE = SuiteSpec(name="made", title="Made", task_set="made")
 DIMENSIONS = 6
 TRAIN, PAPERS = 42, 60
 # Names in another order as numbers than as text, and words in another order than they come.
-NAMES = (("9", "10", "100", "2"), ("b", "Z", "a", "é"))
+NAMES = (("9", "10", "100", "2"), ("b", "Z", "a", "é"), ("1", "2", "3", "4"))
 Rows = list[dict[str, Any]]
 Vectors = dict[str, list[float]]
 
@@ -83,7 +83,7 @@ def labelled_rows(
     if rare:
         labels[: made.rare_rows] = [made.names[3]] * made.rare_rows
         if made.unseen:
-            labels[TRAIN] = "7" if made.names[0] == "9" else "unseen"
+            labels[TRAIN] = "7" if made.names[0].isdigit() else "unseen"
     rows = [{"paper_id": n, "label": labels[n]} for n in range(PAPERS)]
     train = [*rows[:TRAIN], *(rows[n] for n in made.repeated)]
     return train, [*rows[TRAIN:], *(rows[n] for n in made.leaked)], vectors

@@ -28,8 +28,9 @@ def test_finished_tasks_survive_an_interrupt_and_resume_to_the_same_bytes(tmp_pa
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, shown = process.communicate(timeout=60)
-    assert process.returncode == 3, shown
+    assert process.returncode == 130, shown
     assert "Traceback" not in shown
+    assert f"--output {cut} --resume" in shown.splitlines()[-1]
     record = json.loads((cut / "tfidf" / "run.json").read_text())
     assert record["status"] == "interrupted"
     statuses = [task["status"] for task in record["tasks"]]

@@ -127,7 +127,7 @@ def test_blocks_that_ask_nothing_are_counted() -> None:
 
 def test_gaps_block_a_run() -> None:
     data = RankingSet(documents(q="Q"), documents(a="A"), {"q": {"a": 1}})
-    gaps = Coverage(10, 6, 3, 1, missing=("x", "y"), textless=1)
+    gaps = Coverage(10, 7, 3, 1, missing=("x", "y"), textless=1)
     found = checked(data, gaps)
     assert found.blocked
     named = {finding.name: finding for finding in found.findings}
@@ -135,4 +135,4 @@ def test_gaps_block_a_run() -> None:
     assert named["ids without a document"].count == 3
     assert named["ids without a document"].examples == ("x", "y")
     assert named["queries lost with them"].count == 2
-    assert not checked(data, Coverage(2, 2, 1, 1)).blocked
+    assert not checked(data, Coverage(2, 2, 1, 1, textless=1)).blocked

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from scirepeval_harness.errors import SpecError
+from scirepeval_harness.api.evaluate import choose
+from scirepeval_harness.api.results import Results
+from scirepeval_harness.errors import IncompleteRunError, SpecError
 from scirepeval_harness.task.official import read_official, slug_of
 from scirepeval_harness.task.registry import load_registry
 from scirepeval_harness.task.spec import TaskSpec
@@ -29,7 +31,7 @@ def read(tmp_path: Path, *lines: dict[str, Any] | str) -> list[TaskSpec]:
     path = tmp_path / "tasks.jsonl"
     text = [line if isinstance(line, str) else json.dumps(line) for line in lines]
     path.write_text("\n".join(text) + "\n", encoding="utf-8")
-    return [task for task, _ in read_official(path)]
+    return [task for task, _ in read_official(path) if isinstance(task, TaskSpec)]
 
 
 @pytest.mark.parametrize(
@@ -133,11 +135,7 @@ def test_a_json_file_as_test_is_mdcrs_form(tmp_path: Path) -> None:
         ("[1]", "tasks.jsonl:2: not a JSON object"),
         (json.dumps({**LINE, "typ": "x"}), "tasks.jsonl:2: typ: unknown key. Did you mean type?"),
         (json.dumps({**LINE, "type": "ranking"}), "tasks.jsonl:2: type: must be one of"),
-        (json.dumps({**LINE, "metrics": ["map"]}), "tasks.jsonl:2: metrics: 'map' does not fit"),
-        (
-            json.dumps({**LINE, "few_shot": [{"sample_size": 0, "iterations": 1}]}),
-            "tasks.jsonl:2: few_shot.0.sample_size: must be >= 1, not 0",
-        ),
+        (json.dumps(LINE)[:-1] + ', "metrics": []}', "tasks.jsonl:2: malformed JSON: the key"),
         (json.dumps({**LINE, "data": {"meta": "x"}}), "tasks.jsonl:2: data.test: is required"),
     ],
 )
@@ -145,6 +143,40 @@ def test_errors_name_file_line_and_field(tmp_path: Path, line: str, message: str
     with pytest.raises(SpecError) as caught:
         read(tmp_path, {**LINE, "name": "First"}, line)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metrics": ["map"]}, "tasks.jsonl:2: metrics: 'map' does not fit"),
+        ({"metrics": ["no_such"]}, "tasks.jsonl:2: metrics: 'no_such' does not fit"),
+        (
+            {"few_shot": [{"sample_size": 0, "iterations": 1}]},
+            "tasks.jsonl:2: few_shot.0.sample_size: must be >= 1, not 0",
+        ),
+    ],
+)
+def test_a_task_that_cannot_be_evaluated_is_refused_alone(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    lines = [{**LINE, "name": "First"}, {**LINE, **change}, {**LINE, "name": "Last"}]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / "tasks.jsonl").write_text(text, encoding="utf-8")
+    registry = load_registry([tmp_path])
+    suite = next(suite for suite in registry.suites.values() if suite.folder == tmp_path)
+    assert suite.task_names() == ("first", "last")
+    with pytest.raises(SpecError) as caught:
+        registry.select((), ("a-task",), ())
+    assert message in str(caught.value)
+    chosen = choose("tfidf", tasks_dirs=[tmp_path])
+    assert [task.name for _, task in chosen.selection] == ["first", "last"]
+    [(name, why)] = chosen.refused
+    assert name == "a-task"
+    assert message in why
+    results = Results((), registry, left_out=chosen.refused, refused=[name])
+    assert results.unfinished == ("a-task",)
+    with pytest.raises(IncompleteRunError, match="a-task"):
+        results.require_complete()
 
 
 def test_blank_lines_are_skipped_and_lines_counted(tmp_path: Path) -> None:

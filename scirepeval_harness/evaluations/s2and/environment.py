@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scirepeval_harness.errors import ExperimentError, StorageError, UsageError
-from scirepeval_harness.files import write_json
+from scirepeval_harness.files import read_json, write_json
 
 REQUIREMENT = "s2and==0.51.2"
 PINS = (
@@ -34,7 +33,7 @@ Say = Callable[[str], None]
 def is_ready(folder: Path) -> bool:
     """Whether :func:`set_up` has finished there, for the versions that are asked for today."""
     try:
-        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        found = read_json(folder / MARKER)
     except (OSError, ValueError):
         return False
     return bool(found == contents()) and python_of(folder).exists()

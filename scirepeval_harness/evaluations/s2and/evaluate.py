@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
 from scirepeval_harness.evaluations.s2and import environment as installed
 from scirepeval_harness.evaluations.s2and import experiment
 from scirepeval_harness.evaluations.s2and.files import Table, read_table, write_embeddings
+from scirepeval_harness.files import working_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ def evaluate_s2and(
         raise DataError(
             "S2AND's experiment reads whole data sets", where="s2and", fix="Leave --limit out"
         )
-    with tempfile.TemporaryDirectory(prefix="scirepeval-s2and-") as name:
-        write_embeddings(data, vectors, Path(name))
+    with working_folder("s2and") as folder:
+        write_embeddings(data, vectors, folder)
         table = run_experiment(
-            data.folder, Path(name), list(data.blocks), environment, budget=budget, say=say
+            data.folder, folder, list(data.blocks), environment, budget=budget, say=say
         )
     return outcome_of(table, budget)
 
@@ -85,8 +85,8 @@ def run_experiment(
         raise UsageError(
             "S2AND's environment is not there", where=str(environment), fix="Run `s2and setup`"
         )
-    with tempfile.TemporaryDirectory(prefix="scirepeval-s2and-") as name:
-        output = Path(name) / "table.json"
+    with working_folder("s2and") as folder:
+        output = folder / "table.json"
         words = [
             # Isolated, so that neither this folder nor the caller's settings shadow a library.
             *(str(installed.python_of(environment)), "-I", experiment.__file__),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import pickle
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scirepeval_harness.errors import DataError, ExperimentError
 from scirepeval_harness.evaluations.author_disambiguation import AuthorBlocks
 from scirepeval_harness.evaluations.base import VectorTable
-from scirepeval_harness.files import write_bytes
+from scirepeval_harness.files import read_json, write_bytes
 
 
 def write_embeddings(data: AuthorBlocks, vectors: VectorTable, folder: Path) -> tuple[Path, ...]:
@@ -121,7 +120,7 @@ def read_table(path: Path, data_sets: Sequence[str]) -> Table:
     """
     fix = "Run the experiment again"
     try:
-        table = Table.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        table = Table.model_validate(read_json(path))
     except (OSError, ValueError) as error:
         what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise ExperimentError(f"not a B-cubed table ({what})", where=str(path), fix=fix) from error
