@@ -163,11 +163,11 @@ def verdict_of(case: Case, sound: Outcome, got: Outcome) -> Verdict:
     # Of the parser of the command line, which names the option and the values that it takes.
     if "Usage:" in got.err and "Error" in got.err:
         return "refused"
-    text = " ".join(got.err.split())
+    text = _plain(got.err)
     for message, place, advice in got.errors:
         # An unknown name of the command line is its own place, and its advice the known ones.
         named = bool(advice) and advice.startswith(("Did you mean", "Known are"))
-        if message and " ".join(message.split()) in text and (place or named) and advice:
+        if message and _plain(message) in text and (place or named) and advice:
             return "refused"
     return "bare error"
 
@@ -188,6 +188,13 @@ def modules_of(kind: Kind, root: Path) -> list[str]:
 
     in_child(work, 300)
     return (root / "modules").read_text(encoding="utf-8").splitlines()
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal does not show, in one line."""
+    return " ".join(
+        "".join(letter for letter in text if letter.isprintable() or letter.isspace()).split()
+    )
 
 
 def _build(kind: Kind, template: Path) -> None:
