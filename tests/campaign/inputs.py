@@ -419,7 +419,7 @@ KINDS: tuple[Kind, ...] = (
          [("Art",), ("Art", "p0"), ("Art", "p0", "true"), ("Art", "p0", "true", 0),
           ("Art", "p0", "bm25"), ("Art", "p0", "bm25", 1)],
          {"Art: key *": "a field of another name", "Art.p0: missing": "a pool less is a set less",
-          "Art.p0.true: empty": "a query without a relevant candidate counts 0, as in the reference",
+          "Art.p0.true: empty": "a query without a relevant candidate counts 0",
           **TEXT_ANYWHERE}, ("*p0: twice", "Art: twice", "*true: twice", "*bm25: twice")),
     Kind("documents of pools", "jsonl", "data/mdcr.jsonl", pools, TFIDF,
          [(2, "paper_id"), (2, "title"), (2, "abstract")], TEXTS, (*NO_TEXT, *NO_ID)),
