@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 VENV5 := .venv5
 INSTALLED5 := $(VENV5)/.installed
 
-.PHONY: demo test test-transformers5 quick gate baseline bench api-page picture lint clean
+.PHONY: demo test test-transformers5 quick campaign gate baseline bench api-page picture lint clean
 
 demo: $(INSTALLED)  ## install what is needed and run the embedded default
 	$(BIN)/python -m scirepeval_harness run
@@ -20,6 +20,9 @@ test-transformers5: $(INSTALLED5)  ## the tests of encoders with transformers 5,
 
 quick: $(INSTALLED)  ## the tests to run all the time
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
+
+campaign: $(INSTALLED)  ## every kind of input with every damage; takes minutes
+	$(BIN)/python -m tests.campaign --show
 
 gate: $(INSTALLED)  ## run the sample suite and hold it to the committed baseline
 	$(BIN)/python -m pytest tests/test_baselines.py

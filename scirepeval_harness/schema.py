@@ -84,10 +84,26 @@ def validate(schema: type[M], raw: Mapping[str, object], where: str) -> M:
         field, problem, fix = _describe(schema, found[0])
         rest = f" (and {len(found) - 1} more problems)" if len(found) > 1 else ""
         raise SpecError(
-            f"{field}: {problem}{rest}" if field else f"{problem}{rest}", where=where, fix=fix
+            f"{field}: {problem}{rest}" if field else f"{problem}{rest}",
+            where=where,
+            fix=fix or ADVICE.get(found[0]["type"], "Give another value"),
         ) from error
     except RecursionError as error:
         raise SpecError("nested too deeply", where=where, fix="Repair it") from error
+
+
+ADVICE = {
+    "missing": "Add the key",
+    "string_type": "Write text in quotes",
+    "bool_type": "Write true or false",
+    "int_type": "Write a whole number",
+    "float_type": "Write a number",
+    "finite_number": "Write a number that is finite",
+    "tuple_type": "Write a list: [...]",
+    "too_short": "List at least one",
+    "value_error": "Correct the entry",
+} | dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "Write a table: [name]")
+"""What to do about each kind of pydantic's errors that says it in no word of its own."""
 
 
 def read_spec(schema: type[M], path: Path) -> M:

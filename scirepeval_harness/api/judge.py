@@ -13,6 +13,7 @@ from scirepeval_harness.api.results import PathLike, Results, as_list, load_resu
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.files import bundled, working_folder
 from scirepeval_harness.results.folder import Result
+from scirepeval_harness.schema import read_spec
 from scirepeval_harness.task.registry import Registry, load_registry
 from scirepeval_harness.task.spec import (
     AuthorReading,
@@ -180,7 +181,8 @@ def check(
     Args:
         baseline: a result or its folder, or ``published:NAME``, judged by tolerance alone.
         candidate: a result or its folder.
-        policy: a TOML file, or a `Policy`: tolerances in points, alpha, required tasks, floors.
+        policy: a TOML file, or a `Policy`: tolerances and hard limits in points, alpha, required
+            tasks, floors.
 
     Returns:
         The verdict: ``passed``, ``failures``, ``exit_code`` (0 passed, 1 regression, 3 a score is
@@ -188,7 +190,7 @@ def check(
 
     Raises:
         UsageError: no such folder, or a baseline without a score to judge by.
-        SpecError: a policy that does not follow its schema.
+        SpecError: a policy that does not follow its schema, or names what is not there.
         StorageError: a file that is damaged.
 
     Example:
@@ -199,7 +201,7 @@ def check(
         (False, ['sample-year'])
     """
     from scirepeval_harness.comparison.gate import gate
-    from scirepeval_harness.comparison.policy import Policy, read_policy
+    from scirepeval_harness.comparison.policy import Policy
     from scirepeval_harness.reporting.gate import Verdict
 
     registry = _registry(tasks_dirs)
@@ -216,13 +218,15 @@ def check(
         sets = {entry.task_set for entry in suites}
         related = [name for name, entry in registry.suites.items() if entry.task_set in sets]
         suites = readings.suites(registry, related)
-    if policy is None:
-        rules = Policy()
-    elif isinstance(policy, Policy):
-        rules = policy
+    if policy is None or isinstance(policy, Policy):
+        rules, where = policy or Policy(), "the policy"
     else:
-        rules = read_policy(Path(policy), suites, registry.tasks)
+        rules, where = read_spec(Policy, Path(policy)), str(policy)
     base, other = _read_systems([of_baseline or baseline, of_candidate], suites)
+    keys = {
+        name: {*base.scores.get(name, ()), *other.scores.get(name, ())} for name in registry.tasks
+    }
+    rules.check_names(suites, keys, where)
     if base.published:
         suites = [entry for entry in suites if _covers(base, entry)]
     report = gate(

@@ -31,6 +31,13 @@ class Boundary(TyperGroup):
     Within the group, because typer itself would make 1 of a closed pipe, which means a regression.
     """
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # Records hold the words of the command as UTF-8, and could not be written at the end.
+        for word in args:
+            if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+                raise typer.BadParameter(f"{word!a} is not UTF-8. Rename it", ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)

@@ -24,9 +24,13 @@ EXIT_CODES: Mapping[Outcome, int] = {
 }
 """The first outcome that any case has decides: a number that is not there or not comparable says
 nothing of a regression, so it is mended first. The cases show all of them."""
+Rule = Literal["floor", "hard_limit", "tolerance"]
+"""What a regression broke; the tolerance counts together with the test."""
 AVERAGES = "averages"
 """Stands for the task in the case of an average."""
 POWER = 0.95
+# 70.1 - 70.0 is a little more than 0.1 in binary.
+HAIR = 1e-9
 HALF_WIDTH = NormalDist().inv_cdf(0.975)
 
 
@@ -52,6 +56,7 @@ class Case:
     p_holm: float | None = None
     tolerance: float | None = None
     detectable: float | None = None
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ def gate(
     sided, says at ``policy.alpha`` that this is no noise; an average likewise, by the error of its
     bootstrap draws. All these tests are Holm-corrected together and half of alpha lies on the side
     of falls, so equal models fail with a chance of about half of alpha. Without the same items on
-    both sides (a published baseline), tolerance alone decides.
+    both sides (a published baseline), tolerance alone decides. A fall over a hard limit and a score
+    below its floor fail without a test.
 
     Raises:
         StorageError: items or draws that cannot be read.
@@ -139,8 +145,7 @@ def _unjudged(
             reasons.setdefault(entry.task, []).append(entry.reason)
     for suite in suites:
         for name in suite.task_names():
-            wanted = name in policy.required
-            if not wanted and name not in base.scores and name not in base.records:
+            if not policy.needs(name) and name not in base.scores and name not in base.records:
                 continue
             gap = _gap(candidate, name)
             present = candidate.scores.get(name, {})
@@ -182,23 +187,38 @@ def _required_only(
         below = floor is not None and value < floor
         outcome: Outcome = "regression" if below else "pass"
         reason = f"below the floor of {floor:g}" if below else "there; the baseline has none"
-        yield Case(suite.name, task.name, task.title, key, outcome, reason, b=value)
+        rule: Rule | None = "floor" if below else None
+        yield Case(suite.name, task.name, task.title, key, outcome, reason, b=value, rule=rule)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What one score is held to, in points."""
+
+    tolerance: float
+    hard_limit: float | None
+    floor: float | None
 
 
 def _judge_score(entry: Difference, policy: Policy) -> Case:
-    tolerance = policy.tolerance_of(entry.task, entry.key, entry.format, entry.group)
-    floor = policy.floor_of(entry.task, entry.key)
-    names = (entry.suite, entry.task, entry.title, entry.key)
-    return _judged(names, entry, tolerance, floor, policy)
+    bounds = _Bounds(
+        policy.tolerance_of(entry.task, entry.key, entry.format, entry.group),
+        policy.hard_limit_of(entry.task, entry.key, entry.format),
+        policy.floor_of(entry.task, entry.key),
+    )
+    return _judged((entry.suite, entry.task, entry.title, entry.key), entry, bounds, policy)
 
 
 def _judge_averages(
     base: System, candidate: System, comparison: Comparison, policy: Policy
 ) -> Iterator[Case]:
     for entry in comparison.averages:
-        tolerance = policy.column_tolerance(entry.name)
-        floor = policy.floors.columns.get(entry.name)
-        case = _judged(("", AVERAGES, entry.name, "mean"), entry, tolerance, floor, policy)
+        bounds = _Bounds(
+            policy.column_tolerance(entry.name),
+            policy.hard_limit.columns.get(entry.name),
+            policy.floors.columns.get(entry.name),
+        )
+        case = _judged(("", AVERAGES, entry.name, "mean"), entry, bounds, policy)
         if entry.partial:
             part = f"{entry.numbers} of {entry.need} numbers"
             case = replace(case, reason=f"{case.reason}; over {part}")
@@ -207,50 +227,57 @@ def _judge_averages(
     for lost in comparison.mismatches:
         # A printed average that the candidate does not have whole.
         if lost.task in base.columns and lost.task not in compared:
+            compared.add(lost.task)
             yield Case("", AVERAGES, lost.task, "mean", "incomplete", lost.reason)
+    for name in dict.fromkeys((*policy.floors.columns, *policy.hard_limit.columns)):
+        if name not in compared:
+            reason = "has a floor or a hard limit, but no score that both have"
+            yield Case("", AVERAGES, name, "mean", "incomplete", reason)
 
 
 def _judged(
     names: tuple[str, str, str, str],
     entry: Difference | Summary,
-    tolerance: float,
-    floor: float | None,
+    bounds: _Bounds,
     policy: Policy,
 ) -> Case:
     """The case of a score or an average: ``names`` are its suite, task, title and key."""
-    outcome, reason = _judge(entry, tolerance, floor, policy)
+    rule, reason = _judge(entry, bounds, policy)
+    outcome: Outcome = "pass" if rule is None else "regression"
     detectable = _detectable(entry.interval, policy)
     return Case(
         *(*names, outcome, reason, entry.a, entry.b, entry.difference),
-        *(entry.interval, entry.p_holm, tolerance, detectable),
+        *(entry.interval, entry.p_holm, bounds.tolerance, detectable, rule),
     )
 
 
-def _judge(
-    entry: Difference | Summary, tolerance: float, floor: float | None, policy: Policy
-) -> tuple[Outcome, str]:
+def _judge(entry: Difference | Summary, bounds: _Bounds, policy: Policy) -> tuple[Rule | None, str]:
+    """The rule that the entry breaks, if any, and what to say of it."""
+    tolerance, limit, floor = bounds.tolerance, bounds.hard_limit, bounds.floor
     # A floor is absolute: neither chance nor a worse baseline excuses what lies below it.
     if floor is not None and entry.b < floor:
-        return "regression", f"below the floor of {floor:g}"
+        return "floor", f"below the floor of {floor:g}"
     difference, p_holm = entry.difference, entry.p_holm
     moved = abs(difference) if policy.fails_on == "change" else -difference
     word = "fell" if difference < 0 else "rose"
-    # Not a hair's breadth: 70.1 - 70.0 is a little more than 0.1 in binary.
-    if moved <= tolerance + 1e-9:
+    # Before the tolerance, and without a test: a hard limit is for falls too large to be excused.
+    if limit is not None and moved > limit + HAIR:
+        return "hard_limit", f"{word} by {moved:.2f}, over the hard limit of {limit:g}"
+    if moved <= tolerance + HAIR:
         if difference == 0:
-            return "pass", "unchanged"
+            return None, "unchanged"
         within = ", within tolerance" if moved > 0 else ""
-        return "pass", f"{word} by {abs(difference):.2f}{within}"
+        return None, f"{word} by {abs(difference):.2f}{within}"
     text = f"{word} by {moved:.2f}, tolerance {tolerance:g}"
     if policy.alpha >= 1:
-        return "regression", text
+        return "tolerance", text
     if p_holm is None:
         # Without a test, tolerance alone decides: a gate that passes what it cannot test is none.
         why = NOT_RESAMPLED if entry.untested == NOT_RESAMPLED else "no common items"
-        return "regression", f"{text}; {why}, so not tested"
+        return "tolerance", f"{text}; {why}, so not tested"
     if p_holm <= policy.alpha:
-        return "regression", f"{text}; not noise (p {p_holm:.4f})"
-    return "pass", f"{text}; may be noise (p {p_holm:.4f})"
+        return "tolerance", f"{text}; not noise (p {p_holm:.4f})"
+    return None, f"{text}; may be noise (p {p_holm:.4f})"
 
 
 def _detectable(interval: tuple[float, float] | None, policy: Policy) -> float | None:

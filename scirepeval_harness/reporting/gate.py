@@ -143,8 +143,16 @@ def names_line(report: GateReport) -> str:
         if alpha >= 1
         else f"a fall over the tolerance fails when p (Holm) is at most {alpha:g}"
     )
-    moves = " in either direction" if report.policy.fails_on == "change" else ""
-    return f"Baseline: {shown(report.base)}. Candidate: {shown(report.other)}. Rule: {rule}{moves}."
+    policy = report.policy
+    moves = " in either direction" if policy.fails_on == "change" else ""
+    # Said only where the policy has some: a reader need not know of rules that do not hold.
+    words = {"hard limit": policy.hard_limit, "floor": policy.floors}
+    bounds = [word for word, table in words.items() if table != type(table)()]
+    always = f"; breaking a {' or a '.join(bounds)} always fails" if bounds else ""
+    return (
+        f"Baseline: {shown(report.base)}. Candidate: {shown(report.other)}. "
+        f"Rule: {rule}{moves}{always}."
+    )
 
 
 def blind_line(report: GateReport) -> str | None:
@@ -244,6 +252,7 @@ def _numbers(case: Case) -> str:
         f"95% interval {form.range_text(case.interval)}",
         f"p (Holm) {form.p_text(case.p_holm)}",
         "tolerance -" if case.tolerance is None else f"tolerance {case.tolerance:g}",
+        *(() if case.rule is None else (f"broken: {case.rule}",)),
     ]
     return ", ".join(parts)
 

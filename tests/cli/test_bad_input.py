@@ -360,3 +360,11 @@ def test_a_disk_that_fills_up_keeps_what_was_finished(
     assert run(data, "--resume") == 0
     record = json.loads((data / "out/tfidf/run.json").read_text())
     assert sorted(task["task"] for task in record["tasks"]) == sorted(TASKS)
+
+
+def test_a_word_that_is_not_utf_8_is_refused_before_anything_runs(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(data, "--dtype", "\udcff") == 2
+    assert "is not UTF-8" in capsys.readouterr().err
+    assert not (data / "out").exists()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from scirepeval_harness.comparison.gate import GateReport, gate
-from scirepeval_harness.comparison.policy import Floors, Policy, Tolerances
+from scirepeval_harness.comparison.policy import Floors, HardLimits, Policy, Tolerances
 from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.results.record import CoverageRecord
+from scirepeval_harness.roles import Format
 from tests.support.made_results import SETTINGS, queries, query_task, suite_of, system
 
 ONE, TWO = query_task("one"), query_task("two")
@@ -86,6 +87,50 @@ def test_floors_hold_whatever_the_baseline_is() -> None:
     report = judged(candidate(0.0), policy)
     assert [case.outcome for case in report.cases] == ["regression", "pass", "regression"]
     assert "below the floor" in report.cases[0].reason
+
+
+FEW = np.random.default_rng(4).uniform(0.2, 0.7, 12)
+SWINGS = np.random.default_rng(4).normal(0, 0.15, 12)
+NOISY = system("B", queries(SUITE, ONE, FEW - 0.08 + SWINGS - SWINGS.mean()))
+"""Eight points below the base, on so few queries that no test can say so."""
+
+
+@pytest.mark.parametrize(
+    ("limits", "where"),
+    [
+        (HardLimits(tasks={"one": 5}), "one"),
+        (HardLimits(tasks={"one:map": 5}), "one"),
+        (HardLimits(formats={Format.PROXIMITY: 5}), "one"),
+        (HardLimits(columns={"Average": 5}), "averages"),
+    ],
+)
+def test_a_fall_over_a_hard_limit_fails_whatever_the_noise(limits: HardLimits, where: str) -> None:
+    base = system("A", queries(SUITE, ONE, FEW))
+    assert judged(NOISY, base=base).passed, "the test calls it noise"
+    report = judged(NOISY, Policy(hard_limit=limits), base)
+    [failed] = report.failures
+    assert (failed.task, failed.rule, report.exit_code) == (where, "hard_limit", 1)
+    assert failed.reason.startswith("fell by 8.00, over the hard limit of 5")
+    looser = HardLimits.model_validate(
+        {name: dict.fromkeys(table, 8.5) for name, table in limits.model_dump().items()}
+    )
+    assert judged(NOISY, Policy(hard_limit=looser), base).passed
+
+
+def test_each_regression_names_the_rule_that_it_broke() -> None:
+    policy = Policy(floors=Floors(tasks={"two": 99}))
+    rules = {case.task: case.rule for case in judged(candidate(-1.0), policy).cases}
+    assert rules == {"one": "tolerance", "two": "floor", "averages": "tolerance"}
+
+
+def test_what_has_a_floor_must_be_there() -> None:
+    one = system("A", queries(SUITE, ONE, START))
+    policy = Policy(floors=Floors(tasks={"two:map": 1}))
+    assert [case.task for case in judged(one, policy, one).failures] == ["two"]
+    assert judged(candidate(0.0), policy, one).passed
+    policy = Policy(floors=Floors(columns={"Other": 1}))
+    [failed] = judged(one, policy, one).failures
+    assert (failed.title, failed.outcome) == ("Other", "incomplete")
 
 
 @pytest.mark.parametrize(

@@ -258,7 +258,8 @@ def test_a_malformed_model_file_names_file_and_field(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         resolve(str(path))
     assert (
-        str(caught.value) == f"{path}: adapters.query: give exactly one of repo, path and package"
+        str(caught.value) == f"{path}: adapters.query: give exactly one of repo, path and package. "
+        "Correct the entry"
     )
 
 
