@@ -13,6 +13,7 @@ from scirepeval_harness.extensions import BUILT_IN
 from scirepeval_harness.reporting.table import NONE, Table, text_table
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import unknown
+from scirepeval_harness.task.places import Data, place_of, read_places
 from scirepeval_harness.task.registry import Registry, load_registry, origins_of
 from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 
@@ -184,7 +185,7 @@ class AuditedTask:
 def audit(
     task: str,
     *,
-    data: PathLike | None = None,
+    data: Data = None,
     tasks_dirs: Sequence[PathLike] = (),
     offline: bool = False,
 ) -> AuditedTask:
@@ -192,7 +193,7 @@ def audit(
 
     Args:
         task: a task's name.
-        data: read data from this folder, not from the hub.
+        data: as in `evaluate`.
 
     Raises:
         UnknownNameError: no such task.
@@ -208,7 +209,7 @@ def audit(
 
     registry = load_registry([Path(folder) for folder in tasks_dirs])
     [(suite, spec)] = registry.select((), (task,), ())
-    directory = None if data is None else Path(data)
+    directory = place_of(read_places(data), suite, spec)
     options = DataOptions(directory=directory, offline=offline, allow_missing=True)
     loaded = load_task(spec, suite, options)
     return AuditedTask(spec, loaded, audit_data(spec, loaded))

@@ -22,6 +22,7 @@ from scirepeval_harness.options import (
     VectorPrecision,
 )
 from scirepeval_harness.progress import SILENT
+from scirepeval_harness.task.places import Data, Places, check_names, place_of, read_places
 from scirepeval_harness.task.registry import Registry, load_registry
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
@@ -66,6 +67,7 @@ class Choice:
     selection: Selection
     left_out: tuple[tuple[str, str], ...]
     registry: Registry
+    places: Places
 
     @property
     def suites(self) -> list[str]:
@@ -79,7 +81,7 @@ def evaluate(
     tasks: Names = None,
     formats: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
-    data: PathLike | None = None,
+    data: Data = None,
     output: PathLike | None = None,
     runs: PathLike | None = None,
     existing: Existing = "refuse",
@@ -111,7 +113,8 @@ def evaluate(
             SciRepEval and MDCR.
         tasks, formats: only these tasks, or tasks of these formats.
         tasks_dirs: folders of your own task files.
-        data: read data from this folder, not from the hub.
+        data: read data from this folder, or, as a mapping, that of a suite or task from its own;
+            what is named nowhere comes with its suite, from the hub or by download.
         output: folder of the results, one folder a model in it. None keeps them as long as the
             returned object lives.
         runs: instead of ``output``, a folder in which one named by suites and time is made.
@@ -145,6 +148,7 @@ def evaluate(
         [['sample-search', 'ndcg']]
     """
     from scirepeval_harness.results.folder import load_results
+    from scirepeval_harness.run.arrival import arrive
     from scirepeval_harness.run.loop import RunInterrupted, run
 
     if engine == "local" and (ray_address or workers):
@@ -161,11 +165,18 @@ def evaluate(
         pooling=pooling,
         max_length=max_length,
     )
+    selection, missing = arrive(
+        chosen.selection,
+        chosen.places,
+        named=as_list(tasks),
+        offline=offline,
+        progress=progress or SILENT,
+    )
     folder, temporary = _folder(output, runs, chosen.suites)
     options = RunOptions(
         output=folder,
         cache=resolve_cache(cache),
-        data=None if data is None else Path(data),
+        data=tuple(chosen.places.items()),
         offline=offline,
         allow_missing=allow_missing,
         limit=limit,
@@ -193,14 +204,14 @@ def evaluate(
     )
     interrupted = False
     try:
-        folders = run(chosen.models, chosen.selection, options, arguments, progress or SILENT)
+        folders = run(chosen.models, selection, options, arguments, progress or SILENT)
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(
         load_results(folders),
         chosen.registry,
         folder=folder,
-        left_out=chosen.left_out,
+        left_out=(*chosen.left_out, *missing),
         suites=chosen.suites,
         temporary=temporary,
     )
@@ -221,7 +232,7 @@ def plan(
     tasks: Names = None,
     formats: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
-    data: PathLike | None = None,
+    data: Data = None,
     cache: Cache = "default",
     limit: int | None = None,
     seed: int = 42,
@@ -264,7 +275,7 @@ def plan(
     options = RunOptions(
         output=Path(),
         cache=resolve_cache(cache),
-        data=None if data is None else Path(data),
+        data=tuple(chosen.places.items()),
         offline=offline,
         allow_missing=allow_missing,
         limit=limit,
@@ -282,6 +293,7 @@ def fetch(
     suite: Names = None,
     tasks: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
+    progress: Progress | None = None,
 ) -> Iterator[Fetched]:
     """Download the models and the data that a later run without a network needs.
 
@@ -290,7 +302,7 @@ def fetch(
 
     Raises:
         UsageError: nothing is named.
-        OfflineError: the hub does not answer.
+        OfflineError: the hub or an address does not answer.
 
     Example:
         >>> import scirepeval_harness as sh
@@ -298,7 +310,7 @@ def fetch(
         [('sample-search', None)]
     """
     from scirepeval_harness.model.base import fetch_model
-    from scirepeval_harness.task.load import fetch_task
+    from scirepeval_harness.run.arrival import fetch_task
 
     specs, _ = _models(models, None, None) if models else ((), ())
     if not (specs or suite or tasks):
@@ -311,13 +323,14 @@ def fetch(
         for part in fetch_model(spec):
             yield Fetched(part.location, part.revision, part.folder)
     for own, task in selection:
-        yield Fetched(task.name, fetch_task(task, own), None)
+        revision, folder = fetch_task(own, task, progress or SILENT)
+        yield Fetched(task.name, revision, folder)
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A repository of a model with its folder, or the data of a task; ``revision`` is None for
-    data that is on no hub."""
+    """A repository of a model with its folder, or the data of a task: of its hub's tables the
+    ``revision``, of a download the ``folder``, of what ships with its suite neither."""
 
     name: str
     revision: str | None
@@ -331,7 +344,7 @@ def choose(
     tasks: Names = None,
     formats: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
-    data: PathLike | None = None,
+    data: Data = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
 ) -> Choice:
@@ -346,16 +359,18 @@ def choose(
     named = as_list(tasks)
     default = () if named else own or (BENCHMARK if models is not None else (DEFAULT_SUITE,))
     selected = registry.select(as_list(suite) or default, named, formats_of(formats))
-    directory = None if data is None else Path(data)
+    places = read_places(data)
+    check_names(places, registry)
     selection, left_out = [], []
     for own_suite, task in selected:
-        why = evaluation_of(task).unready(task, directory, named=task.name in named)
+        place = place_of(places, own_suite, task)
+        why = evaluation_of(task).unready(task, place, named=task.name in named)
         if why is None:
             selection.append((own_suite, task))
         else:
             left_out.append((task.name, why))
     specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
-    return Choice(specs, names, selection, tuple(left_out), registry)
+    return Choice(specs, names, selection, tuple(left_out), registry, places)
 
 
 def _models(

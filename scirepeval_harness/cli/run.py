@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import scirepeval_harness as sh
-from scirepeval_harness.cli.options import TasksDir, declared
+from scirepeval_harness.cli.options import DataDir, TasksDir, declared
 from scirepeval_harness.cli.output import print_table, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
@@ -26,7 +26,7 @@ def run_command(
     task: Annotated[list[str] | None, declared("tasks", metavar="NAME")] = None,
     format: Annotated[list[Format] | None, declared("formats", metavar="|".join(Format))] = None,
     tasks_dir: TasksDir = None,
-    data: Annotated[Path | None, declared("data")] = None,
+    data: DataDir = None,
     limit: Annotated[int | None, declared("limit")] = None,
     device: Annotated[str | None, declared("device")] = None,
     dtype: Annotated[str | None, declared("dtype")] = None,

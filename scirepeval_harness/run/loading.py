@@ -14,6 +14,7 @@ from typing import Any
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.task.dataset import Document, LoadedTask
 from scirepeval_harness.task.load import DataOptions, load_task
+from scirepeval_harness.task.places import place_of
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 Selection = Sequence[tuple[SuiteSpec, TaskSpec]]
@@ -66,7 +67,6 @@ class TaskLoader:
 def task_loader(options: RunOptions) -> Iterator[TaskLoader]:
     """A loader of the data that the options name, for the time of a run."""
     chosen = DataOptions(
-        directory=options.data,
         offline=options.offline,
         allow_missing=options.allow_missing,
         limit=options.limit,
@@ -76,7 +76,13 @@ def task_loader(options: RunOptions) -> Iterator[TaskLoader]:
         # A mapped file cannot be deleted everywhere; the system clears such a folder later.
         folder = TemporaryDirectory(prefix="scirepeval-texts-", ignore_cleanup_errors=True)
         root = Path(stack.enter_context(folder))
-        yield TaskLoader(lambda task, suite: load_task(task, suite, chosen), root)
+        places = dict(options.data)
+
+        def load(task: TaskSpec, suite: SuiteSpec) -> LoadedTask:
+            directory = place_of(places, suite, task)
+            return load_task(task, suite, replace(chosen, directory=directory))
+
+        yield TaskLoader(load, root)
 
 
 def spool_texts(data: Any, folder: Path) -> Any:

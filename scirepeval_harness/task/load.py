@@ -9,7 +9,7 @@ from typing import Any
 
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.task.dataset import LoadedTask, Provenance
-from scirepeval_harness.task.sources import HubSource, choose_source
+from scirepeval_harness.task.sources import choose_source
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 
@@ -45,19 +45,6 @@ def load_task(task: TaskSpec, suite: SuiteSpec, options: DataOptions) -> LoadedT
         f"{coverage.queries_found} of {coverage.queries_needed} queries"
     )
     return LoadedTask(data, provenance, coverage, () if coverage.complete else (incomplete,))
-
-
-def fetch_task(task: TaskSpec, suite: SuiteSpec) -> str | None:
-    """Download the task's tables from the hub ahead of a run; None where it has none there.
-
-    Raises:
-        DataError, OfflineError: as :func:`load_task`.
-    """
-    if task.hub is None:
-        return None
-    source = HubSource(task, suite, offline=False)
-    source.open_all()
-    return source.revision()
 
 
 def fingerprint(task: TaskSpec, data: Any) -> str:
