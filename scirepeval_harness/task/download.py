@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SUMS = "sums.json"
 PART = ".part"
-CHUNK = 1 << 20
+CHUNK = 1 << 16
+"""Bytes at a time: what a broken line loses at most."""
 TRIES = 5
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two pieces of an answer."""
