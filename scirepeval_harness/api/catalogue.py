@@ -29,6 +29,10 @@ Record = Mapping[str, object]
 Fields = list[tuple[str, str]]
 
 
+SPARE = ("from", "few-shot", "extra", "evaluation", "group", "base", "title", "suite")
+"""Columns that a narrow terminal does without, those that go first at the front."""
+
+
 @dataclass(frozen=True)
 class Catalogue(Mapping[str, T], Generic[T]):
     """Tasks or models by name, in the order of the registry; a table where it is shown.
@@ -64,7 +68,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         """The columns as text, a row each."""
         rows = [[_cell(record.get(name)) for name in self.columns] for record in self.records]
         count = f"{len(rows)} {self.sort}{'s' if len(rows) != 1 else ''}"
-        return text_table(self.columns, rows, caption=count)
+        return text_table(self.columns, rows, caption=count, spare=SPARE)
 
     def to_pandas(self) -> pd.DataFrame:
         """The records as a frame, a row each."""

@@ -33,5 +33,4 @@ def fetch_command(
             name = f"{part.name}@{part.revision}" if part.revision else part.name
             typer.echo(f"{name}  {part.folder}")
         else:
-            where = part.revision or "not on the hub: pass its folder with --data"
-            typer.echo(f"{part.name}  {where}")
+            typer.echo(f"{part.name}  {part.revision or 'nothing to fetch'}")

@@ -118,7 +118,7 @@ def _show_plan(plans: Sequence[Any]) -> None:
     rows = [(plan.model, *space.in_words()) for plan in plans for space in plan.spaces]
     if rows:
         typer.echo("")
-        print_table(PLAN_HEADER, rows)
+        print_table(PLAN_HEADER, rows, ("documents", "cached", "texts", "tokens"))
         typer.echo(
             "documents: every mention in every task; texts: distinct ones, each encoded once"
         )

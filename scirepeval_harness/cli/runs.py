@@ -15,6 +15,7 @@ from scirepeval_harness.reporting.table import NONE, range_text, shown
 
 HEADER = ("Folder", "Model", "Suite", "Status", "Averages", "Date", "Signature")
 SCORES_HEADER = ("Task", "Score", "Value", "95% interval", "Items", "Documents", "Data")
+SPARE = ("Signature", "Suite", "Data", "Date", "Documents", "Items", "Status")
 
 
 class _ListFirst(typer.core.TyperGroup):
@@ -47,7 +48,7 @@ def list_command(
     if as_json:
         print_json(list(found.records), sort_keys=True)
     elif found.records:
-        print_table(HEADER, [_line(record) for record in found.records])
+        print_table(HEADER, [_line(record) for record in found.records], SPARE)
     else:
         typer.echo("No results.")
     for error in found.unread:
@@ -109,7 +110,7 @@ def _show(result: sh.Result, record: Mapping[str, Any]) -> None:
         print_fields((f"  {name}", value) for name, value in sorted(details.items()))
     if rows := _score_rows(result):
         typer.echo("")
-        print_table(SCORES_HEADER, rows)
+        print_table(SCORES_HEADER, rows, SPARE)
     for name, task in result.tasks.items():
         if task.status != "ok":
             typer.echo(f"{name}: {task.status}: {task.error or 'no reason kept'}")
