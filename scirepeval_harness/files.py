@@ -231,6 +231,12 @@ def cache_dir() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "scirepeval_harness"
 
 
+def data_dir() -> Path:
+    """Folder of downloads: ``$SCIREPEVAL_HARNESS_DATA_DIR``, else beside the vectors."""
+    chosen = os.environ.get("SCIREPEVAL_HARNESS_DATA_DIR")
+    return Path(chosen).expanduser() if chosen else cache_dir() / "data"
+
+
 def s2and_dir() -> Path:
     """Folder of S2AND's own environment: ``$SCIREPEVAL_HARNESS_S2AND``, else beside the vectors."""
     chosen = os.environ.get("SCIREPEVAL_HARNESS_S2AND")

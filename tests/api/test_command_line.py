@@ -32,6 +32,7 @@ CALLS = {
     "cache info": ("cache.info",),
     "cache verify": ("cache.verify",),
     "cache prune": ("cache.prune",),
+    "data list": ("data.kept",),
     "mdcr write-scores": ("mdcr.write_scores",),
     "mdcr score": ("mdcr.score",),
 }
