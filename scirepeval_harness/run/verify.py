@@ -71,7 +71,7 @@ def verify_result(
     models: Sequence[ModelSpec] = (),
     *,
     cache: Path | None = None,
-    data: Places = MappingProxyType({}),
+    data: Places | None = None,
 ) -> Verification:
     """Check every file of a result and compute its scores again.
 
@@ -129,10 +129,11 @@ def _options(
     record: TaskRecord,
     arguments: Mapping[str, object],
     cache: Path | None,
-    data: Places,
+    data: Places | None,
 ) -> RunOptions:
     """The options of the run, offline; its device and precision as far as they move vectors."""
     own = {"vector_precision" if k == "width" else k: v for k, v in record.settings.items()}
+    places = tuple((data or {}).items())
     chosen = {name: arguments.get(name) for name in ("dtype", "device")}
     return RunOptions(
         output=folder, cache=cache, data=tuple(data.items()), offline=True, **{**chosen, **own}
