@@ -136,7 +136,7 @@ def _options(
     places = tuple((data or {}).items())
     chosen = {name: arguments.get(name) for name in ("dtype", "device")}
     return RunOptions(
-        output=folder, cache=cache, data=tuple(data.items()), offline=True, **{**chosen, **own}
+        output=folder, cache=cache, data=places, offline=True, **{**chosen, **own}
     )
 
 
