@@ -33,7 +33,7 @@ def test_equal_values_give_equal_bytes_and_folders_are_made(tmp_path: Path) -> N
 def test_half_a_surrogate_pair_is_written_and_read_back(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"title": "a\ud800, \udcff"})
     assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == {
-        "title": "a\ud800\udcff"
+        "title": "a\ud800, \udcff"
     }
 
 
