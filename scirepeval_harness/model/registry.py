@@ -255,7 +255,4 @@ def _named(name: str, what: str = "name", fix: str = "Name it with TITLE=MODEL")
     if len(name) > NAME_LIMIT:
         problem = f"the {what} of a model has over {NAME_LIMIT} characters"
         raise UsageError(problem, where=name[:40], fix=fix)
-    if any("\ud800" <= char <= "\udfff" for char in name):
-        # A word of a command line in another encoding: it could neither be hashed nor written.
-        raise UsageError(f"the {what} of a model is no text", where=ascii(name), fix="Write UTF-8")
     return name

@@ -87,7 +87,6 @@ def test_an_interrupted_run_says_what_is_finished_and_how_to_go_on(
         (["--model", "bm25", "--seed", str(2**32)], "seed"),
         (["--model", "{tiny}", "--max-length", "100000"], "takes at most"),
         (["--model", "bm25", "--task", "s2and"], "s2and setup"),
-        (["--model", "a\udcff=bm25"], "is no text"),
     ],
 )
 def test_what_is_known_at_the_start_is_refused_there(
