@@ -132,7 +132,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` atomically, as UTF-8."""
-    write_bytes(path, text.encode("utf-8"))
+    # Half a surrogate pair, which a name may hold, is written as JSON itself escapes it.
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:

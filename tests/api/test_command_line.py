@@ -37,7 +37,7 @@ CALLS = {
     "mdcr score": ("mdcr.score",),
 }
 """Each command and the functions of the library that do its work."""
-VALUES = {"errors", "options", "roles", "reporting", "task", "model"}
+VALUES = {"errors", "options", "progress", "roles", "reporting", "task", "model"}
 """Packages of which a command may take names: types and choices of options, tables to print."""
 
 
