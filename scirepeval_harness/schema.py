@@ -176,7 +176,8 @@ SHOWN = 30
 def near(name: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     """Known names that resemble ``name``, best first, whatever their case."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
-    wanted = name.casefold()
+    # Cut: comparing takes time by the square of the length, and no name is so long.
+    wanted = name[: 2 * SHOWN_CHARACTERS].casefold()
     close = difflib.get_close_matches(wanted, by_folded, n=limit, cutoff=0.6)
     # A part of a name ("covid") is too unlike the whole for a ratio, yet plainly meant.
     parts = [other for other in by_folded if len(wanted) > 2 and wanted in other]
@@ -200,4 +201,6 @@ def unknown(
     kind: str, name: str, known: Iterable[str], where: str | None = None
 ) -> UnknownNameError:
     """The error for a name of a ``kind`` (task, suite, model, role) that no registry holds."""
-    return UnknownNameError(f"unknown {kind} {name!r}", where=where, fix=did_you_mean(name, known))
+    return UnknownNameError(
+        f"unknown {kind} {shown(name)}", where=where, fix=did_you_mean(name, known)
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scirepeval_harness.model.lexical import BM25_DEFAULTS
+from scirepeval_harness.model.kinds import Bm25Settings
 from scirepeval_harness.probes.problem import (
     CLASSIFIER_GRID,
     DEFAULT_C,
@@ -82,8 +82,8 @@ def test_the_page_states_the_constants_of_the_code() -> None:
     assert f"{HINGE_ITERATIONS:,} iterations" in choice("Multi-label")
     assert f"C = {DEFAULT_C:g}," in choice("Few-shot, single label")
     bm25 = choice("BM25")
-    assert f"k1 = {BM25_DEFAULTS['k1']}" in bm25
-    assert f"b = {BM25_DEFAULTS['b']}" in bm25
-    assert str(BM25_DEFAULTS["method"]).capitalize() in bm25
+    assert f"k1 = {Bm25Settings().k1}" in bm25
+    assert f"b = {Bm25Settings().b}" in bm25
+    assert Bm25Settings().method.capitalize() in bm25
     constant = Readings().author_disambiguation_constant
     assert f"holds it at {constant:g}" in choice("S2AND counts")

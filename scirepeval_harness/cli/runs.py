@@ -16,6 +16,7 @@ from scirepeval_harness.reporting.table import NONE, range_text, shown
 HEADER = ("Folder", "Model", "Suite", "Status", "Averages", "Date", "Signature")
 SCORES_HEADER = ("Task", "Score", "Value", "95% interval", "Items", "Documents", "Data")
 
+UNSEALED = "no (an older version's): an edit shows only where scores and items disagree"
 VERIFY_HEADER = ("Task", "Scores from items", "Scores from vectors")
 
 
@@ -88,7 +89,7 @@ def verify_command(
     found = sh.verify(result, cache=cache, data=data, tasks_dirs=tasks_dir or ())
     print_table(VERIFY_HEADER, [(task.task, task.items, task.vectors) for task in found.tasks])
     if not found.sealed:
-        typer.echo("Not sealed: an edit shows only where scores and items disagree.")
+        typer.echo(f"Sealed: {UNSEALED}.")
     for fault in found.faults:
         typer.echo(f"Error: {fault}", err=True)
     typer.echo(f"{len(found.faults)} faults." if found.faults else "No fault.")
@@ -117,6 +118,7 @@ def _show(result: sh.Result, record: Mapping[str, Any]) -> None:
     run = execution(result.run.model.title, result)
     fields = [
         *zip(HEADER, _line(record), strict=True),
+        ("Sealed", "yes" if result.sealed else UNSEALED),
         ("Harness", f"{run.harness_version}" + (f", commit {run.commit}" if run.commit else "")),
         ("Command", run.command),
         ("Documents", f"{run.documents_encoded} encoded, {run.documents_cached} from the store"),

@@ -14,10 +14,11 @@ from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable, not_resampled
 from scirepeval_harness.evaluations.metrics import why_not_resampled
 from scirepeval_harness.evaluations.probe import LabelledSet, class_counts
+from scirepeval_harness.evaluations.scorers import is_sparse
 from scirepeval_harness.extensions import METRICS
 from scirepeval_harness.options import Probe
 from scirepeval_harness.probes import problem
-from scirepeval_harness.probes.fit import FitSamples, ProbeJob, fit_samples
+from scirepeval_harness.probes.fit import FitSamples, ProbeJob, Rows, fit_samples
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.spec import FewShot, TaskSpec
 
@@ -58,7 +59,7 @@ def evaluate_probe(
         if task.multi_label
         else "single"
     )
-    x_train, x_test = vectors.take(data.train_ids), vectors.take(data.test_ids)
+    x_train, x_test = (probe_rows(vectors, ids) for ids in (data.train_ids, data.test_ids))
     truth = _positive_last(data, data.test_labels)
     scores: list[Score] = []
     tables: list[pd.DataFrame] = []
@@ -105,6 +106,19 @@ def evaluate_probe(
     kind_of_items = "values" if kind == "regression" else "classes"
     items = pd.concat(tables, ignore_index=True)
     return Outcome(tuple(scores), kind_of_items, items, notes)
+
+
+# Numbers up to which sparse vectors are written out (256 MB), where every probe can fit them.
+WRITTEN_OUT = 2**26
+
+
+def probe_rows(vectors: VectorTable, ids: Sequence[str]) -> Rows:
+    """Vectors (len(ids), dimensions); in compressed rows where they would fill memory with zeros,
+    which scikit-learn fits to the same answer."""
+    if not is_sparse(vectors):
+        return vectors.take(ids)
+    rows = vectors.take_sparse(ids)
+    return rows if rows.shape[0] * rows.shape[1] > WRITTEN_OUT else rows.toarray()
 
 
 class _Tally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,14 @@ from scirepeval_harness.model.base import Ranker
 from scirepeval_harness.options import VectorPrecision
 from scirepeval_harness.task.dataset import Document, Qrels
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
 # Size of one chunk of differences; benchmarks/ranking.py measures it.
 CHUNK_BYTES = 1 << 20
 EMPTY: NDArray[np.float64] = np.zeros(0)
+# Queries and candidates whose vectors are held at a time: 64 MB at 1,024 dimensions.
+PART_ROWS = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -42,18 +47,32 @@ class EuclideanScorer:
 
     def score_all(self, pools: Pools) -> dict[str, NDArray[np.float64]]:
         """Scores of all pools; each array in the order of its candidates."""
-        ids = list(dict.fromkeys([*pools, *(item for pool in pools.values() for item in pool)]))
-        if not ids:
-            return {}
-        rows = {item: row for row, item in enumerate(ids)}
-        table = read_as(self.vectors, self.width).take(ids)
-        left = np.repeat([rows[query] for query in pools], [len(pool) for pool in pools.values()])
-        right = np.fromiter(
-            (rows[item] for pool in pools.values() for item in pool), dtype=np.intp, count=len(left)
-        )
-        scores = -_distances(table, left, right)
-        ends = np.cumsum([len(pool) for pool in pools.values()])
-        return dict(zip(pools, np.split(scores, ends[:-1]), strict=True))
+        table, scores = read_as(self.vectors, self.width), dict[str, NDArray[np.float64]]()
+        for part in _parts(pools):
+            ids = list(dict.fromkeys([*part, *(item for pool in part.values() for item in pool)]))
+            rows = {item: row for row, item in enumerate(ids)}
+            left = np.repeat([rows[query] for query in part], [len(pool) for pool in part.values()])
+            right = np.fromiter(
+                (rows[item] for pool in part.values() for item in pool), np.intp, count=len(left)
+            )
+            distances = _distances(table.take(ids), left, right)
+            ends = np.cumsum([len(pool) for pool in part.values()])
+            scores |= zip(part, np.split(-distances, ends[:-1]), strict=True)
+        return scores
+
+
+def _parts(pools: Pools) -> Iterator[Pools]:
+    """The pools, so many at a time that the vectors of one part fit into memory."""
+    part: dict[str, Sequence[str]] = {}
+    size = 0
+    for query, pool in pools.items():
+        if part and size + len(pool) >= PART_ROWS:
+            yield part
+            part, size = {}, 0
+        part[query] = pool
+        size += len(pool) + 1
+    if part:
+        yield part
 
 
 @dataclass(frozen=True)
@@ -204,9 +223,7 @@ class HalfTable:
         Raises:
             ModelError: a value above 65504, the largest that float16 holds.
         """
-        rows = self.vectors.take(ids)
-        with np.errstate(over="ignore"):
-            rounded = rows.astype(np.float16).astype(np.float32)
+        rounded = _rounded(self.vectors.take(ids))
         lost = np.isinf(rounded).any(axis=1)
         if lost.any():
             raise ModelError(
@@ -215,6 +232,39 @@ class HalfTable:
                 fix="Read the vectors as float32",
             )
         return rounded
+
+    @property
+    def sparse(self) -> bool:
+        return is_sparse(self.vectors)
+
+    def take_sparse(self, ids: Sequence[str]) -> csr_matrix:
+        """As :meth:`take`, in compressed rows."""
+        assert is_sparse(self.vectors)
+        rows = self.vectors.take_sparse(ids)
+        rows.data = _rounded(rows.data)
+        if np.isinf(rows.data).any():
+            self.take(ids)  # raises with the document's name
+        return rows
+
+
+def _rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return values.astype(np.float16).astype(np.float32)
+
+
+class SparseTable(VectorTable, Protocol):
+    """Vectors that are nearly all zeros; see :func:`is_sparse`."""
+
+    sparse: bool
+
+    def take_sparse(self, ids: Sequence[str]) -> csr_matrix:
+        """As ``take``, in compressed rows."""
+        ...
+
+
+def is_sparse(vectors: VectorTable) -> TypeGuard[SparseTable]:
+    """Whether a table gives compressed rows as well."""
+    return bool(getattr(vectors, "sparse", False))
 
 
 TOP = 3

@@ -11,6 +11,7 @@ import adapters
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.bottleneck import PICKLE, read_tensors
 from scirepeval_harness.model.replica import lines_kept
+from scirepeval_harness.model.weights import loading
 
 
 def add_adapter_support(model: Any, where: str) -> None:
@@ -35,7 +36,8 @@ def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
     """
     before = set(model.state_dict())
     info: dict[str, list[str]] = {}
-    try:
+    fix = "Check that adapter and base belong together"
+    with loading(f"the adapter in {folder}", where, fix):
         model.load_adapter(
             str(folder),
             load_as=name,
@@ -43,20 +45,14 @@ def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
             loading_info=info,
             use_safetensors=not (folder / PICKLE).is_file(),
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(
-            f"the adapter cannot be loaded: {error}",
-            where=where,
-            fix="Check that adapter and base belong together",
-        ) from error
+        stored = len(read_tensors(folder))
     created = [key for key in model.state_dict() if key not in before]
     # The library compares its missing keys with the old name, and so finds none under a new one.
-    stored = len(read_tensors(folder))
     if not created or stored - len(info.get("unexpected_keys", [])) < len(created):
         raise ModelError(
             f"of the file's {stored} tensors too few fit the adapter's {len(created)}",
             where=where,
-            fix="Check that adapter and base belong together",
+            fix=fix,
         )
 
 

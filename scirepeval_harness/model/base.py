@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from scirepeval_harness.model.weights import Snapshot
 from scirepeval_harness.progress import Advance as Advance
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 Vectors = NDArray[np.float32]
 
@@ -58,6 +61,26 @@ class Encoder(Protocol):
 
     def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
         """Vectors (len(documents), dimensions), float32, finite, in the order given."""
+        ...
+
+
+@runtime_checkable
+class PartialEncoder(Encoder, Protocol):
+    """An encoder that may have no vector of a document, as a file of vectors."""
+
+    def lacks(self, documents: Sequence[Document], role: Role) -> list[str]:
+        """Ids of the documents that it cannot encode."""
+        ...
+
+
+@runtime_checkable
+class SparseEncoder(Encoder, Protocol):
+    """An encoder whose vectors are nearly all zeros, and much larger written out than kept."""
+
+    def encode_sparse(
+        self, documents: Sequence[Document], role: Role, advance: Advance
+    ) -> csr_matrix:
+        """As ``encode``: (len(documents), dimensions), float32, finite, in compressed rows."""
         ...
 
 

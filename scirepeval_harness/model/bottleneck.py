@@ -11,7 +11,6 @@ is refused by name: an adapter read almost right would be a wrong score without 
 from __future__ import annotations
 
 import importlib
-import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from transformers.activations import ACT2FN
 
 from scirepeval_harness.errors import MissingExtraError, ModelError
-from scirepeval_harness.model.transformer import read_json
+from scirepeval_harness.model.weights import loading, read_json
 
 Reader = Literal["library", "own"]
 PICKLE, SAFETENSORS = "pytorch_adapter.bin", "adapter.safetensors"
@@ -98,16 +96,6 @@ OLD_PLACES = (
 )
 """What the library's first versions called ``adapters`` in the names of tensors."""
 OLD_ACTIVATIONS = {"gelu": "gelu_new", "gelu_orig": "gelu"}
-UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    RuntimeError,
-    EOFError,
-    pickle.UnpicklingError,
-    SafetensorError,
-)
-"""What the two formats raise for files that are damaged, hold code or have other shapes."""
 
 
 class AdapterReader(Protocol):
@@ -379,9 +367,9 @@ def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
         ModelError: the file cannot be read, or does not fill the adapter that its config describes.
         MissingExtraError: an architecture or a setting that only the library knows.
     """
-    config = read_config(folder, where)
     fix = "Check that adapter and base belong together"
-    try:
+    with loading(f"the adapter in {folder}", where, fix):
+        config = read_config(folder, where)
         tensors = read_tensors(folder)
         parts = make_bottlenecks(model, config, where)
         wanted = {
@@ -398,8 +386,6 @@ def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
             )
         for place, part in parts.items():
             part.load_state_dict({key: stored[wanted[place, key]] for key in part.state_dict()})
-    except UNREADABLE as error:
-        raise ModelError(f"the adapter cannot be loaded: {error}", where=where, fix=fix) from error
     for place, part in parts.items():
         attach(model, place, name, part)
 

@@ -6,16 +6,18 @@ They stand together, away from their encoders, because listing models must load 
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, StringConstraints, field_validator, model_validator
 
 from scirepeval_harness.errors import MissingExtraError, OfflineError
-from scirepeval_harness.model.spec import ModelKind, ModelSpec, beside
+from scirepeval_harness.model.spec import ModelKind, ModelSpec, Text, beside
 from scirepeval_harness.roles import Role
+from scirepeval_harness.schema import shown
 from scirepeval_harness.task.spec import Strict
 
 if TYPE_CHECKING:
@@ -23,9 +25,14 @@ if TYPE_CHECKING:
     from scirepeval_harness.model.weights import Snapshot
 
 Pooling = Literal["cls", "second", "mean"]
-Setting = str | int | float | bool
 VECTOR_SUFFIXES = (".jsonl", ".parquet", ".npz")
 ROLE_FILES = (*(role.value for role in Role), "all")
+# Tokens: more than any model has positions.
+LONGEST = 2**22
+# ORGANISATION/NAME, or the name alone, which old repositories have.
+HUB_ID = r"^\w[\w.-]*(/\w[\w.-]*)?$"
+# An import name, and folders that do not lead out of the package.
+PACKAGE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(/\w[\w.-]*)*$"
 
 
 class Weights(Strict):
@@ -34,10 +41,10 @@ class Weights(Strict):
     ``package`` is the import name, with the folder inside it after a slash.
     """
 
-    repo: str | None = None
-    path: str | None = None
-    package: str | None = None
-    revision: str | None = None
+    repo: Annotated[str, StringConstraints(pattern=HUB_ID)] | None = None
+    path: Text | None = None
+    package: Annotated[str, StringConstraints(pattern=PACKAGE)] | None = None
+    revision: Text | None = None
 
     @model_validator(mode="after")
     def check_one_place(self) -> Self:
@@ -73,9 +80,9 @@ class TransformerSpec(ModelSpec):
     kind: Literal["transformer"] = "transformer"
     base: Weights
     adapters: dict[Role, Weights] = Field(default={})
-    control_codes: dict[Role, str] = Field(default={})
+    control_codes: dict[Role, Text] = Field(default={})
     pooling: Pooling = "cls"
-    max_length: int = Field(default=512, ge=2)
+    max_length: int = Field(default=512, ge=2, le=LONGEST)
 
     @model_validator(mode="after")
     def check_one_way_of_roles(self) -> Self:
@@ -116,21 +123,100 @@ class TransformerSpec(ModelSpec):
         return self.model_copy(update={"base": self.base.placed(folder), "adapters": adapters})
 
 
-class LexicalSpec(ModelSpec):
-    """A lexical baseline; ``settings`` stand over the defaults of :mod:`.lexical`."""
+def _not_negative(value: object) -> float:
+    # By type: True is an int too, and means no number here. NaN fails every comparison.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"must be a finite number from 0 up, not {shown(value)}")
+    return value
 
-    kind: Literal["tfidf", "bm25"]
-    settings: dict[str, Setting] = Field(default={})
+
+def _fraction(value: object) -> float:
+    if not _not_negative(value) <= 1:
+        raise ValueError(f"must be a number from 0 to 1, not {shown(value)}")
+    return _not_negative(value)
+
+
+def _documents(value: object) -> float:
+    if type(value) is not int:
+        return _fraction(value)
+    if value < 1:
+        raise ValueError(f"must be a number of documents or a share from 0.0 to 1.0, not {value}")
+    return value
+
+
+# Whole numbers stay whole: 1 document and the share 1.0 are different things.
+Documents = Annotated[float, PlainValidator(_documents)]
+
+# fmt: off
+StopWords = Literal[
+    "none", "en", "english", "en_plus", "english_plus", "da", "danish", "de", "german", "es",
+    "spanish", "fr", "french", "it", "italian", "ko", "korean", "nl", "dutch", "no", "norwegian",
+    "pt", "portuguese", "ru", "russian", "sv", "swedish", "tr", "turkish", "zh", "chinese",
+]
+# fmt: on
+
+
+class Bm25Settings(Strict):
+    """``stemmer`` is a language of Snowball or ``none``; ``stop_words`` a list of bm25s or
+    ``none``. The methods are those where a term that a document lacks adds nothing, so that a pool
+    can be scored by itself."""
+
+    b: Annotated[float, PlainValidator(_fraction)] = 0.75
+    k1: Annotated[float, PlainValidator(_not_negative)] = 1.5
+    method: Literal["lucene", "robertson", "atire"] = "lucene"
+    stemmer: str = "english"
+    stop_words: StopWords = "en"
+
+
+class TfidfSettings(Strict):
+    """scikit-learn's names; n-grams run from 1."""
+
+    lowercase: bool = True
+    max_df: Documents = 1.0
+    max_features: int = Field(default=4096, ge=1, le=2**20)
+    min_df: Documents = 1
+    ngram_max: int = Field(default=1, ge=1, le=10)
+    norm: Literal["l1", "l2", "none"] = "l2"
+    stop_words: Literal["english", "none"] = "english"
+    sublinear_tf: bool = True
+
+
+class LexicalSpec(ModelSpec):
+    """A lexical baseline; what ``settings`` leave out has its default."""
+
+    settings: Strict
 
     def rows(self) -> list[tuple[str, str]]:
-        return [(f"setting {key}", str(value)) for key, value in self.settings.items()]
+        given = self.settings.model_dump(exclude_unset=True)
+        return [(f"setting {key}", str(value)) for key, value in given.items()]
+
+
+class Bm25Spec(LexicalSpec):
+    kind: Literal["bm25"] = "bm25"
+    settings: Bm25Settings = Bm25Settings()
+
+
+class TfidfSpec(LexicalSpec):
+    kind: Literal["tfidf"] = "tfidf"
+    settings: TfidfSettings = TfidfSettings()
 
 
 class PrecomputedSpec(ModelSpec):
     """Vectors made elsewhere; ``files`` maps a role, or ``all``, to a file of them."""
 
     kind: Literal["precomputed"] = "precomputed"
-    files: dict[str, str] = Field(min_length=1)
+    files: dict[str, Text] = Field(min_length=1)
+
+    @field_validator("files")
+    @classmethod
+    def check_files(cls, files: dict[str, str]) -> dict[str, str]:
+        for role, path in files.items():
+            if role not in ROLE_FILES:
+                raise ValueError(f"unknown role {shown(role)}; roles are {', '.join(ROLE_FILES)}")
+            if Path(path).suffix not in VECTOR_SUFFIXES:
+                forms = ", ".join(VECTOR_SUFFIXES)
+                raise ValueError(f"{role} is {shown(path)}, no file of vectors ({forms})")
+        return files
 
     def rows(self) -> list[tuple[str, str]]:
         return [(f"vectors {role}", path) for role, path in self.files.items()]
@@ -176,13 +262,13 @@ def _fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
     return fetch(spec)
 
 
-def _tfidf(spec: LexicalSpec, options: EncodeOptions) -> Model:
+def _tfidf(spec: TfidfSpec, options: EncodeOptions) -> Model:
     from scirepeval_harness.model.lexical import TfidfEncoder
 
     return TfidfEncoder(spec)
 
 
-def _bm25(spec: LexicalSpec, options: EncodeOptions) -> Model:
+def _bm25(spec: Bm25Spec, options: EncodeOptions) -> Model:
     from scirepeval_harness.model.lexical import Bm25Ranker
 
     return Bm25Ranker(spec)
@@ -195,6 +281,6 @@ def _precomputed(spec: PrecomputedSpec, options: EncodeOptions) -> Model:
 
 
 TRANSFORMER = ModelKind(TransformerSpec, _transformer, "encode", _fetch)
-TFIDF = ModelKind(LexicalSpec, _tfidf, "fit")
-BM25 = ModelKind(LexicalSpec, _bm25, "rank")
+TFIDF = ModelKind(TfidfSpec, _tfidf, "fit")
+BM25 = ModelKind(Bm25Spec, _bm25, "rank")
 PRECOMPUTED = ModelKind(PrecomputedSpec, _precomputed, "look up")

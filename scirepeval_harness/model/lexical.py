@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import bm25s
 import numpy as np
@@ -14,21 +14,12 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, DataError, ModelError, SpecError
 from scirepeval_harness.model.base import Advance, Identity, Vectors, join_parts
-from scirepeval_harness.model.kinds import LexicalSpec, Setting
+from scirepeval_harness.model.kinds import Bm25Spec, TfidfSpec
 from scirepeval_harness.roles import Role
-from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.task.dataset import Document
 
-# ``stemmer`` is a language of Snowball or ``none``; ``stop_words`` a list of bm25s or ``none``.
-BM25_DEFAULTS: dict[str, Setting] = {
-    "b": 0.75,
-    "k1": 1.5,
-    "method": "lucene",
-    "stemmer": "english",
-    "stop_words": "en",
-}
-# Variants where a term that a document lacks adds nothing: a pool can be scored by itself.
-METHODS = ("lucene", "robertson", "atire")
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 
 class Bm25Ranker:
@@ -38,14 +29,10 @@ class Bm25Ranker:
     are computed for the asked candidates only.
     """
 
-    def __init__(self, spec: LexicalSpec) -> None:
+    def __init__(self, spec: Bm25Spec) -> None:
         self.name = spec.name
-        self._settings = merge_settings(spec, BM25_DEFAULTS)
-        method, where = self._settings["method"], f"model {spec.name}"
-        if method not in METHODS:
-            fix = "Use " + ", ".join(METHODS)
-            raise SpecError(f"unknown BM25 method {method}", where=where, fix=fix)
-        language = str(self._settings["stemmer"])
+        self._settings = spec.settings
+        language, where = spec.settings.stemmer, f"model {spec.name}"
         if language != "none" and language not in Stemmer.algorithms():
             fix = "Leave the setting out, or name a language in English"
             raise SpecError(f"no stemmer for {language}", where=where, fix=fix)
@@ -55,7 +42,7 @@ class Bm25Ranker:
         self._weights: Any = None
 
     def identity(self, role: Role) -> Identity:
-        details = {key: str(value) for key, value in self._settings.items()}
+        details = {key: str(value) for key, value in self._settings}
         details["statistics_from"] = "the task's candidate documents"
         details["library"] = (
             f"bm25s {importlib.metadata.version('bm25s')}, "
@@ -81,9 +68,9 @@ class Bm25Ranker:
         if not any(tokens):
             return  # all scores are 0 then; bm25s would divide by the mean length, which is 0
         model = bm25s.BM25(
-            k1=float(self._settings["k1"]),
-            b=float(self._settings["b"]),
-            method=self._settings["method"],
+            k1=float(self._settings.k1),
+            b=float(self._settings.b),
+            method=self._settings.method,
             dtype="float64",
         )
         # Terms are numbered here by first occurrence: the library numbers them in a set's order,
@@ -123,7 +110,7 @@ class Bm25Ranker:
         return result
 
     def _tokens(self, texts: list[str]) -> list[list[str]]:
-        given = self._settings["stop_words"]
+        given = self._settings.stop_words
         words = None if given == "none" else given
         # Words and not ids: each call numbers its terms anew, and a query would not fit the index.
         tokens: list[list[str]] = bm25s.tokenize(
@@ -132,35 +119,24 @@ class Bm25Ranker:
         return tokens
 
 
-# scikit-learn's names; ``stop_words`` and ``norm`` may be ``none``; n-grams run from 1.
-TFIDF_DEFAULTS: dict[str, Setting] = {
-    "lowercase": True,
-    "max_df": 1.0,
-    "max_features": 4096,
-    "min_df": 1,
-    "ngram_max": 1,
-    "norm": "l2",
-    "stop_words": "english",
-    "sublinear_tf": True,
-}
 CHUNK = 2_048
 
 
 class TfidfEncoder:
-    """Sparse term weights handed out as dense vectors; satisfies :class:`~.base.Encoder`.
+    """Sparse term weights; satisfies :class:`~.base.SparseEncoder`.
 
     A vector depends on the collection (vocabulary and document frequencies), so none is cached.
     """
 
     cacheable = False
 
-    def __init__(self, spec: LexicalSpec) -> None:
+    def __init__(self, spec: TfidfSpec) -> None:
         self.name = spec.name
-        self._settings = merge_settings(spec, TFIDF_DEFAULTS)
+        self._settings = spec.settings
         self._vectorizer: Any = None
 
     def identity(self, role: Role) -> Identity:
-        details = {key: str(value) for key, value in self._settings.items()}
+        details = {key: str(value) for key, value in self._settings}
         details["fitted_on"] = "the task's documents"
         details["library"] = f"scikit-learn {importlib.metadata.version('scikit-learn')}"
         return Identity(self.name, role, details)
@@ -176,14 +152,12 @@ class TfidfEncoder:
         """
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        chosen = dict(self._settings)
-        ngrams = (1, int(chosen.pop("ngram_max")))
-        for key in ("stop_words", "norm"):
-            chosen[key] = None if chosen[key] == "none" else chosen[key]  # type: ignore[assignment]
+        chosen = {key: None if value == "none" else value for key, value in self._settings}
+        ngrams = (1, chosen.pop("ngram_max"))
         # float32 from the start: float64 would be rounded anyway when it becomes a vector.
         vectorizer = TfidfVectorizer(dtype=np.float32, ngram_range=ngrams, **chosen)
         try:
-            vectorizer.fit([self.text(document, Role.PROXIMITY) for document in documents])
+            vectorizer.fit(self.text(document, Role.PROXIMITY) for document in documents)
         except ValueError as error:
             raise DataError(
                 f"TF-IDF finds no term in {len(documents)} documents: {error}",
@@ -194,34 +168,24 @@ class TfidfEncoder:
 
     def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
         """Dense vectors (len(documents), terms); all zeros for a text without known terms."""
+        vectors: Vectors = self.encode_sparse(documents, role, advance).toarray()
+        return vectors
+
+    def encode_sparse(
+        self, documents: Sequence[Document], role: Role, advance: Advance
+    ) -> csr_matrix:
+        """The same vectors in compressed rows: some dozens of numbers a document."""
+        from scipy.sparse import csr_matrix, vstack
+
         if self._vectorizer is None:
             raise ModelError(
                 "TF-IDF is not fitted yet", where=f"model {self.name}", fix="Call prepare first"
             )
-        vectors = np.zeros((len(documents), len(self._vectorizer.vocabulary_)), dtype=np.float32)
-        # In chunks, so that no second dense copy of a whole collection is ever made.
+        none = np.zeros((0, len(self._vectorizer.vocabulary_)), dtype=np.float32)
+        rows: list[Any] = [csr_matrix(none)]
         for start in range(0, len(documents), CHUNK):
             chunk = documents[start : start + CHUNK]
-            texts = [self.text(document, role) for document in chunk]
-            vectors[start : start + len(chunk)] = self._vectorizer.transform(texts).toarray()
+            rows.append(self._vectorizer.transform(self.text(one, role) for one in chunk))
             advance(len(chunk))
-        return vectors
-
-
-def merge_settings(spec: LexicalSpec, defaults: Mapping[str, Setting]) -> dict[str, Setting]:
-    """Defaults with the model's own settings over them.
-
-    Raises:
-        SpecError: a setting that the model does not have, or of another type than its default.
-    """
-    where = f"model {spec.name}"
-    for key, value in spec.settings.items():
-        if key not in defaults:
-            fix = did_you_mean(key, defaults)
-            raise SpecError(f"unknown setting {key}", where=where, fix=fix)
-        default = type(defaults[key])
-        # By type and not isinstance: True is an int too, and means no number here.
-        if type(value) not in ((int, float) if default in (int, float) else (default,)):
-            problem = f"setting {key} must be like {defaults[key]!r}, not {value!r}"
-            raise SpecError(problem, where=where, fix="Mend the model file")
-    return {**defaults, **spec.settings}
+        stacked: csr_matrix = vstack(rows, format="csr")
+        return stacked

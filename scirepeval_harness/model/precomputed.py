@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import math
+import os
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scirepeval_harness.errors import CoverageError, DataError, SpecError
+from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.model.base import Advance, Identity, Vectors, join_parts
-from scirepeval_harness.model.kinds import ROLE_FILES, VECTOR_SUFFIXES, PrecomputedSpec
+from scirepeval_harness.model.kinds import PrecomputedSpec
 from scirepeval_harness.model.weights import fingerprint
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.tables import json_lines
 
 
 @dataclass(frozen=True)
@@ -39,17 +44,7 @@ class PrecomputedEncoder:
         self._files = {key: Path(path).expanduser() for key, path in spec.files.items()}
         self._read: dict[Path, VectorFile] = {}
         # Asked here and not when first read: a run must not fail in its last hour over a path.
-        if unknown := sorted(set(self._files) - set(ROLE_FILES)):
-            raise SpecError(
-                f"unknown role {unknown[0]} for a file of vectors",
-                where=f"model {spec.name}",
-                fix="Roles are " + ", ".join(sorted(ROLE_FILES)),
-            )
         for path in self._files.values():
-            if path.suffix not in VECTOR_SUFFIXES:
-                problem = f"unknown form of vectors {path.suffix or '(no suffix)'}"
-                fix = "Use " + ", ".join(VECTOR_SUFFIXES)
-                raise DataError(problem, where=str(path), fix=fix)
             if not path.is_file():
                 raise DataError("no such file of vectors", where=str(path), fix="Check the path")
 
@@ -71,22 +66,29 @@ class PrecomputedEncoder:
             CoverageError: documents without a vector, with their number and the first ids.
             DataError: a file that is malformed; the line or the id is named.
         """
-        path = self._file(role)
-        if path not in self._read:
-            self._read[path] = read_vectors(path)
-        table = self._read[path]
+        table = self._table(role)
         # Never scored on what happens to be there: losing half of the negatives raises a MAP.
-        missing = [document.id for document in documents if document.id not in table.rows]
-        if missing:
+        if missing := self.lacks(documents, role):
             raise CoverageError(
                 f"{len(missing)} of {len(documents)} documents have no vector "
                 f"(first: {', '.join(missing[:5])})",
-                where=str(path),
-                fix=f"Add them; the file holds {len(table.rows)} vectors",
+                where=str(self._file(role)),
+                fix=f"Add them to its {len(table.rows)} vectors, or pass --allow-missing",
             )
         vectors = table.vectors[[table.rows[document.id] for document in documents]]
         advance(len(documents))
         return vectors
+
+    def lacks(self, documents: Sequence[Document], role: Role) -> list[str]:
+        """Ids of the documents that have no vector in a role; raises as :meth:`encode` does."""
+        rows = self._table(role).rows
+        return [document.id for document in documents if document.id not in rows]
+
+    def _table(self, role: Role) -> VectorFile:
+        path = self._file(role)
+        if path not in self._read:
+            self._read[path] = read_vectors(path)
+        return self._read[path]
 
     def _file(self, role: Role) -> Path:
         path = self._files.get(role.value) or self._files.get("all")
@@ -107,144 +109,178 @@ def read_vectors(path: Path) -> VectorFile:
 
     Raises:
         DataError: no vectors, a missing column or array, a malformed line, a repeated id, vectors
-            of different lengths, a value that is not finite.
+            of different lengths, a value that is no finite number, more than memory holds.
     """
     readers = {".jsonl": _read_jsonl, ".parquet": _read_parquet, ".npz": _read_npz}
-    where = str(path)
-    ids, vectors = readers[path.suffix](path, where)
-    if not ids or vectors.shape[1] == 0:
-        raise DataError("the file holds no vectors", where=where, fix="Write the vectors again")
-    rows = {key: row for row, key in enumerate(ids)}
-    if len(rows) < len(ids):
-        twice = next(key for row, key in enumerate(ids) if rows[key] != row)
-        problem = f"{len(ids) - len(rows)} ids are repeated (first: {twice})"
-        raise DataError(problem, where=where, fix="Give each document one vector")
+    try:
+        values, vectors, place = readers[path.suffix](path)
+    except (OSError, MemoryError) as error:
+        problem = f"cannot be read ({getattr(error, 'strerror', None) or error or 'no memory'})"
+        raise DataError(
+            problem, where=str(path), fix="Check the file, or write it again"
+        ) from error
+    if not values or vectors.shape[1] == 0:
+        raise DataError("the file holds no vectors", where=str(path), fix="Write the vectors again")
+    rows: dict[str, int] = {}
+    for row, value in enumerate(values):
+        # True is an int for Python, and would become the id "True".
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            problem = f"doc_id {value!r} is neither a text nor an integer"
+            raise DataError(problem, where=place(row), fix="Give the id of the document")
+        if rows.setdefault(str(value), row) != row:
+            problem = f"the id {value} is repeated, first in {place(rows[str(value)])}"
+            raise DataError(problem, where=place(row), fix="Give each document one vector")
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
-        problem = f"{len(bad)} vectors hold NaN or infinity (first: {ids[int(bad[0])]})"
-        raise DataError(problem, where=where, fix="Make these vectors again")
+        problem = f"{len(bad)} vectors hold NaN or infinity (first: {values[int(bad[0])]})"
+        raise DataError(problem, where=place(int(bad[0])), fix="Make these vectors again")
     return VectorFile(rows, vectors)
 
 
-def _read_jsonl(path: Path, file: str) -> tuple[list[str], Vectors]:
-    ids: list[str] = []
+# Ids as they stand in the file, vectors (n, dimensions), and what errors call the place of a row.
+Content = tuple[list[object], Vectors, Callable[[int], str]]
+
+
+def _read_jsonl(path: Path) -> Content:
+    table = json_lines(path)
+    ids: list[object] = []
     vectors: list[Vectors] = []
-    with open(path, encoding="utf-8") as stream:
+    lines: list[int] = []
+    for number, row in table.rows():
+        where = table.where(number)
+        if not {"doc_id", "embedding"} <= row.keys():
+            problem = 'not of the form {"doc_id", "embedding"}'
+            raise DataError(problem, where=where, fix="Give both keys in every line")
+        value = row["embedding"]
+        # By type: numpy would take "1.5", true and null for numbers as well.
+        if not isinstance(value, list) or not {int, float}.issuperset(map(type, value)):
+            problem = "the embedding is no flat list of numbers"
+            raise DataError(problem, where=where, fix="Give one list of numbers")
         try:
-            for number, line in enumerate(stream, start=1):
-                if not line.strip():
-                    continue
-                where = f"{file}, line {number}"
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise DataError(
-                        f"not JSON: {error}", where=where, fix="Repair the line"
-                    ) from error
-                if not isinstance(row, dict) or not {"doc_id", "embedding"} <= row.keys():
-                    problem = 'not of the form {"doc_id", "embedding"}'
-                    raise DataError(problem, where=where, fix="Give both keys in every line")
-                ids.append(_checked_id(row["doc_id"], where))
-                vectors.append(_checked_vector(row["embedding"], vectors, where))
-        # Around the loop: a file is decoded in blocks, so that the line at fault is not known.
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"not UTF-8: {error}", where=file, fix="Save the file as UTF-8"
-            ) from error
-    return ids, np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
+            # Silent: what float32 cannot hold becomes infinity, which is refused with its place.
+            with np.errstate(over="ignore"):
+                vectors.append(np.asarray(value, dtype=np.float64).astype(np.float32))
+        except OverflowError as error:  # an integer beyond any float
+            problem, fix = "the embedding holds a number too large", "Make this vector again"
+            raise DataError(problem, where=where, fix=fix) from error
+        ids.append(row["doc_id"])
+        lines.append(number)
+        if len(value) != len(vectors[0]):
+            raise _uneven(len(value), len(vectors[0]), where)
+    stacked = np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
+    return ids, stacked, lambda row: table.where(lines[row])
 
 
-def _read_parquet(path: Path, where: str) -> tuple[list[str], Vectors]:
+def _read_parquet(path: Path) -> Content:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    def place(row: int) -> str:
+        return f"{path}, row {row + 1}"
+
     try:
         file = pq.ParquetFile(path)
-        names = set(file.schema_arrow.names)
+        names = file.schema_arrow.names
         for column in ("doc_id", "embedding"):
-            if column not in names:
-                raise DataError(
-                    f"no column {column}", where=where, fix="Name the columns doc_id and embedding"
-                )
+            if names.count(column) != 1:
+                problem = f"{names.count(column) or 'no'} column{'s' * (column in names)} {column}"
+                fix = "Name one column doc_id and one embedding"
+                raise DataError(problem, where=str(path), fix=fix)
+        groups = [file.metadata.row_group(at) for at in range(file.num_row_groups)]
+        values = sum(one.column(at).num_values for one in groups for at in range(one.num_columns))
+        # Asked of the footer: pages can be packed a thousandfold.
+        _demand_memory(4 * values, path.stat().st_size, path)
         table = file.read(columns=["doc_id", "embedding"])
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            f"not a parquet file: {error}", where=where, fix="Write the file again"
-        ) from error
-    ids = [_checked_id(value, where) for value in table.column("doc_id").to_pylist()]
+    except pa.ArrowException as error:
+        problem = f"not a parquet file: {error}"
+        raise DataError(problem, where=str(path), fix="Write the file again") from error
     column = table.column("embedding")
     kind, types = column.type, pa.types
     # Writers differ in the kind of list: pandas makes plain ones, polars large, datasets fixed.
     lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     if not lists or not (types.is_floating(kind.value_type) or types.is_integer(kind.value_type)):
         problem = f"the column embedding holds {kind}, not lists of numbers"
-        raise DataError(problem, where=where, fix="Write one list of floats a row")
+        raise DataError(problem, where=str(path), fix="Write one list of floats a row")
     if column.null_count:
-        bad = ids[column.is_null().to_pylist().index(True)]
-        where = f"{where}, document {bad}"
+        first = column.is_null().to_pylist().index(True)
         fix = "Give it a vector, or leave the row out"
-        raise DataError("the embedding is null", where=where, fix=fix)
+        raise DataError("the embedding is null", where=place(first), fix=fix)
     sizes = pc.list_value_length(column).to_numpy()
     different = np.flatnonzero(sizes != sizes[0]) if len(sizes) else sizes
     if len(different):
-        first = int(different[0])
-        raise _uneven(sizes[first], sizes[0], f"{where}, document {ids[first]}")
+        raise _uneven(sizes[different[0]], sizes[0], place(int(different[0])))
     # One flat array and not a list of floats a row, which would take eight times the memory.
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
         vectors = flat.astype(np.float32)
-    return ids, vectors.reshape(len(ids), int(sizes[0]) if len(sizes) else 0)
+    vectors = vectors.reshape(len(table), int(sizes[0]) if len(sizes) else 0)
+    return table.column("doc_id").to_pylist(), vectors, place
 
 
-def _read_npz(path: Path, where: str) -> tuple[list[str], Vectors]:
+def _read_npz(path: Path) -> Content:
     try:
-        # Pickles stay unread: a file of vectors from elsewhere must not be able to run code.
-        with np.load(path, allow_pickle=False) as archive:
-            for name in ("ids", "vectors"):
-                if name not in archive.files:
-                    raise DataError(
-                        f"no array {name}", where=where, fix="Save the arrays ids and vectors"
-                    )
-            ids, vectors = archive["ids"], archive["vectors"]
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        with zipfile.ZipFile(path) as archive:
+            ids, vectors = (_read_array(archive, name, path) for name in ("ids", "vectors"))
+    # What zipfile and numpy raise for archives that are cut, flipped, encrypted or no archives.
+    except (ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         fix = "Save ids as strings or integers and vectors as numbers"
-        raise DataError(f"not a plain npz file: {error}", where=where, fix=fix) from error
+        raise DataError(f"not a plain npz file: {error}", where=str(path), fix=fix) from error
     if ids.ndim != 1 or vectors.ndim != 2 or len(ids) != len(vectors):
         problem = f"ids {ids.shape} and vectors {vectors.shape} do not fit (n,) and (n, dimensions)"
-        raise DataError(problem, where=where, fix="Save one row of vectors for each id")
+        raise DataError(problem, where=str(path), fix="Save one row of vectors for each id")
     if vectors.dtype.kind not in "fiu":
-        raise DataError(f"vectors of type {vectors.dtype}", where=where, fix="Save them as float32")
-    keys = [_checked_id(value, where) for value in ids.tolist()]
-    # Silent: what float32 cannot hold becomes infinity, which is refused with the id beside it.
+        problem = f"vectors of type {vectors.dtype}"
+        raise DataError(problem, where=str(path), fix="Save them as float32")
     with np.errstate(over="ignore"):
-        return keys, vectors.astype(np.float32)
+        return ids.tolist(), vectors.astype(np.float32), lambda row: f"{path}, row {row + 1}"
 
 
-def _checked_id(value: object, where: str) -> str:
-    # True is an int for Python, and would become the id "True".
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise DataError(
-            f"doc_id {value!r} is neither a text nor an integer",
-            where=where,
-            fix="Give the id of the document",
+def _read_array(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
+    """An array of an npz file, once its header has said that it is plain and fits into memory."""
+    entries = [entry for entry in archive.infolist() if entry.filename == f"{name}.npy"]
+    if len(entries) != 1:
+        problem = f"{len(entries) or 'no'} array{'s' * bool(entries)} {name}"
+        raise DataError(problem, where=str(path), fix="Save the arrays ids and vectors")
+    with archive.open(entries[0]) as stream:
+        version = np.lib.format.read_magic(stream)
+        readers = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
+        if version not in readers:
+            raise ValueError(f"array {name} has the version {version}")
+        shape, _, dtype = readers[version](stream)
+        header = stream.tell()
+    # Pickles stay unread: a file of vectors from elsewhere must not be able to run code.
+    if dtype.hasobject:
+        raise ValueError(f"array {name} holds Python objects")
+    size = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or header + size != entries[0].file_size:
+        held = entries[0].file_size - header
+        raise ValueError(f"array {name} of shape {shape} takes {size} bytes, the file has {held}")
+    _demand_memory(size, entries[0].compress_size, path)
+    with archive.open(entries[0]) as stream:
+        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+# Beside the array as it stands in the file, its float32 copy.
+COPIES = 2
+# Deflate packs zeros a thousandfold; vectors, even of word counts, stay well below this.
+PACKED, SMALL = 500, 2**28
+
+
+def _demand_memory(size: int, packed: int, path: Path) -> None:
+    """Raises DataError for ``size`` bytes that memory cannot hold, or that no vectors fill: a small
+    file may claim any number."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if COPIES * size > there or size > max(SMALL, PACKED * packed):
+        problem = (
+            f"the file unpacks {packed:,} bytes to {size:,}, where memory holds {there:,} "
+            f"and vectors pack less than {PACKED}-fold"
         )
-    return str(value)
-
-
-def _checked_vector(value: object, before: Sequence[Vectors], where: str) -> Vectors:
-    fix = "Give one list of numbers"
-    try:
-        with np.errstate(over="ignore"):
-            vector = np.asarray(value, dtype=np.float32)
-    except (ValueError, TypeError) as error:
-        problem = f"the embedding is no list of numbers: {error}"
-        raise DataError(problem, where=where, fix=fix) from error
-    if vector.ndim != 1:
-        raise DataError("the embedding is no flat list of numbers", where=where, fix=fix)
-    if before and len(vector) != len(before[0]):
-        raise _uneven(len(vector), len(before[0]), where)
-    return vector
+        raise DataError(problem, where=str(path), fix="Check the file, or write it in parts")
 
 
 def _uneven(dimensions: int, before: int, where: str) -> DataError:

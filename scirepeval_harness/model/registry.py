@@ -11,12 +11,12 @@ from scirepeval_harness.extensions import MODEL_KINDS, folders
 from scirepeval_harness.files import PACKAGE
 from scirepeval_harness.model import kinds
 from scirepeval_harness.model.kinds import Pooling, TransformerSpec, Weights
-from scirepeval_harness.model.spec import NAME_LIMIT, ModelSpec
-from scirepeval_harness.schema import did_you_mean, read_toml, validate
+from scirepeval_harness.model.spec import NAME_LIMIT, ModelSpec, named, printable
+from scirepeval_harness.schema import did_you_mean, read_toml, shown, validate
 
 DEFAULT_POOLING: Pooling = "cls"
 DEFAULT_MAX_LENGTH = 512
-HUB_ID = re.compile(r"^[\w][\w.-]*/[\w][\w.-]*$")
+HUB_ID = re.compile(r"^\w[\w.-]*/\w[\w.-]*$")
 
 
 def load_models(extra: Sequence[Path] = ()) -> Mapping[str, ModelSpec]:
@@ -221,9 +221,9 @@ def _precomputed(name: str, files: Mapping[str, str]) -> ModelSpec:
 def _transformer(
     name: str, weights: Weights, pooling: Pooling | None, max_length: int | None
 ) -> ModelSpec:
-    if max_length is not None and max_length < 2:
-        problem = f"--max-length must be >= 2, not {max_length}"
-        raise UsageError(problem, where=f"model {name}", fix="Give a larger number")
+    if max_length is not None and not 2 <= max_length <= kinds.LONGEST:
+        problem = f"--max-length must be from 2 to {kinds.LONGEST}, not {shown(max_length)}"
+        raise UsageError(problem, where=f"model {name}", fix="Give another number")
     # Said in the record: a mean-pooled model read at its first token scores badly without a word.
     assumed = [] if pooling else [f"--pooling {DEFAULT_POOLING}"]
     assumed += [] if max_length else [f"--max-length {DEFAULT_MAX_LENGTH}"]
@@ -255,4 +255,7 @@ def _named(name: str, what: str = "name", fix: str = "Name it with TITLE=MODEL")
     if len(name) > NAME_LIMIT:
         problem = f"the {what} of a model has over {NAME_LIMIT} characters"
         raise UsageError(problem, where=name[:40], fix=fix)
-    return name
+    try:
+        return named(printable(name))
+    except ValueError as error:
+        raise UsageError(f"the {what} of a model: {error}", fix=fix) from error

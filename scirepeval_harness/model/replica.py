@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from transformers import AutoModel
 
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.model.bottleneck import UNREADABLE, AdapterReader, Reader, adapter_reader
+from scirepeval_harness.model.bottleneck import AdapterReader, Reader, adapter_reader
 from scirepeval_harness.model.devices import Precision
 from scirepeval_harness.model.kinds import Pooling
+from scirepeval_harness.model.weights import loading
 
 # Parts of a checkpoint that no vector depends on; base repositories may leave them out.
 UNUSED = ("pooler.",)
@@ -142,23 +143,17 @@ def load_base(folder: Path, where: str) -> Any:
         "dtype": torch.float32,
         "output_loading_info": True,
     }
-    try:
-        with _quiet_loading():
-            try:
-                model, info = AutoModel.from_pretrained(
-                    str(folder), attn_implementation="sdpa", **arguments
-                )
-            except (ValueError, ImportError) as error:
-                if "attention" not in str(error):
-                    raise
-                # A few architectures have no scaled-dot-product attention in transformers.
-                model, info = AutoModel.from_pretrained(str(folder), **arguments)
-    except (*UNREADABLE, ImportError) as error:
-        raise ModelError(
-            f"the model cannot be loaded: {error}",
-            where=where,
-            fix="Check config.json and the weights",
-        ) from error
+    fix = f"Check config.json and the weights in {folder}"
+    with loading("the model", where, fix), _quiet_loading():
+        try:
+            model, info = AutoModel.from_pretrained(
+                str(folder), attn_implementation="sdpa", **arguments
+            )
+        except (ValueError, ImportError) as error:
+            if "attention" not in str(error):
+                raise
+            # A few architectures have no scaled-dot-product attention in transformers.
+            model, info = AutoModel.from_pretrained(str(folder), **arguments)
     missing = sorted(key for key in info["missing_keys"] if not key.startswith(UNUSED))
     if missing or info["mismatched_keys"]:
         raise ModelError(

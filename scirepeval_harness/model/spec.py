@@ -8,15 +8,18 @@ one is built. A new kind is one module (here or in another package) with a subcl
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from scirepeval_harness.extensions import BUILT_IN, EVALUATIONS, MODEL_KINDS
 from scirepeval_harness.roles import Role
+from scirepeval_harness.schema import shown
 from scirepeval_harness.task.spec import Strict, TaskSpec
 
 if TYPE_CHECKING:
@@ -32,16 +35,36 @@ Way = Literal["encode", "fit", "rank", "look up"]
 UNIDENTIFIED = {"kept": "no: the object gives no identity"}
 
 
+def printable(text: str) -> str:
+    """The text; ValueError where a terminal would take a part of it for something else."""
+    if any(unicodedata.category(one) in UNPRINTABLE for one in text):
+        raise ValueError(f"holds characters that cannot be printed: {shown(text)}")
+    return text
+
+
+def named(name: str) -> str:
+    """The name of a model; ValueError where it could lead out of a folder of results."""
+    if name != name.strip() or not {".", ".."}.isdisjoint(re.split(r"[/\\]", name)):
+        raise ValueError(f"{shown(name)} is no name: leave out '..' and spaces at its ends")
+    return name
+
+
+# Control and format characters, halves of surrogates, ends of lines and of paragraphs.
+UNPRINTABLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+Text = Annotated[str, Field(min_length=1), AfterValidator(printable)]
+"""Not empty and in one line, as names, paths and repositories are."""
+
+
 class ModelSpec(Strict):
     """One model: what every kind says of it. Each kind's own keys stand in a subclass."""
 
-    name: str = Field(min_length=1, max_length=NAME_LIMIT)
-    title: str
+    name: Annotated[Text, Field(max_length=NAME_LIMIT), AfterValidator(named)]
+    title: Text
     kind: str
-    extra: str | None = None
+    extra: Text | None = None
     """The optional dependencies of the harness that it needs."""
     notes: str = ""
-    published_as: tuple[str, ...] = ()
+    published_as: tuple[Text, ...] = ()
     _package: str | None = PrivateAttr(default=None)
 
     @property

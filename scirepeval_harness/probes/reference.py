@@ -15,12 +15,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.probes import problem
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.generic]
@@ -28,9 +31,9 @@ Labels = NDArray[np.generic]
 
 def fit(
     kind: problem.Kind,
-    x_train: Floats,
+    x_train: Floats | csr_matrix,
     y_train: Labels,
-    x_test: Floats,
+    x_test: Floats | csr_matrix,
     *,
     grid: bool,
     seed: int,
@@ -42,7 +45,7 @@ def fit(
         kind: ``single`` is a linear SVM with squared hinge; ``multi`` is one with hinge for each
             class, with a C of its own; ``regression`` is linear support vector regression with
             epsilon = 0.
-        x_train, x_test: vectors (rows, dimensions).
+        x_train, x_test: vectors (rows, dimensions), also in compressed rows.
         y_train: class index (rows,); a 0/1 matrix (rows, classes), where a class without positives,
             or without negatives, gets the constant prediction; or numbers (rows,).
         grid: search C by 3-fold cross validation on accuracy or R squared.
@@ -71,7 +74,7 @@ def fit(
             svm.fit(x_train, y_train)
             return _report(svm, svm.predict(x_test), grid)
         model = OneVsRestClassifier(svm).fit(x_train, y_train)
-        predictions = np.asarray(model.predict(x_test)).reshape(len(x_test), -1)
+        predictions = np.asarray(model.predict(x_test)).reshape(x_test.shape[0], -1)
     parts = [
         # A constant class has a constant predictor in place of an SVM.
         _report(part, predictions, grid) if isinstance(part, type(svm)) else None

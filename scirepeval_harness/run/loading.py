@@ -17,7 +17,7 @@ from scirepeval_harness.task.load import DataOptions, load_task
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 Selection = Sequence[tuple[SuiteSpec, TaskSpec]]
-Load = Callable[[TaskSpec, SuiteSpec], LoadedTask]
+Load = Callable[[TaskSpec, SuiteSpec, frozenset[str]], LoadedTask]
 BUDGET = 300_000
 """Documents whose texts stay in memory, about 0.7 GB."""
 ROWS = 1_024
@@ -48,9 +48,13 @@ class TaskLoader:
         if name in self._held:
             self._held.move_to_end(name)
         elif name not in self._spooled:
-            self._held[name] = self._load(task, suite)
+            self._held[name] = self._load(task, suite, frozenset())
             self._spool()
         return self._held[name] if name in self._held else self._spooled[name]
+
+    def without(self, task: TaskSpec, suite: SuiteSpec, absent: frozenset[str]) -> LoadedTask:
+        """The task's data as if some documents were not there; read anew, and not kept."""
+        return self._load(task, suite, absent)
 
     def _spool(self) -> None:
         while sum(one.coverage.documents_found for one in self._held.values()) > self._budget:
@@ -72,8 +76,12 @@ def task_loader(options: RunOptions) -> Iterator[TaskLoader]:
         limit=options.limit,
         seed=options.seed,
     )
+
+    def load(task: TaskSpec, suite: SuiteSpec, absent: frozenset[str]) -> LoadedTask:
+        return load_task(task, suite, replace(chosen, absent=absent))
+
     with working_folder("texts") as root:
-        yield TaskLoader(lambda task, suite: load_task(task, suite, chosen), root)
+        yield TaskLoader(load, root)
 
 
 def spool_texts(data: Any, folder: Path) -> Any:

@@ -15,7 +15,7 @@ import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.files import sweep
-from scirepeval_harness.model.base import Encoder, Model
+from scirepeval_harness.model.base import Encoder, Model, PartialEncoder
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
@@ -212,6 +212,16 @@ class _ModelRun:
                 continue  # the task itself will say so, and the others' texts are encoded
             yield from requests
 
+    def _load(self, task: TaskSpec, suite: SuiteSpec) -> LoadedTask:
+        """The task's data; with ``--allow-missing``, of the documents that the model can encode."""
+        loaded = self.loader.get(task, suite)
+        if not self.options.allow_missing or not isinstance(self.model, PartialEncoder):
+            return loaded
+        requests = requests_of(task, loaded.data)
+        lacking = [self.model.lacks(request.documents, request.role) for request in requests]
+        absent = frozenset(key for keys in lacking for key in keys)
+        return self.loader.without(task, suite, absent) if absent else loaded
+
     def _describe(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord:
         model = scoring.model_record(self.spec, self.model, task)
         return scoring.describe(suite, task, loaded, model, self.options)
@@ -245,7 +255,7 @@ class _ModelRun:
         resumed = False
         try:
             with phases.time("load"):
-                loaded = self.loader.get(task, suite)
+                loaded = self._load(task, suite)
             record = self._finished(suite, task, loaded)
             resumed = record is not None
             if record is None:

@@ -10,19 +10,21 @@ from typing import Any
 
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.task.dataset import Coverage, LoadedTask, Provenance
-from scirepeval_harness.task.sources import HubSource, choose_source
+from scirepeval_harness.task.sources import HubSource, Without, choose_source
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
 class DataOptions:
-    """Where data comes from and how much of it; ``limit`` is in queries or rows a split."""
+    """Where data comes from and how much of it; ``limit`` is in queries or rows a split, and
+    ``absent`` are documents that are read as if they were not there."""
 
     directory: Path | None = None
     offline: bool = False
     allow_missing: bool = False
     limit: int | None = None
     seed: int = 42
+    absent: frozenset[str] = frozenset()
 
 
 def load_task(task: TaskSpec, suite: SuiteSpec, options: DataOptions) -> LoadedTask:
@@ -33,6 +35,8 @@ def load_task(task: TaskSpec, suite: SuiteSpec, options: DataOptions) -> LoadedT
         OfflineError: the hub is needed and cannot be reached.
     """
     source = choose_source(task, suite, options.directory, offline=options.offline)
+    if options.absent:
+        source = Without(source, options.absent)
     data, coverage = EVALUATIONS.get(task.evaluation).read(task, source, options)
     provenance = Provenance(
         source=source.kind,

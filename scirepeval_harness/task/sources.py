@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from scirepeval_harness.errors import DataError, OfflineError
 from scirepeval_harness.files import regular
 from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
-from scirepeval_harness.task.tables import Row, Table, csv_table, json_lines
+from scirepeval_harness.task.tables import Row, Table, csv_table, is_list, json_lines
 
 Split = Literal["train", "test", "test_hard", "test_soft"]
 # Folder beside a suite's file that holds the data of a suite that ships with its data.
@@ -73,6 +73,33 @@ def _not_on_the_hub(task: TaskSpec) -> DataError:
         where=f"task {task.name}",
         fix="Download it (see `tasks show`) and pass its folder with --data",
     )
+
+
+class Without:
+    """A source whose tables of documents lack some; everything else is as it was."""
+
+    def __init__(self, source: Source, absent: frozenset[str]) -> None:
+        self._source, self._absent = source, absent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def documents(self) -> Table:
+        table = self._source.documents()
+        return replace(table, rows=lambda: self._kept(table))
+
+    def _kept(self, table: Table) -> Iterator[tuple[int, Row]]:
+        for number, row in table.rows():
+            pool: Any = row.get("candidates")
+            if is_list(pool):
+                # A row of its own holds a query with documents.
+                kept = [one for one in pool if str(one.get("doc_id")) not in self._absent]
+                row = {**row, "candidates": kept}
+                if not kept:
+                    continue
+            elif str(row.get("doc_id", row.get("paper_id"))) in self._absent:
+                continue
+            yield number, row
 
 
 class LocalSource:

@@ -24,7 +24,6 @@ Row = Mapping[str, Any]
 ENCODING = "utf-8-sig"
 # ASCII alone: float() also takes 1_000, digits of other scripts, nan and inf.
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
-HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +96,13 @@ def as_text(value: Any, name: str, where: str) -> str:
         DataError: a list, an object, a truth value, NaN, infinity, or half of a surrogate pair.
     """
     if isinstance(value, str):
-        # What no encoding can hold, no tokenizer takes.
-        if not value.isascii() and HALF_PAIR.search(value):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            # What UTF-8 cannot hold, no tokenizer takes.
             raise DataError(
                 f"{name} holds half of a surrogate pair", where=where, fix="Repair the text"
-            )
+            ) from error
         return value
     if value is None:
         return ""

@@ -7,13 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, ModelError
 from scirepeval_harness.files import read_json, write_json
-from scirepeval_harness.model.base import BatchEncoder, Encoder, Identity, OrderEncoder
+from scirepeval_harness.model.base import (
+    BatchEncoder,
+    Encoder,
+    Identity,
+    OrderEncoder,
+    SparseEncoder,
+)
 from scirepeval_harness.progress import SILENT, Advance, Progress
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document, EncodeRequest
@@ -21,12 +28,17 @@ from scirepeval_harness.vectors.keys import Keys, Ledger, key_array, space_key, 
 from scirepeval_harness.vectors.store import EmbeddingStore, Space
 from scirepeval_harness.vectors.upkeep import Damage
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
 # Documents between two writes to the store for an encoder that does not hand out batches.
 SLICE = 1_024
 
 
 # Vectors (n, dimensions) of so many rows, in the order given, read when asked for.
-Read = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+Read = Callable[[NDArray[np.int64]], Any]
+# Dense or in compressed rows.
+V = TypeVar("V", "NDArray[np.float32]", "csr_matrix")
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,8 @@ class TaskVectors:
     """Vectors by document id. ``encoded`` and ``cached`` count distinct texts.
 
     ``rows`` has the row of each document over all ``parts``, which are (number of rows, their
-    reader): vectors of a store are not held, only read.
+    reader): vectors of a store are not held, only read. Where they are ``sparse``, readers give
+    compressed rows.
     """
 
     rows: Mapping[str, int]
@@ -42,20 +55,20 @@ class TaskVectors:
     encoded: int
     cached: int
     damaged: tuple[Damage, ...] = ()
+    sparse: bool = False
 
     def take(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Rows (len(ids), dimensions) in the order given; CoverageError for an unknown id."""
-        if missing := [key for key in ids if key not in self.rows]:
-            problem = f"{len(missing)} of {len(ids)} vectors are missing, such as {missing[0]}"
-            fix = "Check that documents and labels belong together"
-            raise CoverageError(problem, where="vectors", fix=fix)
-        rows = np.fromiter((self.rows[key] for key in ids), dtype=np.int64, count=len(ids))
+        if self.sparse:
+            written_out: NDArray[np.float32] = self.take_sparse(ids).toarray()
+            return written_out
+        rows = self._rows_of(ids)
         taken: NDArray[np.float32] | None = None
         start = 0
         for size, read in self.parts:
             inside = (start <= rows) & (rows < start + size)
             if inside.all():
-                return read(rows - start)  # the usual case: no second copy
+                return np.asarray(read(rows - start))  # the usual case: no second copy
             if inside.any():
                 part = read(rows[inside] - start)
                 taken = np.empty((len(rows), part.shape[1]), np.float32) if taken is None else taken
@@ -63,6 +76,26 @@ class TaskVectors:
             start += size
         assert taken is not None
         return taken
+
+    def take_sparse(self, ids: Sequence[str]) -> csr_matrix:
+        """As :meth:`take` where the vectors are ``sparse``, in compressed rows."""
+        from scipy.sparse import vstack
+
+        rows, start = self._rows_of(ids), 0
+        blocks, places = list[Any](), []
+        for size, read in self.parts:
+            places.append(np.flatnonzero((start <= rows) & (rows < start + size)))
+            blocks.append(read(rows[places[-1]] - start))
+            start += size
+        taken: csr_matrix = vstack(blocks, format="csr")[np.argsort(np.concatenate(places))]
+        return taken
+
+    def _rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        if missing := [key for key in ids if key not in self.rows]:
+            problem = f"{len(missing)} of {len(ids)} vectors are missing, such as {missing[0]}"
+            fix = "Check that documents and labels belong together"
+            raise CoverageError(problem, where="vectors", fix=fix)
+        return np.fromiter((self.rows[key] for key in ids), dtype=np.int64, count=len(ids))
 
 
 def embed(
@@ -83,8 +116,15 @@ def embed(
     rows = {document.id: row for row, document in enumerate(documents)}
     count = len(documents)
     if not encoder.cacheable:
-        vectors = checked(encoder, documents, encoder.encode(documents, request.role, advance))
-        return TaskVectors(rows, ((count, lambda wanted: vectors[wanted]),), count, 0)
+        read: Read
+        sparse = isinstance(encoder, SparseEncoder)
+        if isinstance(encoder, SparseEncoder):
+            made = encoder.encode_sparse(documents, request.role, advance)
+            read = checked(encoder, documents, made).__getitem__
+        else:
+            vectors = encoder.encode(documents, request.role, advance)
+            read = checked(encoder, documents, vectors).__getitem__
+        return TaskVectors(rows, ((count, read),), count, 0, sparse=sparse)
     # Always through the store, a temporary one if need be: one way, and vectors need no memory.
     found = look_up(encoder, request, store)
     space, missing = found.space, found.missing()
@@ -136,6 +176,7 @@ def combine(*tables: TaskVectors) -> TaskVectors:
         sum(table.encoded for table in tables),
         sum(table.cached for table in tables),
         tuple(dict.fromkeys(damage for table in tables for damage in table.damaged)),
+        sparse=all(table.sparse for table in tables),
     )
 
 
@@ -299,9 +340,7 @@ def encode_ahead(
     encode()
 
 
-def checked(
-    encoder: Encoder, documents: Sequence[Document], vectors: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def checked(encoder: Encoder, documents: Sequence[Document], vectors: V) -> V:
     """The vectors, if there is one finite row a document.
 
     The one place where vectors enter: whatever reads them afterwards, from memory or the store,
@@ -311,15 +350,21 @@ def checked(
         ModelError: otherwise; a NaN would become a score without a word.
     """
     where = f"model {encoder.name}"
-    if vectors.ndim != 2 or len(vectors) != len(documents):
+    if vectors.ndim != 2 or vectors.shape[0] != len(documents):
         problem = f"vectors of shape {vectors.shape} for {len(documents)} documents"
         raise ModelError(problem, where=where, fix="The encoder must give one row a document")
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if isinstance(vectors, np.ndarray):
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    else:
+        wrong = np.flatnonzero(~np.isfinite(vectors.data))
+        bad = np.searchsorted(vectors.indptr, wrong, side="right") - 1
     if len(bad):
         where = f"{where}, document {documents[int(bad[0])].id}"
         fix = "Check the model; in a narrower type, try --dtype float32"
         raise ModelError("a vector holds NaN or infinity", where=where, fix=fix)
-    return np.ascontiguousarray(vectors, dtype=np.float32)
+    if isinstance(vectors, np.ndarray):
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+    return vectors
 
 
 FILE = "rates.json"

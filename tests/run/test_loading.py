@@ -32,7 +32,7 @@ def documents(prefix: str, count: int) -> dict[str, Document]:
 def loader(sizes: dict[str, int], budget: int, folder: Path) -> tuple[TaskLoader, list[str]]:
     read: list[str] = []
 
-    def load(task: Any, suite: Any) -> LoadedTask:
+    def load(task: Any, suite: Any, absent: frozenset[str]) -> LoadedTask:
         read.append(task.name)
         size = sizes[task.name]
         data = RankingSet(documents("q", 1), documents(task.name, size - 1), {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ PINS = (
 """Libraries that can move the scores and that the package itself leaves free."""
 # The package takes this Python only.
 PYTHON = "3.11"
-MARKER = "ready.json"
+MARKER, MAKER = "ready.json", "scirepeval_harness s2and setup"
 LINES = 5
 Say = Callable[[str], None]
 
@@ -37,6 +38,17 @@ def is_ready(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return bool(found == contents()) and python_of(folder).exists()
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    # Finished ones, of earlier versions too, name their requirement.
+    return isinstance(found, dict) and (
+        found.get("made_by") == MAKER or str(found.get("requirement")).startswith("s2and==")
+    )
 
 
 def contents() -> dict[str, object]:
@@ -66,11 +78,15 @@ def set_up(folder: Path, say: Say) -> None:
         raise StorageError(
             f"the folder cannot be read ({error.strerror})", where=str(folder), fix="Choose another"
         ) from error
-    if filled and not (folder / "pyvenv.cfg").is_file():
+    if filled and not _is_ours(folder):
         raise UsageError(
-            "the folder holds something else", where=str(folder), fix="Choose another with --dir"
+            "the folder holds something that this command did not make",
+            where=str(folder),
+            fix="Choose another with --dir, or remove it",
         )
     interpreter = find_python()
+    # First of all: what an installation that is cut off leaves is this command's to go on with.
+    write_json(folder / MARKER, {"made_by": MAKER})
     say(f"making an environment in {folder}")
     run([interpreter, "-m", "venv", str(folder)], "the making of the environment", folder)
     say(f"installing {REQUIREMENT} (1.3 GB, some minutes)")

@@ -15,7 +15,12 @@ from scirepeval_harness.evaluations.author_disambiguation import S2AND_METRIC, A
 from scirepeval_harness.evaluations.base import Outcome, Score, VectorTable
 from scirepeval_harness.evaluations.s2and import environment as installed
 from scirepeval_harness.evaluations.s2and import experiment
-from scirepeval_harness.evaluations.s2and.files import Table, read_table, write_embeddings
+from scirepeval_harness.evaluations.s2and.files import (
+    Table,
+    check_pickle,
+    read_table,
+    write_embeddings,
+)
 from scirepeval_harness.files import working_folder
 
 
@@ -79,12 +84,19 @@ def run_experiment(
 
     Raises:
         UsageError: the environment is not there.
+        DataError: a pickle of anything but plain values.
         ExperimentError: the experiment failed or wrote something else.
     """
     if not installed.is_ready(environment):
         raise UsageError(
             "S2AND's environment is not there", where=str(environment), fix="Run `s2and setup`"
         )
+    counts = data / experiment.NAME_COUNTS
+    for path in (
+        *([counts] if counts.is_file() else []),
+        *(embeddings / name / f"{name}_specter.pickle" for name in names),
+    ):
+        check_pickle(path)
     with working_folder("s2and") as folder:
         output = folder / "table.json"
         words = [

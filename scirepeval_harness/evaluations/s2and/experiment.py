@@ -111,6 +111,8 @@ def read(folder: Path, name: str) -> dict[str, Raw]:
         json.loads((folder / f"{name}_{part}.json").read_text(encoding="utf-8"))
         for part in ("papers", "signatures", "clusters")
     )
+    for part, rows in (("papers", papers), ("signatures", signatures), ("clusters", clusters)):
+        check_rows(folder / f"{name}_{part}.json", rows, NEEDED[part])
     return {
         "papers": {
             key: PAPER | {"authors": []} | own | {"references": own.get("references") or []}
@@ -124,6 +126,31 @@ def read(folder: Path, name: str) -> dict[str, Raw]:
         },
         "clusters": clusters,
     }
+
+
+def check_rows(path: Path, rows: Any, needed: Mapping[str, tuple[type, ...]]) -> None:
+    """Refuse rows without a field that the package reads, or of another type; ends the program."""
+    if not isinstance(rows, dict):
+        raise SystemExit(f"{path}: not a JSON object; take the file of S2AND's release")
+    for key, row in rows.items():
+        for place, types in needed.items():
+            value: Any = row
+            for field in place.split("."):
+                value = value.get(field) if isinstance(value, dict) else None
+            if not isinstance(value, types) or isinstance(value, bool):
+                raise SystemExit(f"{path}: {key}: {place} is {value!r}; complete the file")
+
+
+NEEDED: dict[str, dict[str, tuple[type, ...]]] = {
+    "papers": {"paper_id": (str, int)},
+    "signatures": {
+        "paper_id": (str, int),
+        "author_info": (dict,),
+        "author_info.block": (str,),
+        "author_info.position": (int,),
+    },
+    "clusters": {"signature_ids": (list,)},
+}
 
 
 def missing_inputs(sets: Any, folder: Path) -> dict[str, str]:

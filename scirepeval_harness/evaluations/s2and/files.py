@@ -7,6 +7,7 @@ import math
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -36,6 +37,54 @@ def write_embeddings(data: AuthorBlocks, vectors: VectorTable, folder: Path) -> 
         write_bytes(path, out.getvalue())
         paths.append(path)
     return tuple(paths)
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads tables and arrays; whatever would call anything else is refused before it is called."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        # numpy moved its parts from ``core`` to ``_core``.
+        if f"{module}.{name}".replace("numpy._core.", "numpy.core.") not in PLAIN:
+            raise pickle.UnpicklingError(f"it would call {module}.{name}")
+        return super().find_class(module, name)
+
+
+PLAIN = frozenset(
+    {
+        "_codecs.encode",
+        "builtins.dict",
+        "builtins.float",
+        "builtins.int",
+        "builtins.list",
+        "builtins.str",
+        "builtins.tuple",
+        "collections.Counter",
+        "collections.OrderedDict",
+        "numpy.core.multiarray._reconstruct",
+        "numpy.core.multiarray.scalar",
+        "numpy.core.numeric._frombuffer",
+        "numpy.dtype",
+        "numpy.ndarray",
+    }
+)
+"""What the pickles of S2AND's release and of :func:`write_embeddings` call."""
+
+
+def check_pickle(path: Path) -> None:
+    """Raises DataError for a pickle of anything but plain values and arrays.
+
+    S2AND's package loads whole what lies in its folders, and a pickle can run any code.
+    """
+    try:
+        with open(path, "rb") as stream:
+            _PlainUnpickler(stream).load()
+    # Of damaged pickles the unpickler raises whatever a wrong byte leads to.
+    except Exception as error:
+        raise DataError(
+            f"not a pickle of plain values ({error})",
+            where=str(path),
+            fix="Take the file of S2AND's release, or write vectors with `s2and embed`",
+        ) from error
 
 
 def embedded_sets(embeddings: Path, data: Path) -> list[str]:

@@ -37,12 +37,33 @@ def test_an_environment_of_other_versions_is_not_ready(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(UsageError, match="holds something else"):
+    with pytest.raises(UsageError, match="holds something that this command did not make"):
         set_up(tmp_path, print)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    other = tmp_path / "venv"
+    other.mkdir()
+    (other / "pyvenv.cfg").write_text("home = /usr/bin")
+    with pytest.raises(UsageError, match="did not make"):
+        set_up(other, print)
+    (other / environment.MARKER).write_text("[1]")
+    with pytest.raises(UsageError, match="did not make"):
+        set_up(other, print)
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be read"):
         set_up(tmp_path / "file", print)
+
+
+@pytest.mark.parametrize(
+    "before", [{}, {"made_by": environment.MAKER}, {"requirement": "s2and==0.1"}]
+)
+def test_its_own_folders_are_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: dict[str, str]
+) -> None:
+    if before:
+        (tmp_path / environment.MARKER).write_text(json.dumps(before))
+    monkeypatch.setattr(environment, "run", lambda words, what, where: None)
+    set_up(tmp_path, print)
+    assert json.loads((tmp_path / environment.MARKER).read_text()) == contents()
 
 
 def test_another_python_is_looked_for_on_the_path(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations.s2and.experiment import check, missing_inputs, read
+from scirepeval_harness.evaluations.s2and.files import check_pickle
 from tests.support.author_sets import write_author_set
 
 
@@ -85,3 +89,48 @@ def test_too_few_name_blocks_are_refused_unless_the_split_is_given(tmp_path: Pat
     check("few", parts, {"train_blocks": []})
     write_author_set(tmp_path, "enough", blocks=6)
     check("enough", read(tmp_path / "enough", "enough"), None)
+
+
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ("papers", ("paper_id",)),
+        ("signatures", ("paper_id",)),
+        ("signatures", ("author_info",)),
+        ("signatures", ("author_info", "block")),
+        ("clusters", ("signature_ids",)),
+    ],
+)
+@pytest.mark.parametrize("value", [None, True, {}])
+def test_a_field_that_the_package_needs_is_named(
+    tmp_path: Path, part: str, place: tuple[str, ...], value: object
+) -> None:
+    write_author_set(tmp_path, "own")
+    path = tmp_path / "own" / f"own_{part}.json"
+    rows = json.loads(path.read_text())
+    key = next(iter(rows))
+    entry = rows[key]
+    for name in place[:-1]:
+        entry = entry[name]
+    entry[place[-1]] = value
+    path.write_text(json.dumps(rows))
+    with pytest.raises(SystemExit, match=rf"own_{part}\.json: {key}: "):
+        read(tmp_path / "own", "own")
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return print, ("run",)
+
+
+def test_pickles_of_plain_values_alone(tmp_path: Path) -> None:
+    path = tmp_path / "own_specter.pickle"
+    plain = ({"a b": 3}, {"b": 1.5}, np.float64(2), [np.ones((2, 3), np.float32), ["1", "2"]])
+    for protocol in range(2, 6):
+        path.write_bytes(pickle.dumps(plain, protocol))
+        check_pickle(path)
+    whole = pickle.dumps(plain)
+    for content in (pickle.dumps(({"a": 1}, Evil())), whole[:-5], b"", b"\x80\x04."):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"own_specter\.pickle: not a pickle of plain values"):
+            check_pickle(path)

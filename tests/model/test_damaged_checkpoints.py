@@ -1,0 +1,142 @@
+"""Damaged and hostile files of a checkpoint: one error with place and advice; nothing is run."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scirepeval_harness.errors import ModelError
+from scirepeval_harness.model.base import EncodeOptions
+from scirepeval_harness.model.kinds import TransformerSpec, Weights
+from scirepeval_harness.model.transformer import TransformerEncoder
+from scirepeval_harness.model.weights import package_folder
+from scirepeval_harness.roles import Role
+from scirepeval_harness.task.dataset import Document
+
+REPO = "allenai/specter2_base"
+DOCUMENTS = [Document("a", ("A title", "An abstract of some words."))]
+
+
+@pytest.fixture
+def folder(folders: dict[str, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folders[REPO], tmp_path / "model"))
+
+
+def encode(folder: Path) -> Any:
+    spec = TransformerSpec(name="m", title="M", base=Weights(path=str(folder)), max_length=16)
+    encoder = TransformerEncoder(spec, EncodeOptions(device="cpu", offline=True))
+    encoder.identity(Role.PROXIMITY)
+    encoder.count_tokens(DOCUMENTS, Role.PROXIMITY)
+    return encoder.encode(DOCUMENTS, Role.PROXIMITY, lambda count: None)
+
+
+def refusal(folder: Path) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        encode(folder)
+    assert str(folder) in str(caught.value)
+    assert caught.value.fix
+    assert str(caught.value).isprintable()
+    return caught.value
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"a": 1}', 2_000 * b"["])
+def test_a_damaged_config(folder: Path, content: bytes) -> None:
+    (folder / "config.json").write_bytes(content)
+    refusal(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"model": {"type": "x"}}'])
+def test_a_damaged_tokenizer(folder: Path, content: bytes) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes(content)
+    refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "tokenizer.json", "model.safetensors", "vocab.txt"]
+)
+def test_cuts_and_flips(folder: Path, name: str) -> None:
+    path = next(
+        (one for one in (folder / name, folder / "pytorch_model.bin") if one.is_file()), None
+    )
+    if path is None:
+        pytest.skip("the tiny model has no such file")
+    whole, draw = path.read_bytes(), random.Random(1)
+    for _ in range(6):
+        flipped = bytearray(whole)
+        flipped[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
+        for content in (whole[: draw.randrange(len(whole))], bytes(flipped)):
+            path.write_bytes(content)
+            with suppress(ModelError):  # a flip within a number or a word may leave the file whole
+                encode(folder)
+
+
+@pytest.mark.parametrize("key", ["hidden_size", "num_hidden_layers", "vocab_size"])
+@pytest.mark.parametrize("value", [-1, 0, 10**30, "768", 1.5, True, [], {}])
+def test_sizes_that_no_model_has(folder: Path, key: str, value: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {key: value}))
+    assert f"config.json: {key} must be" in str(refusal(folder))
+
+
+@pytest.mark.parametrize("key", ["_attn_implementation_internal", "_attn_implementation"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_config_that_names_a_kernel_is_refused(folder: Path, key: str, deep: bool) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    own = {key: "somebody/kernel"}
+    (folder / "config.json").write_text(
+        json.dumps(config | ({"text_config": own} if deep else own))
+    )
+    assert f"{key} asks for code to run" in str(refusal(folder))
+
+
+def test_names_of_transformers_itself_are_taken(folder: Path) -> None:
+    before = encode(folder)
+    config = json.loads((folder / "config.json").read_text())
+    own = {"_attn_implementation_autoset": True, "_attn_implementation": "eager"}
+    (folder / "config.json").write_text(json.dumps(config | own))
+    assert encode(folder) == pytest.approx(before, abs=1e-4)
+
+
+def test_code_of_the_folder_is_never_run(folder: Path) -> None:
+    before = encode(folder)
+    (folder / "evil.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\nclass Evil: ...\n")
+    for name, keys in (
+        ("config.json", ("AutoConfig", "AutoModel")),
+        ("tokenizer_config.json", ("AutoTokenizer",)),
+    ):
+        content = json.loads((folder / name).read_text()) if (folder / name).is_file() else {}
+        content["auto_map"] = {key: "evil.Evil" for key in keys}
+        (folder / name).write_text(json.dumps(content))
+    # A kind that transformers has itself is loaded without the folder's code ...
+    with suppress(ModelError):
+        assert encode(folder).tolist() == before.tolist()
+    # ... and one that it has not is refused.
+    content = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(content | {"model_type": "evil"}))
+    refusal(folder)
+    assert not (folder / "ran").exists()
+
+
+@pytest.mark.parametrize("entry", ["", "absolute"])
+def test_a_package_of_the_working_folder_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    package = tmp_path / "some_weights" / "inner"
+    package.mkdir(parents=True)
+    for place in (package, package.parent):
+        (place / "__init__.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path) if entry else "")
+    assert package_folder("some_weights") is None
+    monkeypatch.chdir("/")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert package_folder("some_weights.inner") == package
+    assert package_folder("some_weights.none") is None
+    assert package_folder("sys") is None
