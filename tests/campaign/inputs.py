@@ -352,6 +352,7 @@ ON_HUB = ("run", "--output", "out", "--no-cache", "--offline", "--tasks-dir", "t
 ON_HUB += ("cite", "--model", "tfidf")
 IDS = ("*doc_id: ", "*paper_id: ")
 TEXTS = {
+    "*query: *text": "a query may be a text of its own",
     "*title: text": OTHER_TEXT,
     "*title: huge": OTHER_TEXT,
     "*title: empty": "a paper with an abstract needs no title",
@@ -550,7 +551,7 @@ KINDS: tuple[Kind, ...] = (
          (*RUN, "--model", "model.toml"), [],
          {"file: bit flip *": "weights hold no digest of their own: another bit is another model"}),
     Kind("documents of the hub", "parquet", f"{HUB}/meta/evaluation/0000.parquet", hub, ON_HUB,
-         [("doc_id",), ("query",), ("candidates",)], {},
+         [("doc_id",), ("query",), ("candidates",)], {"query: text": TEXTS["*query: *text"]},
          ("*: null", "*: all null", "*: boolean", "*: nan", "*: twice", "*: bytes")),
     Kind("labels of the hub", "parquet", f"{HUB}/labels/test/0000.parquet", hub, ON_HUB,
          [("query_id",), ("cand_id",), ("score",)],
