@@ -135,9 +135,7 @@ def _options(
     own = {"vector_precision" if k == "width" else k: v for k, v in record.settings.items()}
     places = tuple((data or {}).items())
     chosen = {name: arguments.get(name) for name in ("dtype", "device")}
-    return RunOptions(
-        output=folder, cache=cache, data=places, offline=True, **{**chosen, **own}
-    )
+    return RunOptions(output=folder, cache=cache, data=places, offline=True, **{**chosen, **own})
 
 
 def _from_vectors(
