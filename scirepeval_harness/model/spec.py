@@ -28,6 +28,8 @@ NAME_LIMIT = 200
 # How a model comes to its scores: vectors that are kept, vectors fitted on each task, scores of
 # pairs, vectors from a file.
 Way = Literal["encode", "fit", "rank", "look up"]
+# How the notes of a model begin that is known by its weights alone.
+NOT_REGISTERED = "Not registered"
 # In the record of a model of which nobody can say what determines its vectors.
 UNIDENTIFIED = {"kept": "no: the object gives no identity"}
 
