@@ -13,6 +13,7 @@ from scirepeval_harness.api.results import PathLike, Results, as_list, formats_o
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluations.base import evaluation_of
 from scirepeval_harness.files import cache_dir, write_text
+from scirepeval_harness.model.prompts import Prompts, parse_prompts, prompt_words
 from scirepeval_harness.options import (
     Choices,
     Engine,
@@ -95,6 +96,9 @@ def evaluate(
     batch_tokens: int | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    prompts: Prompts | None = None,
+    normalize: bool | None = None,
+    truncate_dim: int | None = None,
     engine: Engine = "local",
     ray_address: str | None = None,
     workers: int | None = None,
@@ -125,6 +129,11 @@ def evaluate(
         offline: never open a connection.
         device, dtype, batch_tokens: how to encode; None lets the machine decide.
         pooling, max_length: of models that are not registered.
+        prompts: templates around a text by use, such as ``{"query": "query: {text}"}``: of a role,
+            of the ``candidate`` documents of a search, or of every ``document``; a model's own
+            prompts hold for the others. Fields are ``{text}``, ``{title}`` and ``{abstract}``.
+        normalize: scale vectors to length 1.
+        truncate_dim: keep so many first dimensions of each vector.
         engine, ray_address, workers: ``ray`` encodes and fits probes on a Ray cluster.
         progress: where progress is shown; None for nowhere.
 
@@ -160,6 +169,9 @@ def evaluate(
         data=data,
         pooling=pooling,
         max_length=max_length,
+        prompts=parse_prompts(prompt_words(prompts)),
+        normalize=normalize,
+        truncate_dim=truncate_dim,
     )
     folder, temporary = _folder(output, runs, chosen.suites)
     options = RunOptions(
@@ -189,6 +201,9 @@ def evaluate(
             tasks_dirs=tuple(map(str, tasks_dirs)),
             pooling=pooling,
             max_length=max_length,
+            prompts=prompt_words(prompts),
+            normalize=normalize,
+            truncate_dim=truncate_dim,
         )
     )
     interrupted = False
@@ -232,6 +247,9 @@ def plan(
     batch_tokens: int | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    prompts: Prompts | None = None,
+    normalize: bool | None = None,
+    truncate_dim: int | None = None,
 ) -> tuple[ModelPlan, ...]:
     """What `evaluate` would encode with the same arguments: reads data and the store, writes
     nothing, loads tokenizers and no weights.
@@ -260,6 +278,9 @@ def plan(
         data=data,
         pooling=pooling,
         max_length=max_length,
+        prompts=parse_prompts(prompt_words(prompts)),
+        normalize=normalize,
+        truncate_dim=truncate_dim,
     )
     options = RunOptions(
         output=Path(),
@@ -300,7 +321,7 @@ def fetch(
     from scirepeval_harness.model.base import fetch_model
     from scirepeval_harness.task.load import fetch_task
 
-    specs, _ = _models(models, None, None) if models else ((), ())
+    specs, _ = _models(models) if models else ((), ())
     if not (specs or suite or tasks):
         raise UsageError("nothing to fetch", fix="Give --model, --suite or --task")
     selection: Selection = ()
@@ -332,10 +353,12 @@ def choose(
     formats: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
     data: PathLike | None = None,
-    pooling: Pooling | None = None,
-    max_length: int | None = None,
+    **asked: Any,
 ) -> Choice:
     """Models and tasks by the names that were given, with the defaults where none were.
+
+    Args:
+        asked: what :func:`~.registry.resolve_model` takes of a model beside its name.
 
     Raises:
         UsageError: a name that is not registered, or nothing to run.
@@ -354,13 +377,11 @@ def choose(
             selection.append((own_suite, task))
         else:
             left_out.append((task.name, why))
-    specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
+    specs, names = _models(DEFAULT_MODELS if models is None else models, **asked)
     return Choice(specs, names, selection, tuple(left_out), registry)
 
 
-def _models(
-    models: Any, pooling: Pooling | None, max_length: int | None
-) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
+def _models(models: Any, **asked: Any) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
     """The specs of what was given, and how the record names it."""
     from scirepeval_harness.model.registry import load_models, resolve_model
 
@@ -369,9 +390,7 @@ def _models(
     else:
         listed = list(models) if isinstance(models, (list, tuple)) else [models]
     registered = load_models()
-    specs = tuple(
-        resolve_model(model, registered, pooling=pooling, max_length=max_length) for model in listed
-    )
+    specs = tuple(resolve_model(model, registered, **asked) for model in listed)
     names = tuple(
         str(model) if isinstance(model, (str, Path)) else spec.name
         for model, spec in zip(listed, specs, strict=True)

@@ -13,6 +13,7 @@ from scirepeval_harness.cli.options import TasksDir, declared
 from scirepeval_harness.cli.output import print_table, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
+from scirepeval_harness.model.prompts import parse_prompts
 from scirepeval_harness.options import Engine, Probe, VectorPrecision
 from scirepeval_harness.roles import Format
 
@@ -36,6 +37,9 @@ def run_command(
     workers: Annotated[int | None, declared("workers")] = None,
     pooling: Annotated[Pooling | None, declared("pooling")] = None,
     max_length: Annotated[int | None, declared("max_length")] = None,
+    prompt: Annotated[list[str] | None, declared("prompts", metavar="USE=TEXT")] = None,
+    normalize: Annotated[bool | None, declared("normalize")] = None,
+    truncate_dim: Annotated[int | None, declared("truncate_dim")] = None,
     probe: Annotated[Probe, declared("probe")] = "reference",
     width: Annotated[VectorPrecision, declared("vector_precision")] = "float32",
     seed: Annotated[int, declared("seed")] = 42,
@@ -77,6 +81,9 @@ def run_command(
         "batch_tokens": batch_tokens,
         "pooling": pooling,
         "max_length": max_length,
+        "prompts": parse_prompts(prompt or ()),
+        "normalize": normalize,
+        "truncate_dim": truncate_dim,
     }
     if only_plan:
         _show_plan(sh.plan(model or None, **what))

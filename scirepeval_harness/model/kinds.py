@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from scirepeval_harness.errors import MissingExtraError
+from scirepeval_harness.model.modules import MODULES
 from scirepeval_harness.model.prompts import Use, check_template, in_task, template_for
-from scirepeval_harness.model.spec import ModelKind, ModelSpec, beside
+from scirepeval_harness.model.spec import NOT_REGISTERED, ModelKind, ModelSpec, beside
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.spec import Strict, TaskSpec
 
@@ -148,6 +149,29 @@ class TransformerSpec(WeightsSpec):
     control_codes: dict[Role, str] = Field(default={})
     pooling: Pooling = "cls"
     max_length: int = Field(default=512, ge=2)
+    _asked: tuple[bool, int | None] | None = PrivateAttr(default=None)
+
+    def read_as_asked(self, pooling: bool, max_length: int | None) -> Self:
+        """The same, of weights that are not registered: whether its pooling was asked for, and
+        which maximum length."""
+        self._asked = pooling, max_length
+        return self
+
+    def with_modules(self) -> SentenceTransformerSpec | None:
+        """The model as sentence-transformers reads a folder that has ``modules.json``; None where
+        the reading is settled, by a file or because a pooling was asked for."""
+        if self._asked is None or self._asked[0]:
+            return None
+        return SentenceTransformerSpec(
+            name=self.name,
+            title=self.title,
+            base=self.base,
+            prompts=self.prompts,
+            normalize=self.normalize,
+            truncate_dim=self.truncate_dim,
+            max_length=self._asked[1],
+            notes=f"{NOT_REGISTERED}; read by sentence-transformers: it has {MODULES}.",
+        )
 
     @model_validator(mode="after")
     def check_one_way_of_roles(self) -> Self:

@@ -74,6 +74,11 @@ def in_task(prompts: Prompts, format: Format) -> dict[Use, str]:
     return chosen
 
 
+def prompt_words(prompts: Prompts | None) -> tuple[str, ...]:
+    """Prompts as the command line and records have them."""
+    return tuple(f"{use}={template}" for use, template in (prompts or {}).items())
+
+
 def parse_prompts(given: Sequence[str]) -> dict[Use, str]:
     """Prompts as the command line has them, ``USE=TEMPLATE`` each.
 

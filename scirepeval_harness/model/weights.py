@@ -125,6 +125,51 @@ def fetch(spec: WeightsSpec) -> tuple[Snapshot, ...]:
     )
 
 
+def as_read(spec: ModelSpec, *, offline: bool) -> ModelSpec:
+    """The model as its repository says it is read: by sentence-transformers where that has
+    ``modules.json`` and nobody asked for a pooling.
+
+    Raises:
+        OfflineError: a copy is here, the hub cannot be asked, and nobody knows.
+        ModelError: not a repository's name.
+    """
+    modules = spec.with_modules() if isinstance(spec, TransformerSpec) else None
+    if modules is None or modules.base.repo is None:
+        return spec
+    repo, revision = modules.base.repo, modules.base.revision
+    has = _has_modules(repo, revision, offline)
+    if has is None and snapshot(repo, revision) is not None:
+        raise OfflineError(
+            f"this machine's copy does not say whether the repository has {MODULES}",
+            where=f"model {spec.name}",
+            fix="Run `python -m scirepeval_harness fetch` with a network, or say --pooling",
+        )
+    return modules if has else spec
+
+
+def _has_modules(repo: str, revision: str | None, offline: bool) -> bool | None:
+    """None where it is not known; whoever needs the weights then says why."""
+    from huggingface_hub import errors, hf_hub_download, try_to_load_from_cache
+
+    try:
+        held = try_to_load_from_cache(repo, MODULES, revision=revision)
+        if isinstance(held, str):
+            return True
+        if offline:
+            return None if held is None else False
+        hf_hub_download(repo, MODULES, revision=revision, etag_timeout=TIMEOUT)
+        return True
+    # A kind of "not found" too, so it comes first.
+    except errors.LocalEntryNotFoundError:
+        return None if held is None else False
+    except errors.EntryNotFoundError:
+        return False
+    except errors.HFValidationError as error:
+        raise ModelError(f"not a repository name: {repo}", fix="Give ORGANISATION/NAME") from error
+    except (OSError, errors.HTTPError):  # type: ignore[attr-defined]  # its client's
+        return None
+
+
 def weight_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
     """The weight files of a folder that are loaded: one form only, safetensors before pickles."""
     # Sorted, because the fingerprint depends on the order, and a folder lists its files in any.

@@ -15,7 +15,7 @@ from typing import cast
 import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.model.base import Encoder, Model
+from scirepeval_harness.model.base import Encoder, Model, in_task
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
@@ -99,6 +99,10 @@ def run(
             raise RunInterrupted(()) from None
         if options.engine != "local":
             progress.say(str(engine))
+        for _, model in built:
+            with suppress(HarnessError):  # files that cannot be read: its tasks say so
+                if reading := getattr(model, "reading", ""):
+                    progress.say(f"{model.name}  {reading}")
         for plan in plans:
             progress.say(plan.summary)
         interrupted = False
@@ -169,8 +173,14 @@ class _ModelRun:
             return
         start = time.perf_counter()
         try:
-            encoder = cast(Encoder, self.model)
-            encode_ahead(encoder, self._requests(), self.store, self._count, self.progress)
+            # Tasks that share their prompts share the model, and are encoded in one go.
+            ways: dict[int, tuple[Encoder, list[tuple[SuiteSpec, TaskSpec]]]] = {}
+            for suite, task in self.selection:
+                encoder = cast(Encoder, in_task(self.model, task))
+                ways.setdefault(id(encoder), (encoder, []))[1].append((suite, task))
+            for encoder, tasks in ways.values():
+                requests = self._requests(tasks)
+                encode_ahead(encoder, requests, self.store, self._count, self.progress)
         except Exception as error:  # noqa: BLE001
             # Whatever it is, the task that needs the text meets it again, and it is that task's.
             self.progress.say(f"{self.spec.name}  encoding ahead of the tasks stopped: {error}")
@@ -180,8 +190,8 @@ class _ModelRun:
     def _count(self, texts: int) -> None:
         self.ahead += texts
 
-    def _requests(self) -> Iterator[EncodeRequest]:
-        for suite, task in self.selection:
+    def _requests(self, tasks: Selection) -> Iterator[EncodeRequest]:
+        for suite, task in tasks:
             try:
                 loaded = self.loader.get(task, suite)
                 draft = self._describe(suite, task, loaded)
