@@ -80,6 +80,7 @@ class SentenceTransformerEncoder(TokenEncoder[SentenceTransformerSpec]):
     def _open(self, role: Role) -> None:
         from scirepeval_harness.model.replica import ModulesReplica
 
+        self._read()  # what cannot be read is said before weights are loaded
         if not self._loaded.replicas:
             self._loaded.replicas = tuple(
                 ModulesReplica(
