@@ -123,6 +123,13 @@ class TransformerReplica(DeviceReplica):
         self._pooling = pooling
         self._loaded: set[str] = set()
         self._model = load_base(folder, where)
+        if pooling in ("cls", "second") and _is_causal(self._model):
+            raise ModelError(
+                f"pooling {pooling} takes a token that sees nothing of the text after it: each "
+                "token of this model sees only those before it",
+                where=where,
+                fix="Use --pooling last, or mean",
+            )
         self._forward_context: Callable[[], Any] = nullcontext
         self._adapters: AdapterReader | None = None
         if with_adapters:
@@ -303,7 +310,13 @@ def load_base(folder: Path, where: str) -> Any:
             where=where,
             fix="Check config.json and the weights",
         ) from error
-    missing = sorted(key for key in info["missing_keys"] if not key.startswith(UNUSED))
+    unused = UNUSED
+    if hasattr(model, "encoder") and hasattr(model, "decoder"):
+        # A vector needs the encoder alone, and some checkpoints hold nothing else.
+        model, unused = model.get_encoder(), (*UNUSED, "decoder.")
+    if getattr(model.config, "use_cache", False):
+        model.config.use_cache = False  # keys and values of a decoder, which would fill the memory
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith(unused))
     if missing or info["mismatched_keys"]:
         raise ModelError(
             f"the checkpoint does not fill the model: {len(missing)} tensors are missing, "
@@ -314,15 +327,26 @@ def load_base(folder: Path, where: str) -> Any:
     return model
 
 
+def _is_causal(model: Any) -> bool:
+    return any(getattr(part, "is_causal", False) for part in model.modules())
+
+
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
     """One float32 vector a row from last hidden states (rows, length, dimensions).
 
-    ``cls`` takes the first token, ``second`` the second, ``mean`` all tokens under the mask.
+    ``cls`` takes the first token, ``second`` the second, ``last`` the last under the mask, on
+    whichever side the padding is; ``mean`` and ``max`` take all tokens under the mask, and
+    ``weighted_mean`` counts the n-th of them n times.
     """
-    if pooling == "mean":
-        weights = mask.unsqueeze(-1).float()
-        return (states.float() * weights).sum(1) / weights.sum(1)
-    return states[:, 0 if pooling == "cls" else 1].float()
+    if pooling in ("cls", "second"):
+        return states[:, 0 if pooling == "cls" else 1].float()
+    places = mask.cumsum(1) * mask
+    if pooling == "last":
+        return states[torch.arange(len(states), device=states.device), places.argmax(1)].float()
+    if pooling == "max":
+        return states.float().masked_fill(mask.unsqueeze(-1) == 0, -torch.inf).amax(1)
+    weights = (mask if pooling == "mean" else places).unsqueeze(-1).float()
+    return (states.float() * weights).sum(1) / weights.sum(1)
 
 
 def _quiet_loading() -> AbstractContextManager[None]:
