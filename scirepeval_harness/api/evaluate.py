@@ -23,6 +23,8 @@ from scirepeval_harness.options import (
     VectorPrecision,
 )
 from scirepeval_harness.progress import SILENT
+from scirepeval_harness.roles import Role
+from scirepeval_harness.schema import unknown
 from scirepeval_harness.task.registry import Registry, load_registry
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
@@ -343,6 +345,43 @@ class Fetched:
     name: str
     revision: str | None
     folder: Path | None
+
+
+def export_merged(model: Any, role: Role | str, output: PathLike, *, offline: bool = False) -> Path:
+    """Write one role of a model, base and adapter, as a folder for ``SentenceTransformer(folder)``.
+
+    Args:
+        model: as for `evaluate`: a transformer, with seq_bn adapters or without.
+        role: ``classification``, ``regression``, ``proximity`` or ``query``.
+        output: a new folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UnknownNameError: no such role or model.
+        ModelError: a folder that is there, or a model that the form cannot express.
+        OfflineError, MissingExtraError: weights or libraries that are not here.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> try:
+        ...     sh.export_merged("bm25", "query", "merged")
+        ... except sh.HarnessError as error:
+        ...     print(error.where)
+        model bm25, query
+    """
+    from scirepeval_harness.model.exported import export_merged as export
+    from scirepeval_harness.model.kinds import TransformerSpec, demand_libraries
+
+    [spec], _ = _models(model)
+    known = [str(one) for one in Role]
+    if str(role) not in known:
+        raise unknown("role", str(role), known)
+    if isinstance(spec, TransformerSpec):
+        demand_libraries(spec)
+    export(spec, Role(role), Path(output), offline=offline)
+    return Path(output)
 
 
 def choose(

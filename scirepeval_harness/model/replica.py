@@ -310,7 +310,7 @@ def load_base(folder: Path, where: str) -> Any:
             where=where,
             fix="Check config.json and the weights",
         ) from error
-    unused = UNUSED
+    unused: tuple[str, ...] = UNUSED
     if hasattr(model, "encoder") and hasattr(model, "decoder"):
         # A vector needs the encoder alone, and some checkpoints hold nothing else.
         model, unused = model.get_encoder(), (*UNUSED, "decoder.")
