@@ -51,6 +51,14 @@ class SentenceTransformerEncoder(TokenEncoder[SentenceTransformerSpec]):
         """The folder's modules, and whose prompt each side gets."""
         return f"read by sentence-transformers: {self._read().in_words()}; {self._prompts()}"
 
+    @property
+    def unused_prompts(self) -> tuple[str, ...]:
+        """Names of the folder's prompts for a query or a document that no role takes: the library
+        itself passes over them where it looks for ``query`` and ``document``."""
+        if self._spec.prompts:
+            return ()  # whoever gives prompts has looked at them
+        return tuple(n for n in self._read().unused_prompts() if n in ("passage", "corpus"))
+
     def identity(self, role: Role) -> Identity:
         """Files of every module, prompt, length and precision; the route where there are some."""
         base, folder = self._snapshot(), self._read()

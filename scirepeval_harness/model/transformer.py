@@ -11,6 +11,7 @@ from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.base import EncodeOptions, Identity
 from scirepeval_harness.model.engine import TokenTable
 from scirepeval_harness.model.kinds import TransformerSpec
+from scirepeval_harness.model.modules import SETTINGS
 from scirepeval_harness.model.spec import NOT_REGISTERED
 from scirepeval_harness.model.token_encoder import TokenEncoder
 from scirepeval_harness.model.weights import Snapshot
@@ -46,6 +47,15 @@ class TransformerEncoder(TokenEncoder[TransformerSpec]):
     def reading(self) -> str:
         """What was assumed of a model that is not registered."""
         return self._spec.notes if self._spec.notes.startswith(NOT_REGISTERED) else ""
+
+    @property
+    def unused_prompts(self) -> tuple[str, ...]:
+        """Names of the prompts that sentence-transformers would take from the folder."""
+        folder = self._snapshot(None).folder
+        if self._spec.prompts or not (folder / SETTINGS).is_file():
+            return ()
+        prompts = read_json(folder / SETTINGS).get("prompts") or {}
+        return tuple(name for name, words in prompts.items() if words)
 
     def identity(self, role: Role) -> Identity:
         """Base, adapter, code, pooling, length and precision; reads small files and checksums."""

@@ -202,7 +202,9 @@ class _ModelRun:
 
     def _describe(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord:
         model = scoring.model_record(self.spec, self.model, task)
-        return scoring.describe(suite, task, loaded, model, self.options)
+        draft = scoring.describe(suite, task, loaded, model, self.options)
+        said = (*draft.warnings, *model_warnings(self.spec, self.model, suite, task))
+        return draft.model_copy(update={"warnings": said})
 
     def _run_task(self, suite: SuiteSpec, task: TaskSpec) -> None:
         """Score one task and write it. Any exception becomes the task's error, and the other tasks
@@ -292,6 +294,22 @@ class _ModelRun:
             signature=run_signature(records, scirepeval_harness.__version__),
         )
         files.write_run(self.folder, record)
+
+
+def model_warnings(
+    spec: ModelSpec, model: Model, suite: SuiteSpec, task: TaskSpec
+) -> tuple[str, ...]:
+    """What a reader of a task's score should know of the model: that it was trained on the data,
+    or that its folder has prompts that nobody uses."""
+    found = []
+    if trained := [name for name in (task.name, suite.name) if name in spec.trained_on]:
+        found.append(f"the model is known to have been trained on {trained[0]}")
+    if unused := getattr(model, "unused_prompts", ()):
+        found.append(
+            f"the model's folder names prompts that are not used: {', '.join(unused)}; "
+            "to use one, give its words with --prompt"
+        )
+    return tuple(found)
 
 
 def _result_line(model: str, record: TaskRecord, seconds: float) -> str:

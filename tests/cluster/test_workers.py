@@ -81,7 +81,7 @@ def test_vectors_are_those_of_one_machine_to_the_last_bit(
     assert documents == 180
     expected = here.encode(DOCUMENTS, ROLES[0], lambda count: None)
     assert vectors[0].tobytes() == expected.tobytes()
-    monkeypatch.setattr("scirepeval_harness.model.transformer.WINDOW", 50)
+    monkeypatch.setattr("scirepeval_harness.model.token_encoder.WINDOW", 50)
     expected = here.encode(DOCUMENTS, ROLES[1], lambda count: None)
     assert vectors[1].tobytes() == expected.tobytes()
     assert abs(vectors[0] - vectors[1]).max() > 1e-3, "the two roles have an adapter each"

@@ -15,7 +15,7 @@ from scirepeval_harness.model.transformer import TransformerEncoder
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.results.folder import load_result
 from scirepeval_harness.roles import Format, Role
-from scirepeval_harness.run.loop import run
+from scirepeval_harness.run.loop import model_warnings, run
 from scirepeval_harness.task.dataset import Document
 from scirepeval_harness.task.registry import load_registry
 from tests.support.tiny_models import save_base
@@ -109,6 +109,16 @@ def test_a_task_s_own_prompts(spec: TransformerSpec) -> None:
     assert texts["sample-search", Role.PROXIMITY] == "c: graphs"
     assert texts["sample-related", Role.PROXIMITY] == "r: graphs"
     assert texts["sample-topics", Role.CLASSIFICATION] == "graphs"
+
+
+def test_a_model_that_was_trained_on_the_task_is_told(spec: TransformerSpec) -> None:
+    encoder = build_model(spec, EncodeOptions(device="cpu"))
+    [(suite, task)] = load_registry().select(("sample",), ("sample-search",), ())
+    for names in (("sample-search",), ("sample",)):
+        trained = spec.model_copy(update={"trained_on": names})
+        [said] = model_warnings(trained, encoder, suite, task)
+        assert said == f"the model is known to have been trained on {names[0]}"
+    assert model_warnings(spec, encoder, suite, task) == ()
 
 
 def test_a_run_scores_each_task_with_its_prompts(spec: TransformerSpec, tmp_path: Path) -> None:

@@ -212,6 +212,15 @@ def test_a_folder_of_nothing(tmp_path: Path) -> None:
         resolve_model(base)
 
 
+def test_prompts_that_are_not_used_are_named(tmp_path: Path) -> None:
+    passage = save_modules(tmp_path / "m", prompts={"query": "q: ", "passage": "p: ", "x": "y"})
+    assert encoder_of(passage).unused_prompts == ("passage",)  # type: ignore[attr-defined]
+    given = encoder_of(passage, prompts={"document": "p: {text}"})
+    assert given.unused_prompts == ()  # type: ignore[attr-defined]
+    plain = encoder_of(passage, pooling="mean")
+    assert plain.unused_prompts == ("query", "passage", "x")  # type: ignore[attr-defined]
+
+
 def test_a_given_prompt_goes_before_the_folder_s(folders: dict[str, Path]) -> None:
     encoder = encoder_of(folders["prompts"], prompts={"query": "Q {title}|{abstract}"})
     paper = Document("1", ("Title", "abstract", "more"))
