@@ -98,7 +98,7 @@ def evaluate(
     batch_tokens: int | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
-    prompts: Prompts | None = None,
+    prompts: Prompts | Sequence[str] = (),
     normalize: bool | None = None,
     truncate_dim: int | None = None,
     engine: Engine = "local",
@@ -131,7 +131,7 @@ def evaluate(
         offline: never open a connection.
         device, dtype, batch_tokens: how to encode; None lets the machine decide.
         pooling, max_length: of models that are not registered.
-        prompts: templates around a text by use, such as ``{"query": "query: {text}"}``: of a role,
+        prompts: templates around a text by use, or words ``USE=TEMPLATE``, such as ``{"query": "query: {text}"}``: of a role,
             of the ``candidate`` documents of a search, or of every ``document``; a model's own
             prompts hold for the others. Fields are ``{text}``, ``{title}`` and ``{abstract}``.
         normalize: scale vectors to length 1.
@@ -171,7 +171,7 @@ def evaluate(
         data=data,
         pooling=pooling,
         max_length=max_length,
-        prompts=parse_prompts(prompt_words(prompts)),
+        prompts=parse_prompts(prompts),
         normalize=normalize,
         truncate_dim=truncate_dim,
     )
@@ -249,7 +249,7 @@ def plan(
     batch_tokens: int | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
-    prompts: Prompts | None = None,
+    prompts: Prompts | Sequence[str] = (),
     normalize: bool | None = None,
     truncate_dim: int | None = None,
 ) -> tuple[ModelPlan, ...]:
@@ -280,7 +280,7 @@ def plan(
         data=data,
         pooling=pooling,
         max_length=max_length,
-        prompts=parse_prompts(prompt_words(prompts)),
+        prompts=parse_prompts(prompts),
         normalize=normalize,
         truncate_dim=truncate_dim,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scirepeval_harness.api.evaluate import Cache, resolve_cache
 from scirepeval_harness.api.results import PathLike
 from scirepeval_harness.errors import UsageError
-from scirepeval_harness.model.prompts import Prompts, parse_prompts, prompt_words
+from scirepeval_harness.model.prompts import Prompts, parse_prompts
 from scirepeval_harness.options import VectorPrecision
 from scirepeval_harness.progress import SILENT
 from scirepeval_harness.task.registry import load_registry
@@ -46,7 +46,7 @@ def write_scores(
     batch_tokens: int | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
-    prompts: Prompts | None = None,
+    prompts: Prompts | Sequence[str] = (),
     normalize: bool | None = None,
     truncate_dim: int | None = None,
     vector_precision: VectorPrecision = "float32",
@@ -75,7 +75,7 @@ def write_scores(
             model,
             pooling=pooling,
             max_length=max_length,
-            prompts=parse_prompts(prompt_words(prompts)),
+            prompts=parse_prompts(prompts),
             normalize=normalize,
             truncate_dim=truncate_dim,
         ),

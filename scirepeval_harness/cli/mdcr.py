@@ -11,7 +11,6 @@ import scirepeval_harness as sh
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
 from scirepeval_harness.cli.output import print_json, print_table
 from scirepeval_harness.model.kinds import Pooling
-from scirepeval_harness.model.prompts import parse_prompts
 from scirepeval_harness.options import VectorPrecision
 
 app = typer.Typer(
@@ -58,7 +57,7 @@ def write_scores_command(
         batch_tokens=batch_tokens,
         pooling=pooling,
         max_length=max_length,
-        prompts=parse_prompts(prompt or ()),
+        prompts=prompt or (),
         normalize=normalize,
         truncate_dim=truncate_dim,
         vector_precision=width,

@@ -13,7 +13,6 @@ from scirepeval_harness.cli.options import TasksDir, declared
 from scirepeval_harness.cli.output import print_table, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
-from scirepeval_harness.model.prompts import parse_prompts
 from scirepeval_harness.options import Engine, Probe, VectorPrecision
 from scirepeval_harness.roles import Format
 
@@ -81,7 +80,7 @@ def run_command(
         "batch_tokens": batch_tokens,
         "pooling": pooling,
         "max_length": max_length,
-        "prompts": parse_prompts(prompt or ()),
+        "prompts": prompt or (),
         "normalize": normalize,
         "truncate_dim": truncate_dim,
     }

@@ -74,19 +74,21 @@ def in_task(prompts: Prompts, format: Format) -> dict[Use, str]:
     return chosen
 
 
-def prompt_words(prompts: Prompts | None) -> tuple[str, ...]:
+def prompt_words(prompts: Prompts | Sequence[str]) -> tuple[str, ...]:
     """Prompts as the command line and records have them."""
-    return tuple(f"{use}={template}" for use, template in (prompts or {}).items())
+    if isinstance(prompts, Mapping):
+        return tuple(f"{use}={template}" for use, template in prompts.items())
+    return tuple(prompts)
 
 
-def parse_prompts(given: Sequence[str]) -> dict[Use, str]:
-    """Prompts as the command line has them, ``USE=TEMPLATE`` each.
+def parse_prompts(given: Prompts | Sequence[str]) -> dict[Use, str]:
+    """Prompts by use, or as the command line has them, ``USE=TEMPLATE`` each.
 
     Raises:
         UsageError: another form, an unknown use, one given twice, or a malformed template.
     """
     prompts: dict[Use, str] = {}
-    for text in given:
+    for text in prompt_words(given):
         name, separator, template = text.partition("=")
         use = next((use for use in get_args(Use) if use == name.strip()), None)
         where = f"--prompt {text}"
