@@ -131,9 +131,10 @@ def evaluate(
         offline: never open a connection.
         device, dtype, batch_tokens: how to encode; None lets the machine decide.
         pooling, max_length: of models that are not registered.
-        prompts: templates around a text by use, or words ``USE=TEMPLATE``, such as ``{"query": "query: {text}"}``: of a role,
-            of the ``candidate`` documents of a search, or of every ``document``; a model's own
-            prompts hold for the others. Fields are ``{text}``, ``{title}`` and ``{abstract}``.
+        prompts: templates around a text by use, such as ``{"query": "query: {text}"}``, or words
+            such as ``query=query: {text}``: of a role, of the ``candidate`` documents of a search,
+            or of every ``document``; a model's own prompts hold for the others. Fields are
+            ``{text}``, ``{title}`` and ``{abstract}``.
         normalize: scale vectors to length 1.
         truncate_dim: keep so many first dimensions of each vector.
         engine, ray_address, workers: ``ray`` encodes and fits probes on a Ray cluster.
