@@ -71,6 +71,14 @@ class Choices:
     max_length: Annotated[int | None, Option(
         "Tokens a text, for models not registered.", least=2
     )] = None
+    prompts: Annotated[Words, Option(
+        'Words around a text, as query="query: {text}": of a role, of candidate or of document. '
+        "May be repeated.", "--prompt"
+    )] = ()
+    normalize: Annotated[bool | None, Option("Scale vectors to length 1.")] = None
+    truncate_dim: Annotated[int | None, Option(
+        "Keep so many first dimensions of each vector.", least=1
+    )] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,9 @@ def run_command(
     workers: Annotated[int | None, declared("workers")] = None,
     pooling: Annotated[Pooling | None, declared("pooling")] = None,
     max_length: Annotated[int | None, declared("max_length")] = None,
+    prompt: Annotated[list[str] | None, declared("prompts", metavar="USE=TEXT")] = None,
+    normalize: Annotated[bool | None, declared("normalize")] = None,
+    truncate_dim: Annotated[int | None, declared("truncate_dim")] = None,
     probe: Annotated[Probe, declared("probe")] = "reference",
     width: Annotated[VectorPrecision, declared("vector_precision")] = "float32",
     seed: Annotated[int, declared("seed")] = 42,
@@ -77,6 +80,9 @@ def run_command(
         "batch_tokens": batch_tokens,
         "pooling": pooling,
         "max_length": max_length,
+        "prompts": prompt or (),
+        "normalize": normalize,
+        "truncate_dim": truncate_dim,
     }
     if only_plan:
         _show_plan(sh.plan(model or None, **what))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.model.engine import EncodeStats
 from scirepeval_harness.model.spec import ModelSpec
-from scirepeval_harness.model.weights import Snapshot
+from scirepeval_harness.model.weights import Snapshot, as_read
 from scirepeval_harness.progress import Advance as Advance
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.spec import TaskSpec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -133,6 +134,7 @@ class Ranker(Protocol):
         ...
 
 
+M = TypeVar("M")
 Model = Encoder | Ranker  # a union and no base class: users' objects inherit nothing of ours
 
 
@@ -156,6 +158,12 @@ def join_parts(parts: Sequence[str], separator: str) -> str:
     return separator.join(part for part in parts if part)
 
 
+def in_task(model: M, task: TaskSpec) -> M:
+    """The model as it encodes for a task: some have prompts of single tasks, which are all that a
+    model's ``for_task(task)`` may change."""
+    return model.for_task(task) if hasattr(model, "for_task") else model
+
+
 def build_model(spec: ModelSpec, options: EncodeOptions) -> Model:
     """The encoder or ranker of a description. Weights are loaded when first used.
 
@@ -165,7 +173,8 @@ def build_model(spec: ModelSpec, options: EncodeOptions) -> Model:
         UsageError: a device or precision that this machine does not have.
         SpecError, DataError: settings or files of vectors that are wrong.
     """
-    return spec.implementation.build(spec, options)
+    read = as_read(spec, offline=options.offline)
+    return read.implementation.build(read, options)
 
 
 def fetch_model(spec: ModelSpec) -> tuple[Snapshot, ...]:
@@ -174,4 +183,5 @@ def fetch_model(spec: ModelSpec) -> tuple[Snapshot, ...]:
     Raises:
         ModelError, OfflineError, StorageError, MissingExtraError: see :func:`~.weights.locate`.
     """
-    return spec.implementation.fetch(spec)
+    read = as_read(spec, offline=False)
+    return read.implementation.fetch(read)

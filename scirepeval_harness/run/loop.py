@@ -15,7 +15,7 @@ import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.files import sweep
-from scirepeval_harness.model.base import Encoder, Model, PartialEncoder
+from scirepeval_harness.model.base import Encoder, Model, PartialEncoder, in_task
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
@@ -109,6 +109,10 @@ def run(
             raise RunInterrupted(()) from None
         if options.engine != "local":
             progress.say(str(engine))
+        for _, model in built:
+            with suppress(HarnessError):  # files that cannot be read: its tasks say so
+                if reading := getattr(model, "reading", ""):
+                    progress.say(f"{model.name}  {reading}")
         for plan in plans:
             progress.say(plan.summary)
         interrupted = False
@@ -189,8 +193,14 @@ class _ModelRun:
             return
         start = time.perf_counter()
         try:
-            encoder = cast(Encoder, self.model)
-            encode_ahead(encoder, self._requests(), self.store, self._count, self.progress)
+            # Tasks that share their prompts share the model, and are encoded in one go.
+            ways: dict[int, tuple[Encoder, list[tuple[SuiteSpec, TaskSpec]]]] = {}
+            for suite, task in self.selection:
+                encoder = cast(Encoder, in_task(self.model, task))
+                ways.setdefault(id(encoder), (encoder, []))[1].append((suite, task))
+            for encoder, tasks in ways.values():
+                requests = self._requests(tasks)
+                encode_ahead(encoder, requests, self.store, self._count, self.progress)
         except Exception as error:  # noqa: BLE001
             # Whatever it is, the task that needs the text meets it again, and it is that task's.
             self.progress.say(f"{self.spec.name}  encoding ahead of the tasks stopped: {error}")
@@ -200,8 +210,8 @@ class _ModelRun:
     def _count(self, texts: int) -> None:
         self.ahead += texts
 
-    def _requests(self) -> Iterator[EncodeRequest]:
-        for suite, task in self.selection:
+    def _requests(self, tasks: Selection) -> Iterator[EncodeRequest]:
+        for suite, task in tasks:
             try:
                 loaded = self.loader.get(task, suite)
                 done = self._finished(suite, task, loaded) is not None
@@ -222,7 +232,9 @@ class _ModelRun:
 
     def _describe(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord:
         model = scoring.model_record(self.spec, self.model, task)
-        return scoring.describe(suite, task, loaded, model, self.options)
+        draft = scoring.describe(suite, task, loaded, model, self.options)
+        said = (*draft.warnings, *model_warnings(self.spec, self.model, suite, task))
+        return draft.model_copy(update={"warnings": said})
 
     def _finished(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord | None:
         """The task's record from the earlier run, when resuming, if the same model, data, settings
@@ -338,6 +350,22 @@ class _ModelRun:
             signature=run_signature(records, scirepeval_harness.__version__),
         )
         files.write_run(self.folder, record)
+
+
+def model_warnings(
+    spec: ModelSpec, model: Model, suite: SuiteSpec, task: TaskSpec
+) -> tuple[str, ...]:
+    """What a reader of a task's score should know of the model: that it was trained on the data,
+    or that its folder has prompts that nobody uses."""
+    found = []
+    if trained := [name for name in (task.name, suite.name) if name in spec.trained_on]:
+        found.append(f"the model is known to have been trained on {trained[0]}")
+    if unused := getattr(model, "unused_prompts", ()):
+        found.append(
+            f"the model's folder names prompts that are not used: {', '.join(unused)}; "
+            "to use one, give its words with --prompt"
+        )
+    return tuple(found)
 
 
 def _result_line(model: str, record: TaskRecord, seconds: float) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import HarnessError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.model.base import BatchEncoder, Encoder, Model
+from scirepeval_harness.model.base import BatchEncoder, Encoder, Model, in_task
 from scirepeval_harness.model.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.run.engine import LocalEngine, build_models
@@ -150,7 +150,7 @@ def plan_run(
             # Rankers, files of vectors and models fitted on each task: nothing is in the store.
             if not getattr(model, "cacheable", False):
                 continue
-            encoder = cast(Encoder, model)
+            encoder = cast(Encoder, in_task(model, task))
             try:
                 for request in requests:
                     # Keys alone are looked at: checksums are read when the vectors are needed.

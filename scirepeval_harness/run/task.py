@@ -15,7 +15,7 @@ import scirepeval_harness
 from scirepeval_harness.evaluations import base, scorers
 from scirepeval_harness.evaluations.citation_pools import CitationPools
 from scirepeval_harness.evaluations.exchange import pairs_of
-from scirepeval_harness.model.base import Encoder, Model
+from scirepeval_harness.model.base import Encoder, Model, in_task
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import RunOptions, VectorPrecision
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
@@ -63,6 +63,7 @@ class Scored:
 
 def model_record(spec: ModelSpec, model: Model, task: TaskSpec) -> records.ModelRecord:
     """The model with the identity of each role that the task uses."""
+    model = in_task(model, task)
     roles = {role.value: dict(model.identity(role).details) for _, role in task.roles()}
     return record_of(spec, roles)
 
@@ -149,7 +150,7 @@ def score_task(
     """
     encoded = cached = 0
     if hasattr(model, "encode"):
-        encoder = cast(Encoder, model)
+        encoder = cast(Encoder, in_task(model, task))
         with phases.time("encode"):
             requests = base.requests_of(task, loaded.data)
             vectors = embed_task(task.name, requests, encoder, store, progress)
@@ -245,7 +246,9 @@ def score_pairs(
     scorer: base.PairScorer
     if hasattr(model, "encode"):
         requests = base.requests_of(task, data)
-        vectors = embed_task(task.name, requests, cast(Encoder, model), store, progress)
+        vectors = embed_task(
+            task.name, requests, cast(Encoder, in_task(model, task)), store, progress
+        )
         scorer = scorers.euclidean_scorer(vectors, width=width)
     else:
         model.prepare(list(data.documents.values()))

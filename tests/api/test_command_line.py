@@ -26,6 +26,7 @@ CALLS = {
     "tasks check": ("audit",),
     "models list": ("models",),
     "models show": ("models",),
+    "models export-merged": ("export_merged",),
     "s2and setup": ("s2and.set_up",),
     "s2and embed": ("s2and.embed",),
     "s2and run": ("s2and.run",),

@@ -18,6 +18,9 @@ ARGUMENTS = {
     "models": ["specter2", "My Model=path/with space"],
     "pooling": "mean",
     "max_length": 256,
+    "prompts": ['query=find "{text}"', "document={title}"],
+    "normalize": True,
+    "truncate_dim": 64,
     "tasks_dirs": ["own tasks"],
     "suites": ["scirepeval", "mdcr"],
     "tasks": ["relish"],
@@ -50,13 +53,23 @@ def test_the_command_has_every_argument_and_parses_as_the_run_command() -> None:
     command = typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
     values = command.make_context("run", words[4:]).params
     assert values["model"] == ARGUMENTS["models"]
+    assert values["prompt"] == ARGUMENTS["prompts"]
     assert values["suite"] == ARGUMENTS["suites"]
     assert values["task"] == ARGUMENTS["tasks"]
     assert [str(path) for path in values["tasks_dir"]] == ARGUMENTS["tasks_dirs"]
     assert [str(entry) for entry in values["format"]] == ARGUMENTS["formats"]
     assert str(values["data"]) == ARGUMENTS["data"]
     same = ("device", "dtype", "batch_tokens", "offline", "seed", "limit", "probe", "width")
-    for name in (*same, "engine", "workers", "allow_missing", "pooling", "max_length"):
+    for name in (
+        *same,
+        "engine",
+        "workers",
+        "allow_missing",
+        "pooling",
+        "max_length",
+        "normalize",
+        "truncate_dim",
+    ):
         assert values[name] == ARGUMENTS[name], name
 
 
