@@ -13,8 +13,8 @@ from scirepeval_harness.model.kinds import SentenceTransformerSpec
 from scirepeval_harness.model.modules import Folder, read_folder, side_of
 from scirepeval_harness.model.prompts import prefix_of
 from scirepeval_harness.model.token_encoder import TokenEncoder
-from scirepeval_harness.model.transformer import load_tokenizer, read_json, tokenise
-from scirepeval_harness.model.weights import Snapshot
+from scirepeval_harness.model.transformer import load_tokenizer, tokenise
+from scirepeval_harness.model.weights import Snapshot, read_json
 from scirepeval_harness.roles import Role
 
 STATIC = "StaticEmbedding"
