@@ -91,6 +91,18 @@ class OrderEncoder(BatchEncoder, Protocol):
         ...
 
 
+@runtime_checkable
+class Metered(Protocol):
+    """An encoder that somebody else counts and may charge for: tokens are estimated before."""
+
+    price: float | None
+    """US dollars a million tokens; None where it is not known."""
+
+    def usage(self) -> dict[str, float]:
+        """What was counted so far: ``requests``, ``tokens``, and ``usd`` where there is a price."""
+        ...
+
+
 class Ranker(Protocol):
     """A model that scores candidates for a query directly, without vectors (BM25)."""
 

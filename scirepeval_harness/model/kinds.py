@@ -9,8 +9,9 @@ import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from scirepeval_harness.errors import MissingExtraError
 from scirepeval_harness.model.spec import ModelKind, ModelSpec, beside
@@ -139,6 +140,53 @@ class PrecomputedSpec(ModelSpec):
         return self.model_copy(update={"files": files})
 
 
+class EndpointSpec(ModelSpec):
+    """Vectors from a server that speaks the OpenAI form: ``POST URL/embeddings``.
+
+    ``key_variable`` names the environment variable with the key; without it OPENAI_API_KEY is used
+    where it cannot be overheard: over https, or on this machine. ``revision`` is what the user
+    knows of the weights behind the name, ``parameters`` are further fields of a request; both
+    belong to the identity. ``price`` is in US dollars a million tokens.
+    """
+
+    kind: Literal["endpoint"] = "endpoint"
+    url: str = "https://api.openai.com/v1"
+    model: str = Field(min_length=1)
+    revision: str = ""
+    key_variable: str | None = None
+    separator: str = " "
+    dimensions: int | None = Field(default=None, ge=1)
+    parameters: dict[str, Setting] = Field(default={})
+    batch_texts: int = Field(default=32, ge=1)
+    concurrency: int = Field(default=4, ge=1)
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    timeout: float = Field(default=60.0, gt=0)
+    attempts: int = Field(default=6, ge=1)
+    price: float | None = Field(default=None, ge=0)
+
+    @field_validator("url")
+    @classmethod
+    def check_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("give a URL such as https://host/v1")
+        # The URL stands in every record; a key has no business there.
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("no user, password or query in the URL; a key goes into key_variable")
+        path = parts.path.rstrip("/").removesuffix("/embeddings")
+        return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+
+    @field_validator("parameters")
+    @classmethod
+    def check_parameters(cls, parameters: dict[str, Setting]) -> dict[str, Setting]:
+        if taken := {"model", "input", "dimensions", "encoding_format"}.intersection(parameters):
+            raise ValueError(f"{min(taken)} is no further field: the harness sets it")
+        return parameters
+
+    def base_in_words(self) -> str:
+        return f"{self.model} at {urlsplit(self.url).netloc}"
+
+
 def demand_libraries(spec: TransformerSpec) -> None:
     """Raises MissingExtraError where a transformer's libraries are not installed."""
     missing = [name for name in ("torch", "transformers") if not _installed(name)]
@@ -189,7 +237,14 @@ def _precomputed(spec: PrecomputedSpec, options: EncodeOptions) -> Model:
     return PrecomputedEncoder(spec)
 
 
+def _endpoint(spec: EndpointSpec, options: EncodeOptions) -> Model:
+    from scirepeval_harness.model.endpoint import EndpointEncoder
+
+    return EndpointEncoder(spec, options)
+
+
 TRANSFORMER = ModelKind(TransformerSpec, _transformer, "encode", _fetch)
 TFIDF = ModelKind(LexicalSpec, _tfidf, "fit")
 BM25 = ModelKind(LexicalSpec, _bm25, "rank")
 PRECOMPUTED = ModelKind(PrecomputedSpec, _precomputed, "look up")
+ENDPOINT = ModelKind(EndpointSpec, _endpoint)

@@ -16,6 +16,7 @@ from scirepeval_harness.schema import did_you_mean, read_toml, validate
 
 DEFAULT_POOLING: Pooling = "cls"
 DEFAULT_MAX_LENGTH = 512
+ENDPOINT = re.compile(r"^openai:(?P<model>[^@\s]+)(?:@(?P<url>\S+))?$")
 HUB_ID = re.compile(r"^[\w][\w.-]*/[\w][\w.-]*$")
 
 
@@ -69,7 +70,8 @@ def resolve_model(
 
     A text means, in this order: a registered name, also as ``name@revision`` of its base; a model
     file (``.toml``); a local folder of a transformer; a file of vectors, or a folder with one file
-    a role; a repository on the hub, also as ``org/name@revision``. ``TITLE=TEXT``, or the pair
+    a role; an endpoint as ``openai:MODEL@URL``; a repository on the hub, also as
+    ``org/name@revision``. ``TITLE=TEXT``, or the pair
     ``(title, model)``, names the row. Beside texts: a path, a description, or an encoder object
     (:class:`~.objects.EncoderObject`).
 
@@ -114,8 +116,9 @@ def _named_row(title: str, spec: ModelSpec) -> ModelSpec:
 
 def _split_title(text: str, models: Mapping[str, ModelSpec]) -> tuple[str, str]:
     title, separator, target = text.partition("=")
-    # A path may hold "=" itself, as the checkpoints of some trainers do ("step=100").
-    if not separator or text in models or _existing(text) is not None:
+    # A path may hold "=" itself, as the checkpoints of some trainers do ("step=100"), or a URL.
+    url = title.startswith("openai:")
+    if not separator or url or text in models or _existing(text) is not None:
         return "", text
     if not title.strip() or not target.strip():
         raise UsageError(f"cannot read {text!r} as TITLE=MODEL", fix="Give both parts")
@@ -135,6 +138,8 @@ def _resolve(
     if path is not None:
         spec = read_model(path) if path.suffix == ".toml" else _vector_file(path)
         return _fixed(spec, pooling, max_length)
+    if text.startswith("openai:"):
+        return _fixed(_endpoint(text), pooling, max_length)
     name, _, revision = text.partition("@")
     if revision and name in models:
         return _fixed(_at_revision(models[name], revision), pooling, max_length)
@@ -236,6 +241,18 @@ def _transformer(
         extra="models",
         notes=f"Not registered; assumed: {', '.join(assumed)}." if assumed else "Not registered.",
     )
+
+
+def _endpoint(text: str) -> ModelSpec:
+    found = ENDPOINT.match(text)
+    if found is None:
+        # Without the text: whoever writes a key into the URL reads it nowhere again.
+        raise UsageError("cannot read an endpoint", fix="Write it as openai:MODEL@URL")
+    given = {key: value for key, value in found.groupdict().items() if value}
+    spec = validate(
+        kinds.EndpointSpec, {"name": "openai", "title": "openai", **given}, "model openai:"
+    )
+    return spec.model_copy(update={"name": _named(text), "title": text})
 
 
 def _nowhere(path: str) -> UsageError:

@@ -15,7 +15,7 @@ from typing import cast
 import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.model.base import Encoder, Model
+from scirepeval_harness.model.base import Encoder, Metered, Model
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
@@ -161,7 +161,13 @@ class _ModelRun:
         except StorageError as error:
             # Written task by task: what is finished is whole, and --resume goes on from there.
             raise IncompleteRunError(error.what, where=error.where, fix=error.fix) from error
+        if self._usage():
+            words = ", ".join(f"{value:,} {key}" for key, value in self._usage().items())
+            self.progress.say(f"{self.spec.name}  used in this run: {words}")
         return self.interrupted
+
+    def _usage(self) -> dict[str, float]:
+        return self.model.usage() if isinstance(self.model, Metered) else {}
 
     def _encode_ahead(self) -> None:
         """Fill the store for all tasks that are not finished."""
@@ -275,6 +281,7 @@ class _ModelRun:
             documents_encoded=self.encoded + self.ahead,
             documents_cached=max(0, self.cached - self.ahead),
             seconds={"total": round(time.perf_counter() - self.clock, 3), **ahead},
+            usage=self._usage(),
             packages=dict(self.environment.packages),
             hardware=dict(self.environment.hardware),
             git_commit=self.environment.git_commit,
