@@ -116,7 +116,7 @@ MODEL_KINDS: Named[ModelKind[Any]] = Named(
     f"{PREFIX}.model_kinds",
     {
         name: f"{PREFIX}.model.kinds:{name.upper()}"
-        for name in ("transformer", "tfidf", "bm25", "precomputed", "endpoint")
+        for name in ("transformer", "tfidf", "bm25", "precomputed", "endpoint", "static")
     },
 )
 

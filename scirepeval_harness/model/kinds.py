@@ -187,9 +187,34 @@ class EndpointSpec(ModelSpec):
         return f"{self.model} at {urlsplit(self.url).netloc}"
 
 
-def demand_libraries(spec: TransformerSpec) -> None:
-    """Raises MissingExtraError where a transformer's libraries are not installed."""
-    missing = [name for name in ("torch", "transformers") if not _installed(name)]
+class StaticSpec(ModelSpec):
+    """The mean of a text's static token vectors: a folder of model2vec, or the same two files in
+    another package.
+
+    ``max_length`` in tokens; what is None here is as the folder's config.json says.
+    """
+
+    kind: Literal["static"] = "static"
+    base: Weights
+    vectors: str = "model.safetensors"
+    tokenizer: str = "tokenizer.json"
+    separator: str = " "
+    normalise: bool | None = None
+    max_length: int | None = Field(default=None, ge=1)
+
+    def base_in_words(self) -> str:
+        return self.base.location
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [("base", self.base.with_revision()), ("pooling", "mean of static token vectors")]
+
+    def placed(self, folder: Path) -> Self:
+        return self.model_copy(update={"base": self.base.placed(folder)})
+
+
+def demand_libraries(spec: ModelSpec, names: tuple[str, ...] = ("torch", "transformers")) -> None:
+    """Raises MissingExtraError where the libraries of a kind of model are not installed."""
+    missing = [name for name in names if not _installed(name)]
     if missing:
         raise MissingExtraError(
             f"{' and '.join(missing)} not installed",
@@ -237,6 +262,19 @@ def _precomputed(spec: PrecomputedSpec, options: EncodeOptions) -> Model:
     return PrecomputedEncoder(spec)
 
 
+def _static(spec: StaticSpec, options: EncodeOptions) -> Model:
+    demand_libraries(spec, ("tokenizers",))
+    from scirepeval_harness.model.static import StaticEncoder
+
+    return StaticEncoder(spec, options)
+
+
+def _fetch_static(spec: StaticSpec) -> tuple[Snapshot, ...]:
+    from scirepeval_harness.model.static import find
+
+    return (find(spec, offline=False),)
+
+
 def _endpoint(spec: EndpointSpec, options: EncodeOptions) -> Model:
     from scirepeval_harness.model.endpoint import EndpointEncoder
 
@@ -248,3 +286,4 @@ TFIDF = ModelKind(LexicalSpec, _tfidf, "fit")
 BM25 = ModelKind(LexicalSpec, _bm25, "rank")
 PRECOMPUTED = ModelKind(PrecomputedSpec, _precomputed, "look up")
 ENDPOINT = ModelKind(EndpointSpec, _endpoint)
+STATIC = ModelKind(StaticSpec, _static, "encode", _fetch_static)

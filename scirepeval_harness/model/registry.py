@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -183,6 +184,10 @@ def _at_revision(spec: ModelSpec, revision: str) -> ModelSpec:
 
 def _from_folder(path: Path, pooling: Pooling | None, max_length: int | None) -> ModelSpec:
     name = path.resolve().name or str(path)
+    if _is_static(path):
+        base = Weights(path=str(path))
+        spec = kinds.StaticSpec(name=_named(name), title=name, base=base, extra="models")
+        return _fixed(spec, pooling, max_length)
     if (path / "config.json").is_file():
         return _transformer(name, Weights(path=str(path)), pooling, max_length)
     files: dict[str, str] = {}
@@ -204,6 +209,15 @@ def _from_folder(path: Path, pooling: Pooling | None, max_length: int | None) ->
     vectors = "vectors named by role such as proximity.jsonl or all.npz"
     fix = f"Give one with config.json and weights, or with {vectors}"
     raise UsageError("the folder holds neither a transformer nor vectors", where=str(path), fix=fix)
+
+
+def _is_static(folder: Path) -> bool:
+    """Whether a folder is one of model2vec, which says so in its config.json."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return bool(config.get("model_type") == "model2vec")
+    except (OSError, ValueError, AttributeError):
+        return False  # whatever it is, its own reader says what is wrong with it
 
 
 def _vector_file(path: Path) -> ModelSpec:

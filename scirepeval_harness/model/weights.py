@@ -90,7 +90,7 @@ def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> S
             fix = "Give the folder that holds config.json and the weights"
             raise ModelError("no such folder", where=where, fix=fix)
     elif weights.package is not None:
-        folder, revision = _in_package(weights.package, spec)
+        folder, revision = in_package(weights.package, spec)
     else:
         assert weights.repo is not None  # the schema demands exactly one of the three
         return _on_hub(weights.repo, weights.revision, part, spec, offline)
@@ -175,8 +175,14 @@ def _names(folder: Path) -> tuple[str, ...]:
     return tuple(entry.name for entry in folder.iterdir() if entry.is_file())
 
 
-def _in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
-    """Folder inside an installed package, given as ``package`` or ``package/folder``."""
+def in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
+    """Folder inside an installed package, given as ``package`` or ``package/folder``, and the
+    package's version.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        ModelError: it has no such folder.
+    """
     name, _, inside = package.partition("/")
     # Found and not imported: only its files are wanted, and its own code may load torch.
     found = importlib.util.find_spec(name)
