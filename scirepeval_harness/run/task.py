@@ -16,6 +16,7 @@ import scirepeval_harness
 from scirepeval_harness.evaluations import base, scorers
 from scirepeval_harness.evaluations.citation_pools import CitationPools
 from scirepeval_harness.evaluations.exchange import pairs_of
+from scirepeval_harness.evaluations.quantised import quantised
 from scirepeval_harness.model.base import Encoder, Model
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import RunOptions, VectorPrecision
@@ -207,12 +208,17 @@ def score_vectors(
         HarnessError: what the task's evaluator raises.
     """
     width = options.vector_precision
+    vectors = scorers.read_as(vectors, width)
+    if options.quantize is not None:
+        requests = base.requests_of(task, data)
+        ids = [document.id for request in requests for document in request.documents]
+        vectors = quantised(vectors, ids, options.quantize)
     told = base.ScoreOptions(
         seed=options.seed, probe=options.probe, width=width, device=options.device,
         # None lets the evaluation choose among this machine's devices; a cluster has its own.
         fit=None if fit is fit_samples else fit, say=progress.say,
     )  # fmt: skip
-    return base.evaluation_of(task).score(task, data, scorers.read_as(vectors, width), told)
+    return base.evaluation_of(task).score(task, data, vectors, told)
 
 
 def score_pairs(

@@ -71,7 +71,7 @@ def write(path: Path, text: str = "") -> Path:
 
 
 def test_the_registry_holds_the_names_of_the_issue() -> None:
-    assert set(MODELS) == {*SEED_TABLE, "bm25", "tfidf", "minilm", "minilm-adapters"}
+    assert set(MODELS) == {*SEED_TABLE, "bm25", "tfidf", "minilm", "minilm-adapters", "wordllama"}
 
 
 @pytest.mark.parametrize("name", SEED_TABLE)
