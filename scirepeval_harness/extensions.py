@@ -116,7 +116,15 @@ MODEL_KINDS: Named[ModelKind[Any]] = Named(
     f"{PREFIX}.model_kinds",
     {
         name: f"{PREFIX}.model.kinds:{name.upper()}"
-        for name in ("transformer", "tfidf", "bm25", "precomputed", "endpoint", "static")
+        for name in (
+            "transformer",
+            "tfidf",
+            "bm25",
+            "precomputed",
+            "endpoint",
+            "static",
+            "ensemble",
+        )
     },
 )
 

@@ -212,6 +212,39 @@ class StaticSpec(ModelSpec):
         return self.model_copy(update={"base": self.base.placed(folder)})
 
 
+class EnsembleSpec(ModelSpec):
+    """Several models as one: their vectors side by side or their mean, or the sum of their scores.
+
+    ``members`` are models as ``--model`` takes them; a path is relative to the file, and begins
+    with ``.`` or ends as a file of models or vectors. ``normalise`` scales the vectors of each
+    member to length 1 first, so that none outweighs the others. Of ``scores``, each member's are
+    standardised over the candidates of a query.
+    """
+
+    kind: Literal["ensemble"] = "ensemble"
+    members: tuple[str, ...] = Field(min_length=2)
+    combine: Literal["concatenate", "mean", "scores"]
+    normalise: bool = True
+
+    @property
+    def has_vectors(self) -> bool:
+        return self.combine != "scores"
+
+    def base_in_words(self) -> str:
+        return " + ".join(self.members)
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [("combine", self.combine), ("members", ", ".join(self.members))]
+
+    def placed(self, folder: Path) -> Self:
+        paths = (*VECTOR_SUFFIXES, ".toml")
+        members = tuple(
+            beside(folder, text) if text.startswith((".", "~")) or text.endswith(paths) else text
+            for text in self.members
+        )
+        return self.model_copy(update={"members": members})
+
+
 def demand_libraries(spec: ModelSpec, names: tuple[str, ...] = ("torch", "transformers")) -> None:
     """Raises MissingExtraError where the libraries of a kind of model are not installed."""
     missing = [name for name in names if not _installed(name)]
@@ -262,6 +295,18 @@ def _precomputed(spec: PrecomputedSpec, options: EncodeOptions) -> Model:
     return PrecomputedEncoder(spec)
 
 
+def _ensemble(spec: EnsembleSpec, options: EncodeOptions) -> Model:
+    from scirepeval_harness.model.ensemble import build
+
+    return build(spec, options)
+
+
+def _fetch_ensemble(spec: EnsembleSpec) -> tuple[Snapshot, ...]:
+    from scirepeval_harness.model.ensemble import fetch
+
+    return fetch(spec)
+
+
 def _static(spec: StaticSpec, options: EncodeOptions) -> Model:
     demand_libraries(spec, ("tokenizers",))
     from scirepeval_harness.model.static import StaticEncoder
@@ -287,3 +332,4 @@ BM25 = ModelKind(LexicalSpec, _bm25, "rank")
 PRECOMPUTED = ModelKind(PrecomputedSpec, _precomputed, "look up")
 ENDPOINT = ModelKind(EndpointSpec, _endpoint)
 STATIC = ModelKind(StaticSpec, _static, "encode", _fetch_static)
+ENSEMBLE = ModelKind(EnsembleSpec, _ensemble, "encode", _fetch_ensemble)

@@ -15,7 +15,7 @@ from typing import cast
 import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.model.base import Encoder, Metered, Model
+from scirepeval_harness.model.base import Encoder, Metered, Model, members_of
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
@@ -167,16 +167,19 @@ class _ModelRun:
         return self.interrupted
 
     def _usage(self) -> dict[str, float]:
-        return self.model.usage() if isinstance(self.model, Metered) else {}
+        used: dict[str, float] = {}
+        for one in members_of(self.model):
+            counted = one.usage() if isinstance(one, Metered) else {}
+            used |= {key: used.get(key, 0) + value for key, value in counted.items()}
+        return used
 
     def _encode_ahead(self) -> None:
         """Fill the store for all tasks that are not finished."""
-        if not hasattr(self.model, "encode"):
-            return
+        encoders = [one for one in members_of(self.model) if hasattr(one, "encode")]
         start = time.perf_counter()
         try:
-            encoder = cast(Encoder, self.model)
-            encode_ahead(encoder, self._requests(), self.store, self._count, self.progress)
+            for encoder in cast(list[Encoder], encoders):
+                encode_ahead(encoder, self._requests(), self.store, self._count, self.progress)
         except Exception as error:  # noqa: BLE001
             # Whatever it is, the task that needs the text meets it again, and it is that task's.
             self.progress.say(f"{self.spec.name}  encoding ahead of the tasks stopped: {error}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import cast
 
 import numpy as np
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import HarnessError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.model.base import BatchEncoder, Encoder, Metered, Model
+from scirepeval_harness.model.base import (
+    BatchEncoder,
+    Encoder,
+    Metered,
+    Model,
+    members_of,
+)
 from scirepeval_harness.model.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.run.engine import LocalEngine, build_models
@@ -157,11 +164,9 @@ def plan_run(
         for plan, model in able:
             plan.documents += sum(len(request.documents) for request in requests)
             # Rankers, files of vectors and models fitted on each task: nothing is in the store.
-            if not getattr(model, "cacheable", False):
-                continue
-            encoder = cast(Encoder, model)
+            kept = [one for one in members_of(model) if getattr(one, "cacheable", False)]
             try:
-                for request in requests:
+                for encoder, request in product(cast(list[Encoder], kept), requests):
                     # Keys alone are looked at: checksums are read when the vectors are needed.
                     found = look_up(encoder, request, store, ledger, verify=False)
                     name = space_key(encoder.identity(request.role))

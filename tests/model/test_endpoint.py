@@ -84,6 +84,11 @@ def test_batches_go_out_at_once_and_come_back_in_order(server: Server) -> None:
     assert "authorization" not in server.headers[0]
 
 
+def test_a_paper_without_text_is_sent_as_a_blank(server: Server) -> None:
+    encode(make(server.url), [Document("1", ()), Document("2", ("title",))])
+    assert server.texts == [" ", "title"]
+
+
 def test_no_more_requests_at_once_than_allowed() -> None:
     with serve(delay=0.05) as server:
         encode(make(server.url, batch_texts=1, concurrency=3))
