@@ -17,6 +17,7 @@ from scirepeval_harness.evaluations import base, scorers
 from scirepeval_harness.evaluations.citation_pools import CitationPools
 from scirepeval_harness.evaluations.exchange import pairs_of
 from scirepeval_harness.evaluations.quantised import quantised
+from scirepeval_harness.evaluations.vector_warnings import vector_warnings
 from scirepeval_harness.model.base import Encoder, Model, Ranker
 from scirepeval_harness.model.ensemble import EnsembleRanker, VectorRanker
 from scirepeval_harness.model.spec import ModelSpec
@@ -156,6 +157,9 @@ def score_task(
         with phases.time("encode"):
             requests = base.requests_of(task, loaded.data)
             vectors = embed_task(task.name, requests, encoder, store, progress)
+            ids = [document.id for request in requests for document in request.documents]
+            said = tuple(vector_warnings(task, vectors, ids))
+        draft = draft.model_copy(update={"warnings": (*draft.warnings, *said)})
         encoded, cached = vectors.encoded, vectors.cached
         with phases.time("score"):
             outcome = score_vectors(task, loaded.data, vectors, options, fit, progress)
