@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
@@ -204,15 +204,22 @@ def test_a_slow_server_is_asked_again_and_then_given_up() -> None:
 
 @pytest.mark.parametrize("end", ["error", "interrupt"])
 def test_what_was_answered_is_in_the_store_and_is_never_asked_for_again(
-    tmp_path: Path, end: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
+    waits: list[object] = []
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        waits.append(args)
+        if end == "interrupt" and len(waits) == 3:
+            raise KeyboardInterrupt  # as Ctrl-C while two answers are on their way
+        return wait(*args, **kwargs)
+
+    monkeypatch.setattr(endpoint, "wait", interrupted)
     request = EncodeRequest(Role.PROXIMITY, tuple(DOCUMENTS))
     with serve(delay=0.2) as server:
         encoder = make(server.url, batch_texts=2, concurrency=2)
         if end == "error":
             server.misdeeds = [as_json, as_json, status(400)]
-        else:
-            threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)).start()
         with pytest.raises((ModelError, KeyboardInterrupt)):
             embed(encoder, request, EmbeddingStore(tmp_path))
         paid = encoder.stats.documents
