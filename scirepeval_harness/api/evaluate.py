@@ -19,6 +19,7 @@ from scirepeval_harness.options import (
     Engine,
     Existing,
     Probe,
+    Quantize,
     RunOptions,
     VectorPrecision,
 )
@@ -96,6 +97,7 @@ def evaluate(
     cache: Cache = "default",
     probe: Probe = "reference",
     vector_precision: VectorPrecision = "float32",
+    quantize: Quantize | None = None,
     limit: int | None = None,
     seed: int = 42,
     allow_missing: bool = False,
@@ -133,6 +135,7 @@ def evaluate(
         cache: folder of the vectors kept between runs; None keeps none.
         probe: ``reference`` (scikit-learn, as the protocol says), ``exact`` or ``fast``.
         vector_precision: ``float16`` rounds vectors as the published code did.
+        quantize: ``int8`` or ``binary`` scores vectors as a cheap index keeps them.
         limit: at most so many queries, or rows a split.
         seed: of probes, draws and intervals.
         allow_missing: score what is there; coverage stands beside the score.
@@ -203,6 +206,7 @@ def evaluate(
         seed=seed,
         probe=probe,
         vector_precision=vector_precision,
+        quantize=quantize,
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,

@@ -13,7 +13,7 @@ from scirepeval_harness.cli.options import DataDir, TasksDir, declared
 from scirepeval_harness.cli.output import print_table, say, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
-from scirepeval_harness.options import Engine, Probe, VectorPrecision
+from scirepeval_harness.options import Engine, Probe, Quantize, VectorPrecision
 from scirepeval_harness.roles import Format
 
 RUNS = Path("results") / "runs"
@@ -41,6 +41,7 @@ def run_command(
     truncate_dim: Annotated[int | None, declared("truncate_dim")] = None,
     probe: Annotated[Probe, declared("probe")] = "reference",
     width: Annotated[VectorPrecision, declared("vector_precision")] = "float32",
+    quantize: Annotated[Quantize | None, declared("quantize")] = None,
     seed: Annotated[int, declared("seed")] = 42,
     output: Annotated[Path | None, declared("output")] = None,
     cache: Annotated[Path | None, declared("cache")] = None,
@@ -97,6 +98,7 @@ def run_command(
             workers=workers,
             probe=probe,
             vector_precision=width,
+            quantize=quantize,
             output=output,
             runs=None if output else RUNS,
             existing="resume" if resume else "overwrite" if overwrite else "refuse",

@@ -118,6 +118,29 @@ class OrderEncoder(BatchEncoder, Protocol):
         ...
 
 
+@runtime_checkable
+class JointEncoder(Encoder, Protocol):
+    """An encoder made of others, whose vectors are kept and not its own."""
+
+    members: tuple[Encoder, ...]
+
+    def join(self, vectors: Sequence[Vectors]) -> Vectors:
+        """One vector a text from those of each member, all of the same texts in one order."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """An encoder that somebody else counts and may charge for: tokens are estimated before."""
+
+    price: float | None
+    """US dollars a million tokens; None where it is not known."""
+
+    def usage(self) -> dict[str, float]:
+        """What was counted so far: ``requests``, ``tokens``, and ``usd`` where there is a price."""
+        ...
+
+
 class Ranker(Protocol):
     """A model that scores candidates for a query directly, without vectors (BM25)."""
 
@@ -151,6 +174,12 @@ class EncodeOptions:
     batch_tokens: int | None = None
     offline: bool = False
     compile: bool = False
+
+
+def members_of(model: Model) -> tuple[Model, ...]:
+    """The models of which an ensemble is made; of any other, itself."""
+    members: tuple[Model, ...] = getattr(model, "members", (model,))
+    return members
 
 
 def join_parts(parts: Sequence[str], separator: str) -> str:

@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from scirepeval_harness.model.weights import Snapshot
 
 Pooling = Literal["cls", "second", "mean", "last", "max", "weighted_mean"]
+Setting = str | int | float | bool
 Template = Annotated[str, AfterValidator(check_template)]
 VECTOR_SUFFIXES = (".jsonl", ".parquet", ".npz")
 ROLE_FILES = (*(role.value for role in Role), "all")
@@ -331,12 +333,117 @@ class PrecomputedSpec(ModelSpec):
         return self.model_copy(update={"files": files})
 
 
-def demand_libraries(spec: WeightsSpec) -> None:
-    """Raises MissingExtraError where a model's libraries are not installed."""
-    needed = ["torch", "transformers"]
-    if isinstance(spec, SentenceTransformerSpec):
-        needed.append("sentence_transformers")
-    missing = [name for name in needed if not _installed(name)]
+class EndpointSpec(ModelSpec):
+    """Vectors from a server that speaks the OpenAI form: ``POST URL/embeddings``.
+
+    ``key_variable`` names the environment variable with the key; without it OPENAI_API_KEY is used
+    where it cannot be overheard: over https, or on this machine. ``revision`` is what the user
+    knows of the weights behind the name, ``parameters`` are further fields of a request; both
+    belong to the identity. ``price`` is in US dollars a million tokens.
+    """
+
+    kind: Literal["endpoint"] = "endpoint"
+    url: str = "https://api.openai.com/v1"
+    model: str = Field(min_length=1)
+    revision: str = ""
+    key_variable: str | None = None
+    separator: str = " "
+    dimensions: int | None = Field(default=None, ge=1)
+    parameters: dict[str, Setting] = Field(default={})
+    batch_texts: int = Field(default=32, ge=1)
+    concurrency: int = Field(default=4, ge=1)
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    timeout: float = Field(default=60.0, gt=0)
+    attempts: int = Field(default=6, ge=1)
+    price: float | None = Field(default=None, ge=0)
+
+    @field_validator("url")
+    @classmethod
+    def check_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("give a URL such as https://host/v1")
+        # The URL stands in every record; a key has no business there.
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("no user, password or query in the URL; a key goes into key_variable")
+        path = parts.path.rstrip("/").removesuffix("/embeddings")
+        return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+
+    @field_validator("parameters")
+    @classmethod
+    def check_parameters(cls, parameters: dict[str, Setting]) -> dict[str, Setting]:
+        if taken := {"model", "input", "dimensions", "encoding_format"}.intersection(parameters):
+            raise ValueError(f"{min(taken)} is no further field: the harness sets it")
+        return parameters
+
+    def base_in_words(self) -> str:
+        return f"{self.model} at {urlsplit(self.url).netloc}"
+
+
+class StaticSpec(ModelSpec):
+    """The mean of a text's static token vectors: a folder of model2vec, or the same two files in
+    another package.
+
+    ``max_length`` in tokens; what is None here is as the folder's config.json says.
+    """
+
+    kind: Literal["static"] = "static"
+    base: Weights
+    vectors: str = "model.safetensors"
+    tokenizer: str = "tokenizer.json"
+    separator: str = " "
+    normalise: bool | None = None
+    max_length: int | None = Field(default=None, ge=1)
+
+    def base_in_words(self) -> str:
+        return self.base.location
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [("base", self.base.with_revision()), ("pooling", "mean of static token vectors")]
+
+    def placed(self, folder: Path) -> Self:
+        return self.model_copy(update={"base": self.base.placed(folder)})
+
+
+class EnsembleSpec(ModelSpec):
+    """Several models as one: their vectors side by side or their mean, or the sum of their scores.
+
+    ``members`` are models as ``--model`` takes them; a path is relative to the file, and begins
+    with ``.`` or ends as a file of models or vectors. ``normalise`` scales the vectors of each
+    member to length 1 first, so that none outweighs the others. Of ``scores``, each member's are
+    standardised over the candidates of a query.
+    """
+
+    kind: Literal["ensemble"] = "ensemble"
+    members: tuple[str, ...] = Field(min_length=2)
+    combine: Literal["concatenate", "mean", "scores"]
+    normalise: bool = True
+
+    @property
+    def has_vectors(self) -> bool:
+        return self.combine != "scores"
+
+    def base_in_words(self) -> str:
+        return " + ".join(self.members)
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [("combine", self.combine), ("members", ", ".join(self.members))]
+
+    def placed(self, folder: Path) -> Self:
+        paths = (*VECTOR_SUFFIXES, ".toml")
+        members = tuple(
+            beside(folder, text) if text.startswith((".", "~")) or text.endswith(paths) else text
+            for text in self.members
+        )
+        return self.model_copy(update={"members": members})
+
+
+TORCH = ("torch", "transformers")
+
+
+def demand_libraries(spec: ModelSpec, names: tuple[str, ...] = TORCH) -> None:
+    """Raises MissingExtraError where the libraries of a kind of model are not installed."""
+    missing = [name for name in names if not _installed(name)]
     if missing:
         raise MissingExtraError(
             f"{' and '.join(missing)} not installed",
@@ -365,7 +472,7 @@ def _transformer(spec: TransformerSpec, options: EncodeOptions) -> Model:
 
 
 def _sentence_transformer(spec: SentenceTransformerSpec, options: EncodeOptions) -> Model:
-    demand_libraries(spec)
+    demand_libraries(spec, (*TORCH, "sentence_transformers"))
     from scirepeval_harness.model.sentence_transformer import SentenceTransformerEncoder
 
     return SentenceTransformerEncoder(spec, options)
@@ -395,8 +502,42 @@ def _precomputed(spec: PrecomputedSpec, options: EncodeOptions) -> Model:
     return PrecomputedEncoder(spec)
 
 
+def _ensemble(spec: EnsembleSpec, options: EncodeOptions) -> Model:
+    from scirepeval_harness.model.ensemble import build
+
+    return build(spec, options)
+
+
+def _fetch_ensemble(spec: EnsembleSpec) -> tuple[Snapshot, ...]:
+    from scirepeval_harness.model.ensemble import fetch
+
+    return fetch(spec)
+
+
+def _static(spec: StaticSpec, options: EncodeOptions) -> Model:
+    demand_libraries(spec, ("tokenizers",))
+    from scirepeval_harness.model.static import StaticEncoder
+
+    return StaticEncoder(spec, options)
+
+
+def _fetch_static(spec: StaticSpec) -> tuple[Snapshot, ...]:
+    from scirepeval_harness.model.static import find
+
+    return (find(spec, offline=False),)
+
+
+def _endpoint(spec: EndpointSpec, options: EncodeOptions) -> Model:
+    from scirepeval_harness.model.endpoint import EndpointEncoder
+
+    return EndpointEncoder(spec, options)
+
+
 TRANSFORMER = ModelKind(TransformerSpec, _transformer, "encode", _fetch)
 SENTENCE_TRANSFORMERS = ModelKind(SentenceTransformerSpec, _sentence_transformer, "encode", _fetch)
 TFIDF = ModelKind(TfidfSpec, _tfidf, "fit")
 BM25 = ModelKind(Bm25Spec, _bm25, "rank")
 PRECOMPUTED = ModelKind(PrecomputedSpec, _precomputed, "look up")
+ENDPOINT = ModelKind(EndpointSpec, _endpoint)
+STATIC = ModelKind(StaticSpec, _static, "encode", _fetch_static)
+ENSEMBLE = ModelKind(EnsembleSpec, _ensemble, "encode", _fetch_ensemble)

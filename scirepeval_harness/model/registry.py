@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -25,6 +26,7 @@ from scirepeval_harness.schema import did_you_mean, read_toml, shown, validate
 
 DEFAULT_POOLING: Pooling = "cls"
 DEFAULT_MAX_LENGTH = 512
+ENDPOINT = re.compile(r"^openai:(?P<model>[^@\s]+)(?:@(?P<url>\S+))?$")
 HUB_ID = re.compile(r"^\w[\w.-]*/\w[\w.-]*$")
 
 
@@ -102,8 +104,9 @@ def resolve_model(
 
     A text means, in this order: a registered name, also as ``name@revision`` of its base; a model
     file (``.toml``); a local folder of a transformer, read by sentence-transformers where it has
-    ``modules.json`` and no pooling is given; a file of vectors, or a folder with one file a role; a
-    repository on the hub, also as ``org/name@revision``. ``TITLE=TEXT``, or the pair
+    ``modules.json`` and no pooling is given; a file of vectors, or a folder with one file a role;
+    an endpoint as ``openai:MODEL@URL``; a repository on the hub, also as ``org/name@revision``.
+    ``TITLE=TEXT``, or the pair
     ``(title, model)``, names the row. Beside texts: a path, a description, or an encoder object
     (:class:`~.objects.EncoderObject`).
 
@@ -153,8 +156,9 @@ def _named_row(title: str, spec: ModelSpec) -> ModelSpec:
 
 def _split_title(text: str, models: Mapping[str, ModelSpec]) -> tuple[str, str]:
     title, separator, target = text.partition("=")
-    # A path may hold "=" itself, as the checkpoints of some trainers do ("step=100").
-    if not separator or text in models or _existing(text) is not None:
+    # A path may hold "=" itself, as the checkpoints of some trainers do ("step=100"), or a URL.
+    url = title.startswith("openai:")
+    if not separator or url or text in models or _existing(text) is not None:
         return "", text
     if not title.strip() or not target.strip():
         raise UsageError(f"cannot read {text!r} as TITLE=MODEL", fix="Give both parts")
@@ -172,6 +176,8 @@ def _resolve(text: str, models: Mapping[str, ModelSpec], asked: Asked) -> ModelS
     if path is not None:
         spec = read_model(path) if path.suffix == ".toml" else _vector_file(path)
         return _fixed(spec, asked)
+    if text.startswith("openai:"):
+        return _fixed(_endpoint(text), asked)
     name, _, revision = text.partition("@")
     if revision and name in models:
         return _fixed(_at_revision(models[name], revision), asked)
@@ -236,6 +242,10 @@ def _at_revision(spec: ModelSpec, revision: str) -> ModelSpec:
 
 def _from_folder(path: Path, asked: Asked) -> ModelSpec:
     name = path.resolve().name or str(path)
+    if _is_static(path):
+        base = Weights(path=str(path))
+        spec = kinds.StaticSpec(name=_named(name), title=name, base=base, extra="models")
+        return _fixed(spec, asked)
     if (path / "config.json").is_file() or is_folder(path):
         read = _transformer(name, Weights(path=str(path)), asked)
         return (is_folder(path) and read.with_modules()) or read
@@ -258,6 +268,15 @@ def _from_folder(path: Path, asked: Asked) -> ModelSpec:
     vectors = "vectors named by role such as proximity.jsonl or all.npz"
     fix = f"Give one with {MODULES}, with config.json and weights, or with {vectors}"
     raise UsageError("the folder holds neither a transformer nor vectors", where=str(path), fix=fix)
+
+
+def _is_static(folder: Path) -> bool:
+    """Whether a folder is one of model2vec, which says so in its config.json."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return bool(config.get("model_type") == "model2vec")
+    except (OSError, ValueError, AttributeError):
+        return False  # whatever it is, its own reader says what is wrong with it
 
 
 def _vector_file(path: Path) -> ModelSpec:
@@ -301,6 +320,18 @@ def _transformer(name: str, weights: Weights, asked: Asked) -> TransformerSpec:
         **asked.over,
     )
     return spec.read_as_asked(asked.pooling is not None, asked.max_length)
+
+
+def _endpoint(text: str) -> ModelSpec:
+    found = ENDPOINT.match(text)
+    if found is None:
+        # Without the text: whoever writes a key into the URL reads it nowhere again.
+        raise UsageError("cannot read an endpoint", fix="Write it as openai:MODEL@URL")
+    given = {key: value for key, value in found.groupdict().items() if value}
+    spec = validate(
+        kinds.EndpointSpec, {"name": "openai", "title": "openai", **given}, "model openai:"
+    )
+    return spec.model_copy(update={"name": _named(text), "title": text})
 
 
 def _nowhere(path: str) -> UsageError:

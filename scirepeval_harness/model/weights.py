@@ -111,7 +111,7 @@ def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> S
             fix = "Give the folder that holds config.json and the weights"
             raise ModelError("no such folder", where=where, fix=fix)
     elif weights.package is not None:
-        folder, revision = _in_package(weights.package, spec)
+        folder, revision = in_package(weights.package, spec)
     else:
         assert weights.repo is not None  # the schema demands exactly one of the three
         found = _on_hub(weights.repo, weights.revision, part, spec, offline)
@@ -382,8 +382,14 @@ def _is_of_modules(name: str) -> bool:
     return not any(fnmatch(folder, other) for folder in folders for other in OTHER_FOLDERS)
 
 
-def _in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
-    """Folder inside an installed package, given as ``package`` or ``package/folder``."""
+def in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
+    """Folder inside an installed package, given as ``package`` or ``package/folder``, and the
+    package's version.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        ModelError: it has no such folder.
+    """
     name, _, inside = package.partition("/")
     root = package_folder(name)
     if root is None:

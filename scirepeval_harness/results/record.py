@@ -198,6 +198,8 @@ class RunRecord(Record):
     documents_encoded: int
     documents_cached: int
     seconds: dict[str, float]
+    usage: dict[str, int | float] = {}
+    """Requests, tokens and US dollars of an endpoint, as its server counted them in this run."""
     packages: dict[str, str]
     hardware: dict[str, str]
     git_commit: str | None
@@ -205,6 +207,12 @@ class RunRecord(Record):
     signature: str
     seal: str | None = None
     left_out = ("seal",)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_usage(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Run files of models that nobody charges for stay as they were.
+        written: dict[str, Any] = dump(self)
+        return {key: value for key, value in written.items() if key != "usage" or value}
 
 
 def digest(value: object) -> str:

@@ -16,7 +16,14 @@ import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.files import sweep
-from scirepeval_harness.model.base import Encoder, Model, PartialEncoder, in_task
+from scirepeval_harness.model.base import (
+    Encoder,
+    Metered,
+    Model,
+    PartialEncoder,
+    in_task,
+    members_of,
+)
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
@@ -186,19 +193,29 @@ class _ModelRun:
         except StorageError as error:
             # Written task by task: what is finished is whole, and --resume goes on from there.
             raise IncompleteRunError(error.what, where=error.where, fix=error.fix) from error
+        if self._usage():
+            words = ", ".join(f"{value:,} {key}" for key, value in self._usage().items())
+            self.progress.say(f"{self.spec.name}  used in this run: {words}")
         return self.interrupted
+
+    def _usage(self) -> dict[str, float]:
+        used: dict[str, float] = {}
+        for one in members_of(self.model):
+            counted = one.usage() if isinstance(one, Metered) else {}
+            used |= {key: used.get(key, 0) + value for key, value in counted.items()}
+        return used
 
     def _encode_ahead(self) -> None:
         """Fill the store for all tasks that are not finished."""
-        if not hasattr(self.model, "encode"):
-            return
         start = time.perf_counter()
         try:
             # Tasks that share their prompts share the model, and are encoded in one go.
             ways: dict[int, tuple[Encoder, list[tuple[SuiteSpec, TaskSpec]]]] = {}
             for suite, task in self.selection:
-                encoder = cast(Encoder, in_task(self.model, task))
-                ways.setdefault(id(encoder), (encoder, []))[1].append((suite, task))
+                for member in members_of(in_task(self.model, task)):
+                    if hasattr(member, "encode"):
+                        encoder = cast(Encoder, member)
+                        ways.setdefault(id(encoder), (encoder, []))[1].append((suite, task))
             for encoder, tasks in ways.values():
                 requests = self._requests(tasks)
                 encode_ahead(encoder, requests, self.store, self._count, self.progress)
@@ -344,6 +361,7 @@ class _ModelRun:
             documents_encoded=self.encoded + self.ahead,
             documents_cached=max(0, self.cached - self.ahead),
             seconds={"total": round(time.perf_counter() - self.clock, 3), **ahead},
+            usage=self._usage(),
             packages=dict(self.environment.packages),
             hardware=dict(self.environment.hardware),
             git_commit=self.environment.git_commit,

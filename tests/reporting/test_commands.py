@@ -83,6 +83,9 @@ def test_a_run_records_all_arguments_that_the_command_needs() -> None:
     words = "--model m --tasks-dir own --max-length 9 --data data --engine ray"
     words += " --probe reference --width float32 --seed 7"
     assert command_words(recorded) == words.split()
+    chosen = RunOptions(output=Path("out"), quantize="int8")
+    assert "--quantize int8" in " ".join(command_words(chosen.arguments(Choices())))
+    assert chosen.scoring()["quantize"] == "int8"
 
 
 def test_every_option_is_one_of_the_run_command_with_the_same_default() -> None:
