@@ -132,7 +132,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` atomically, as UTF-8."""
-    write_bytes(path, text.encode("utf-8"))
+    # Half a surrogate pair, from a damaged file that an error quotes, as JSON escapes it.
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
