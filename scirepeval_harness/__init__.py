@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from scirepeval_harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from scirepeval_harness.api import cache, mdcr, s2and
+    from scirepeval_harness.api import cache, data, mdcr, s2and
     from scirepeval_harness.api.catalogue import Catalogue, audit, models, tasks
     from scirepeval_harness.api.evaluate import Interrupted, evaluate, fetch, plan
     from scirepeval_harness.api.judge import check, compare, leaderboard, report
@@ -48,6 +48,7 @@ __all__ = [
     "cache",
     "check",
     "compare",
+    "data",
     "evaluate",
     "fetch",
     "leaderboard",

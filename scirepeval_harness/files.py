@@ -132,7 +132,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` atomically, as UTF-8."""
-    # Half a surrogate pair, from a damaged file that an error quotes, as JSON escapes it.
+    # Half a surrogate pair, which a name may hold, is written as JSON itself escapes it.
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
@@ -230,6 +230,12 @@ def cache_dir() -> Path:
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "scirepeval_harness"
+
+
+def data_dir() -> Path:
+    """Folder of downloads: ``$SCIREPEVAL_HARNESS_DATA_DIR``, else beside the vectors."""
+    chosen = os.environ.get("SCIREPEVAL_HARNESS_DATA_DIR")
+    return Path(chosen).expanduser() if chosen else cache_dir() / "data"
 
 
 def s2and_dir() -> Path:

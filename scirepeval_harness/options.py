@@ -84,7 +84,9 @@ class RunOptions:
     cache: Annotated[Path | None, Option(
         "Folder of the vectors kept between runs.", recorded=False
     )] = None
-    data: Annotated[Path | None, Option("Read data from this folder, not from the hub.")] = None
+    data: Annotated[tuple[tuple[str, Path], ...], Option(
+        "Read data from FOLDER, or that of one suite or task from NAME=FOLDER. May be repeated."
+    )] = ()
     limit: Annotated[int | None, Option(
         "At most so many queries, or rows a split.", moves_score="every", least=1
     )] = None
@@ -137,7 +139,10 @@ class RunOptions:
         """All that a run's record says of what it was asked to do; see :func:`command_words`."""
         chosen = {option.key: getattr(choices, name) for name, option in CHOICES.items()}
         own = {option.key: value for option, value in self._values() if option.recorded}
-        return {key: _plain(value) for key, value in {**chosen, **own}.items()}
+        said = {key: _plain(value) for key, value in {**chosen, **own}.items()}
+        places = [f"{name}={folder}" if name else str(folder) for name, folder in self.data]
+        # As records said it when there was but one folder.
+        return {**said, "data": places if len(places) > 1 else places[0] if places else None}
 
     def _values(self) -> list[tuple[Option, Any]]:
         return [(option, getattr(self, name)) for name, option in OPTIONS.items()]

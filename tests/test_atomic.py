@@ -30,6 +30,13 @@ def test_equal_values_give_equal_bytes_and_folders_are_made(tmp_path: Path) -> N
     assert json.loads(first.read_text(encoding="utf-8")) == {"a": None, "b": [1.5, "ü"]}
 
 
+def test_half_a_surrogate_pair_is_written_and_read_back(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"title": "a\ud800, \udcff"})
+    assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == {
+        "title": "a\ud800, \udcff"
+    }
+
+
 def test_nan_is_no_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "x.json", {"score": float("nan")})

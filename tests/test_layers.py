@@ -31,7 +31,6 @@ PLACES = {
     "matplotlib": ["reporting/*.py"],
     "numba": ["probes/*.py"],
     "typer": ["cli/*.py"],
-    "rich": ["cli/*.py"],
     "s2and": ["evaluations/s2and/experiment.py"],
     "playwright": [],
     "hypothesis": [],

@@ -13,6 +13,7 @@ from scirepeval_harness.extensions import BUILT_IN
 from scirepeval_harness.reporting.table import NONE, Table, text_table
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import unknown
+from scirepeval_harness.task.places import Data, place_of, read_places
 from scirepeval_harness.task.registry import Registry, load_registry, origins_of
 from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Record = Mapping[str, object]
 Fields = list[tuple[str, str]]
+
+
+SPARE = ("from", "few-shot", "extra", "evaluation", "group", "base", "title", "suite")
+"""Columns that a narrow terminal does without, those that go first at the front."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         """The columns as text, a row each."""
         rows = [[_cell(record.get(name)) for name in self.columns] for record in self.records]
         count = f"{len(rows)} {self.sort}{'s' if len(rows) != 1 else ''}"
-        return text_table(self.columns, rows, caption=count)
+        return text_table(self.columns, rows, caption=count, spare=SPARE)
 
     def to_pandas(self) -> pd.DataFrame:
         """The records as a frame, a row each."""
@@ -184,7 +189,7 @@ class AuditedTask:
 def audit(
     task: str,
     *,
-    data: PathLike | None = None,
+    data: Data = None,
     tasks_dirs: Sequence[PathLike] = (),
     offline: bool = False,
 ) -> AuditedTask:
@@ -192,7 +197,7 @@ def audit(
 
     Args:
         task: a task's name.
-        data: read data from this folder, not from the hub.
+        data: as in `evaluate`.
 
     Raises:
         UnknownNameError: no such task.
@@ -208,7 +213,7 @@ def audit(
 
     registry = load_registry([Path(folder) for folder in tasks_dirs])
     [(suite, spec)] = registry.select((), (task,), ())
-    directory = None if data is None else Path(data)
+    directory = place_of(read_places(data), suite, spec)
     options = DataOptions(directory=directory, offline=offline, allow_missing=True)
     loaded = load_task(spec, suite, options)
     return AuditedTask(spec, loaded, audit_data(spec, loaded))

@@ -22,6 +22,7 @@ from scirepeval_harness.options import (
     VectorPrecision,
 )
 from scirepeval_harness.progress import SILENT
+from scirepeval_harness.task.places import Data, Places, check_names, place_of, read_places
 from scirepeval_harness.task.registry import Registry, load_registry
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
@@ -70,6 +71,7 @@ class Choice:
     selection: Selection
     left_out: tuple[tuple[str, str], ...]
     registry: Registry
+    places: Places
     refused: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -84,7 +86,7 @@ def evaluate(
     tasks: Names = None,
     formats: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
-    data: PathLike | None = None,
+    data: Data = None,
     output: PathLike | None = None,
     runs: PathLike | None = None,
     existing: Existing = "refuse",
@@ -116,7 +118,8 @@ def evaluate(
             SciRepEval and MDCR.
         tasks, formats: only these tasks, or tasks of these formats.
         tasks_dirs: folders of your own task files.
-        data: read data from this folder, not from the hub.
+        data: read data from this folder, or, as a mapping, that of a suite or task from its own;
+            what is named nowhere comes with its suite, from the hub or by download.
         output: folder of the results, one folder a model in it. None keeps them as long as the
             returned object lives.
         runs: instead of ``output``, a folder in which one named by suites and time is made.
@@ -150,6 +153,7 @@ def evaluate(
         [['sample-search', 'ndcg']]
     """
     from scirepeval_harness.results.folder import load_results
+    from scirepeval_harness.run.arrival import arrive
     from scirepeval_harness.run.loop import RunInterrupted, run
 
     if engine == "local" and (ray_address or workers):
@@ -166,11 +170,18 @@ def evaluate(
         pooling=pooling,
         max_length=max_length,
     )
+    selection, missing = arrive(
+        chosen.selection,
+        chosen.places,
+        named=as_list(tasks),
+        offline=offline,
+        progress=progress or SILENT,
+    )
     folder, temporary = _folder(output, runs, chosen.suites)
     options = RunOptions(
         output=folder,
         cache=resolve_cache(cache),
-        data=None if data is None else Path(data),
+        data=tuple(chosen.places.items()),
         offline=offline,
         allow_missing=allow_missing,
         limit=limit,
@@ -198,14 +209,14 @@ def evaluate(
     )
     interrupted = False
     try:
-        folders = run(chosen.models, chosen.selection, options, arguments, progress or SILENT)
+        folders = run(chosen.models, selection, options, arguments, progress or SILENT)
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(
         load_results(folders),
         chosen.registry,
         folder=folder,
-        left_out=(*chosen.left_out, *chosen.refused),
+        left_out=(*chosen.left_out, *missing, *chosen.refused),
         refused=[name for name, _ in chosen.refused],
         suites=chosen.suites,
         temporary=temporary,
@@ -234,7 +245,7 @@ def plan(
     tasks: Names = None,
     formats: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
-    data: PathLike | None = None,
+    data: Data = None,
     cache: Cache = "default",
     limit: int | None = None,
     seed: int = 42,
@@ -277,7 +288,7 @@ def plan(
     options = RunOptions(
         output=Path(),
         cache=resolve_cache(cache),
-        data=None if data is None else Path(data),
+        data=tuple(chosen.places.items()),
         offline=offline,
         allow_missing=allow_missing,
         limit=limit,
@@ -295,6 +306,7 @@ def fetch(
     suite: Names = None,
     tasks: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
+    progress: Progress | None = None,
 ) -> Iterator[Fetched]:
     """Download the models and the data that a later run without a network needs.
 
@@ -303,7 +315,7 @@ def fetch(
 
     Raises:
         UsageError: nothing is named.
-        OfflineError: the hub does not answer.
+        OfflineError: the hub or an address does not answer.
 
     Example:
         >>> import scirepeval_harness as sh
@@ -311,7 +323,7 @@ def fetch(
         [('sample-search', None)]
     """
     from scirepeval_harness.model.base import fetch_model
-    from scirepeval_harness.task.load import fetch_task
+    from scirepeval_harness.run.arrival import fetch_task
 
     specs, _ = _models(models, None, None) if models else ((), ())
     if not (specs or suite or tasks):
@@ -324,13 +336,14 @@ def fetch(
         for part in fetch_model(spec):
             yield Fetched(part.location, part.revision, part.folder)
     for own, task in selection:
-        yield Fetched(task.name, fetch_task(task, own), None)
+        revision, folder = fetch_task(own, task, progress or SILENT)
+        yield Fetched(task.name, revision, folder)
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A repository of a model with its folder, or the data of a task; ``revision`` is None for
-    data that is on no hub."""
+    """A repository of a model with its folder, or the data of a task: of its hub's tables the
+    ``revision``, of a download the ``folder``, of what ships with its suite neither."""
 
     name: str
     revision: str | None
@@ -344,7 +357,7 @@ def choose(
     tasks: Names = None,
     formats: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
-    data: PathLike | None = None,
+    data: Data = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
 ) -> Choice:
@@ -359,7 +372,8 @@ def choose(
     named = as_list(tasks)
     default = () if named else own or (BENCHMARK if models is not None else (DEFAULT_SUITE,))
     selected = registry.select(as_list(suite) or default, named, formats_of(formats))
-    directory = None if data is None else Path(data)
+    places = read_places(data)
+    check_names(places, registry)
     homes = {own_suite.name for own_suite, _ in selected}
     refused = tuple(
         (name, str(error))
@@ -368,7 +382,8 @@ def choose(
     )
     selection, left_out = [], []
     for own_suite, task in selected:
-        why = evaluation_of(task).unready(task, directory, named=task.name in named)
+        place = place_of(places, own_suite, task)
+        why = evaluation_of(task).unready(task, place, named=task.name in named)
         if why is not None and task.name in named:
             raise UsageError(why.removesuffix(", left out"), where=f"task {task.name}")
         if why is None:
@@ -378,7 +393,7 @@ def choose(
     if not selection:
         raise UsageError("no task to run", where="; ".join(map(": ".join, left_out)))
     specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
-    return Choice(specs, names, selection, tuple(left_out), registry, refused)
+    return Choice(specs, names, selection, tuple(left_out), registry, places, refused)
 
 
 def _models(

@@ -12,6 +12,7 @@ from scirepeval_harness.api.results import PathLike
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.options import VectorPrecision
 from scirepeval_harness.progress import SILENT
+from scirepeval_harness.task.places import Data, place_of, read_places
 from scirepeval_harness.task.registry import load_registry
 from scirepeval_harness.task.spec import TaskSpec
 
@@ -37,7 +38,7 @@ def write_scores(
     model: Any,
     output: PathLike,
     *,
-    data: PathLike | None = None,
+    data: Data = None,
     task: str = "mdcr",
     tasks_dirs: Sequence[PathLike] = (),
     device: str | None = None,
@@ -81,7 +82,7 @@ def write_scores(
 def score(
     scores: PathLike,
     *,
-    data: PathLike | None = None,
+    data: Data = None,
     task: str = "mdcr",
     tasks_dirs: Sequence[PathLike] = (),
 ) -> dict[str, dict[str, float]]:
@@ -104,7 +105,7 @@ def score(
 
 
 def _load(
-    name: str, tasks_dirs: Sequence[PathLike], data: PathLike | None, offline: bool
+    name: str, tasks_dirs: Sequence[PathLike], data: Data, offline: bool
 ) -> tuple[TaskSpec, CitationPools]:
     """A task of candidate pools with its data; raises UsageError for a task of another kind."""
     from scirepeval_harness.evaluations.citation_pools import CitationPools
@@ -118,8 +119,8 @@ def _load(
             where=f"task {name}",
             fix="Give a task with evaluation = 'citation_pools'",
         )
-    directory = None if data is None else Path(data)
-    options = DataOptions(directory=directory, offline=offline)
-    loaded = load_task(task, registry.home(name), options)
+    suite = registry.home(name)
+    directory = place_of(read_places(data), suite, task)
+    loaded = load_task(task, suite, DataOptions(directory=directory, offline=offline))
     assert isinstance(loaded.data, CitationPools)
     return task, loaded.data

@@ -13,6 +13,7 @@ from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.folder import load_results as read_folders
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import unknown
+from scirepeval_harness.task.places import Data, read_places
 from scirepeval_harness.task.registry import Registry, load_registry
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def verify(
     folder: PathLike,
     *,
     cache: PathLike | None = None,
-    data: PathLike | None = None,
+    data: Data = None,
     tasks_dirs: Sequence[PathLike] = (),
 ) -> Verification:
     """Check a result folder: which file was damaged or edited, and whether its scores are those of
@@ -311,7 +312,7 @@ def verify(
         load_registry([Path(path) for path in tasks_dirs]),
         models,
         cache=None if cache is None else Path(cache),
-        data=None if data is None else Path(data),
+        data=read_places(data),
     )
 
 

@@ -10,6 +10,7 @@ from scirepeval_harness.api.results import PathLike
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.files import cache_dir, s2and_dir, write_json
 from scirepeval_harness.progress import SILENT
+from scirepeval_harness.task.places import Data, place_of, read_places
 from scirepeval_harness.task.registry import load_registry
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def embed(
     model: Any,
     output: PathLike,
     *,
-    data: PathLike | None,
+    data: Data = None,
     offline: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Path]:
@@ -49,7 +50,7 @@ def embed(
 
     Args:
         model: as in `evaluate`.
-        data: the folder that holds S2AND's data sets.
+        data: the folder that holds S2AND's data sets, as in `evaluate`; by default its download.
 
     Raises:
         UsageError: a model without vectors.
@@ -64,8 +65,8 @@ def embed(
     from scirepeval_harness.vectors.encode import embed_task
     from scirepeval_harness.vectors.store import EmbeddingStore
 
-    directory = None if data is None else Path(data)
     [(suite, task)] = load_registry().select((), ("s2and",), ())
+    directory = place_of(read_places(data), suite, task)
     loaded = load_task(task, suite, DataOptions(directory=directory, offline=offline))
     assert isinstance(loaded.data, AuthorBlocks)
     spec = resolve_model(model)
@@ -81,7 +82,7 @@ def embed(
 def run(
     embeddings: PathLike,
     *,
-    data: PathLike | None,
+    data: Data = None,
     output: PathLike | None = None,
     train_pairs: int = 100_000,
     test_pairs: int = 10_000,
@@ -93,7 +94,7 @@ def run(
 
     Args:
         embeddings: the folder that `embed` wrote.
-        data: the folder that holds S2AND's data sets.
+        data: the folder that holds S2AND's data sets, as in `evaluate`; by default its download.
         output: a JSON file for the table.
         train_pairs, test_pairs: pairs a data set to train and to tune on.
         iterations: settings tried a model.
@@ -105,10 +106,11 @@ def run(
     """
     from scirepeval_harness.evaluations.s2and.evaluate import Budget, run_experiment
     from scirepeval_harness.evaluations.s2and.files import embedded_sets
+    from scirepeval_harness.task.download import obtain
 
-    if data is None:
-        raise UsageError("S2AND's data is not on the hub", fix="Pass its folder with --data")
-    blocks = Path(data) / (load_registry().task("s2and").local.blocks or "")
+    [(suite, task)] = load_registry().select((), ("s2and",), ())
+    folder = place_of(read_places(data), suite, task) or obtain(task, offline=False)
+    blocks = folder / (task.local.blocks or "")
     table = run_experiment(
         blocks,
         Path(embeddings),

@@ -19,6 +19,7 @@ CacheDir = Annotated[
     typer.Option("--cache", help="Folder of the vectors. Default: the one that `run` uses."),
 ]
 HEADER = ("space", "model", "adapter or base", "precision", "vectors", "size", "damaged", "used")
+SPARE = ("precision", "used", "adapter or base", "damaged")
 DAMAGE_FOUND = 3
 
 
@@ -46,6 +47,7 @@ def info(cache: CacheDir = None, as_json: AsJson = False) -> None:
                 )
                 for space in spaces
             ],
+            SPARE,
         )
     vectors, size = sum(s.vectors for s in spaces), sum(s.bytes for s in spaces)
     say(f"{root}: {len(spaces)} spaces, {vectors:,} vectors, {sh.cache.size_in_words(size)}")

@@ -19,7 +19,7 @@ from scirepeval_harness.cli.options import (
     TasksDir,
     reading,
 )
-from scirepeval_harness.cli.output import show_view
+from scirepeval_harness.cli.output import show_parts
 
 
 def check_command(
@@ -40,6 +40,9 @@ def check_command(
     reviewers: Reviewers = None,
     allow_mismatch: AllowMismatch = False,
     seed: Seed = 42,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show every score, not only what failed.")
+    ] = False,
 ) -> None:
     """Fail when a candidate falls behind a baseline by more than its tolerance and noise.
 
@@ -57,5 +60,5 @@ def check_command(
     )
     verdict.write(json=json, junit=junit, markdown=markdown)
     verdict.append_step_summary(os.environ)
-    show_view(verdict)
+    show_parts(verdict.parts(everything=everything))
     raise typer.Exit(verdict.exit_code)

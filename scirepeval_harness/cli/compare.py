@@ -18,7 +18,7 @@ from scirepeval_harness.cli.options import (
     TasksDir,
     reading,
 )
-from scirepeval_harness.cli.output import print_json, say, show_view
+from scirepeval_harness.cli.output import print_json, say, show_parts
 
 Shape = Literal["table", "md", "json"]
 
@@ -62,4 +62,4 @@ def compare_command(
     elif shape == "md":
         say(found.to_markdown(), nl=False)
     else:
-        show_view(found)
+        show_parts(found.parts())

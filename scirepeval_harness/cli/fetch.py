@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,9 +28,10 @@ def fetch_command(
     tasks_dir: TasksDir = None,
 ) -> None:
     """Download the models and the data that a later `run --offline` needs."""
-    for part in sh.fetch(model or (), suite=suite, tasks=task, tasks_dirs=tasks_dir or ()):
+    what: dict[str, Any] = {"suite": suite, "tasks": task, "tasks_dirs": tasks_dir or ()}
+    for part in sh.fetch(model or (), **what, progress=sh.Terminal()):
         if part.folder is not None:
-            say(f"{part.name}@{part.revision}  {part.folder}")
+            name = f"{part.name}@{part.revision}" if part.revision else part.name
+            say(f"{name}  {part.folder}")
         else:
-            where = part.revision or "not on the hub: pass its folder with --data"
-            say(f"{part.name}  {where}")
+            say(f"{part.name}  {part.revision or 'nothing to fetch'}")

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from scirepeval_harness import __version__
-from scirepeval_harness.cli import cache, mdcr, models, runs, s2and, tasks
+from scirepeval_harness.cli import cache, data, mdcr, models, runs, s2and, tasks
 from scirepeval_harness.cli.check import check_command
 from scirepeval_harness.cli.compare import compare_command
 from scirepeval_harness.cli.fetch import fetch_command
@@ -91,6 +91,7 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")
 app.add_typer(s2and.app, name="s2and")
 app.add_typer(cache.app, name="cache")
+app.add_typer(data.app, name="data")
 app.add_typer(mdcr.app, name="mdcr")
 
 

@@ -17,7 +17,8 @@ TasksDir = Annotated[
     ),
 ]
 DataDir = Annotated[
-    Path | None, typer.Option("--data", help="Read data from this folder, not from the hub.")
+    list[str] | None,
+    typer.Option("--data", metavar="[NAME=]FOLDER", help=OPTIONS["data"].help),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never open a connection.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 import typer
 
@@ -18,12 +19,6 @@ def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     typer.echo(harmless(text), err=err, nl=nl)
 
 
-class View(Protocol):
-    """What consists of lines and tables."""
-
-    def parts(self) -> Iterable[str | Table]: ...
-
-
 def show(table: Table, *, titled: bool = False) -> None:
     """Print a table, its notes below; cells are taken as plain text, never as markup.
 
@@ -32,46 +27,51 @@ def show(table: Table, *, titled: bool = False) -> None:
     if not sys.stdout.isatty():
         say(table.to_text())
         return
-    from rich.console import Console
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    grid = Grid(title=Text(printable(table.caption)) if titled else None)
-    for number, name in enumerate(table.header):
-        # The first column is what gets typed into the next command: never cut or wrap it.
-        grid.add_column(Text(printable(name)), no_wrap=number == 0, overflow="fold")
-    for row in table.rows:
-        grid.add_row(*(Text(cell.plain) for cell in row))
-    Console().print(grid)
-    for note in table.notes:
-        say(printable(note))
+    if titled and table.caption:
+        say(f"{printable(table.caption)}\n")
+    say(table.to_terminal(shutil.get_terminal_size().columns))
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of plain text under a header."""
-    show(text_table(header, rows))
+def print_table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], spare: Sequence[str] = ()
+) -> None:
+    """Print rows of plain text under a header; a narrow terminal does without ``spare`` columns."""
+    show(text_table(header, rows, spare=spare))
 
 
-def show_view(view: View) -> None:
-    """Print the parts of a comparison or verdict, an empty line between two."""
-    for place, part in enumerate(view.parts()):
+def show_parts(parts: Iterable[str | Table]) -> None:
+    """Print lines and tables, an empty line between two; a terminal gets lines that it can show
+    whole."""
+    for place, part in enumerate(parts):
         if place:
             say("")
         if isinstance(part, Table):
             show(part)
+        elif sys.stdout.isatty():
+            width = shutil.get_terminal_size().columns
+            for line in part.splitlines():
+                say("\n".join(textwrap.wrap(line, width) or [""]))
         else:
             say(part)
 
 
 def print_fields(pairs: Iterable[tuple[str, str]]) -> None:
     """Print names and values, one pair a line, values aligned."""
-    say("\n".join(aligned([[name, printable(value)] for name, value in pairs])))
+    rows = [[name, printable(value)] for name, value in pairs]
+    if not sys.stdout.isatty():
+        say("\n".join(aligned(rows)))
+        return
+    indent = max(len(name) for name, _ in rows) + 2
+    width = shutil.get_terminal_size().columns - indent
+    for name, value in rows:
+        lines = textwrap.wrap(value, max(width, 20), break_on_hyphens=False) or [""]
+        say(name.ljust(indent) + f"\n{' ' * indent}".join(lines))
 
 
 def print_json(value: object, *, sort_keys: bool = False) -> None:
     """Print a JSON-ready value; what a terminal would obey is written as an escape."""
     text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=sort_keys)
-    typer.echo(
+    say(
         "".join(
             char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1] for char in text
         )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import scirepeval_harness as sh
-from scirepeval_harness.cli.options import TasksDir, declared
+from scirepeval_harness.cli.options import DataDir, TasksDir, declared
 from scirepeval_harness.cli.output import print_table, say, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
@@ -26,7 +26,7 @@ def run_command(
     task: Annotated[list[str] | None, declared("tasks", metavar="NAME")] = None,
     format: Annotated[list[Format] | None, declared("formats", metavar="|".join(Format))] = None,
     tasks_dir: TasksDir = None,
-    data: Annotated[Path | None, declared("data")] = None,
+    data: DataDir = None,
     limit: Annotated[int | None, declared("limit")] = None,
     device: Annotated[str | None, declared("device")] = None,
     dtype: Annotated[str | None, declared("dtype")] = None,
@@ -121,7 +121,7 @@ def _show_plan(plans: Sequence[Any]) -> None:
     rows = [(plan.model, *space.in_words()) for plan in plans for space in plan.spaces]
     if rows:
         say("")
-        print_table(PLAN_HEADER, rows)
+        print_table(PLAN_HEADER, rows, ("documents", "cached", "texts", "tokens"))
         say("documents: every mention in every task; texts: distinct ones, each encoded once")
     problems = list(dict.fromkeys(problem for plan in plans for problem in plan.problems))
     for problem in problems:

@@ -15,6 +15,7 @@ from scirepeval_harness.reporting.table import NONE, range_text, shown
 
 HEADER = ("Folder", "Model", "Suite", "Status", "Averages", "Date", "Signature")
 SCORES_HEADER = ("Task", "Score", "Value", "95% interval", "Items", "Documents", "Data")
+SPARE = ("Signature", "Suite", "Data", "Date", "Documents", "Items", "Status")
 
 UNSEALED = "no (an older version's): an edit shows only where scores and items disagree"
 VERIFY_HEADER = ("Task", "Scores from items", "Scores from vectors")
@@ -50,7 +51,7 @@ def list_command(
     if as_json:
         print_json(list(found.records), sort_keys=True)
     elif found.records:
-        print_table(HEADER, [_line(record) for record in found.records])
+        print_table(HEADER, [_line(record) for record in found.records], SPARE)
     else:
         say("No results.")
     for error in found.unread:
@@ -89,10 +90,10 @@ def verify_command(
     found = sh.verify(result, cache=cache, data=data, tasks_dirs=tasks_dir or ())
     print_table(VERIFY_HEADER, [(task.task, task.items, task.vectors) for task in found.tasks])
     if not found.sealed:
-        typer.echo(f"Sealed: {UNSEALED}.")
+        say(f"Sealed: {UNSEALED}.")
     for fault in found.faults:
-        typer.echo(f"Error: {fault}", err=True)
-    typer.echo(f"{len(found.faults)} faults." if found.faults else "No fault.")
+        say(f"Error: {fault}", err=True)
+    say(f"{len(found.faults)} faults." if found.faults else "No fault.")
     if not found.ok:
         raise typer.Exit(sh.HarnessError.exit_code)
 
@@ -136,7 +137,7 @@ def _show(result: sh.Result, record: Mapping[str, Any]) -> None:
         print_fields((f"  {name}", value) for name, value in sorted(details.items()))
     if rows := _score_rows(result):
         say("")
-        print_table(SCORES_HEADER, rows)
+        print_table(SCORES_HEADER, rows, SPARE)
     for name, task in result.tasks.items():
         if task.status != "ok":
             say(f"{name}: {task.status}: {task.error or 'no reason kept'}")

@@ -31,8 +31,8 @@ def set_up_environment(
 @app.command("embed")
 def embed_papers(
     model: Annotated[str, typer.Option(help="As in `run`.")],
-    data: DataDir,
     output: Annotated[Path, typer.Option(help="Folder of the files.")],
+    data: DataDir = None,
     offline: Offline = False,
 ) -> None:
     """Write a model's vectors as S2AND's files, for `s2and run` or to use them elsewhere."""
@@ -43,7 +43,7 @@ def embed_papers(
 @app.command("run")
 def run_on_files(
     embeddings: Annotated[Path, typer.Option(help="Folder that `s2and embed` wrote.")],
-    data: DataDir,
+    data: DataDir = None,
     output: Annotated[Path | None, typer.Option(help="JSON file for the table.")] = None,
     train_pairs: Annotated[
         int, typer.Option(min=1, help="Pairs a data set to train on.")

@@ -113,9 +113,9 @@ class AuthorDisambiguation(base.Evaluation[AuthorBlocks]):
             return None
         if not is_ready(s2and_dir()):
             return "needs S2AND's own package (`s2and setup`), left out"
-        there = data is not None and (data / (task.local.blocks or "")).is_dir()
-        # Its data is on no hub: a run that reads the other tasks from there does not fail for it.
-        return None if named or there else "its data is not on the hub (--data), left out"
+        # A folder that was given for all tasks need not hold this one.
+        there = data is None or (data / (task.local.blocks or "")).is_dir()
+        return None if named or there else f"not below {data}, left out (--data {task.name}=FOLDER)"
 
     def audit(self, data: AuthorBlocks) -> tuple[Iterable[Finding], Iterable[Share]]:
         return _odd_blocks(data), _block_sizes(data)

@@ -18,6 +18,7 @@ from scirepeval_harness.reporting.table import Cell, Table, number, shown
 
 SCORES = ("Task", "Score", "A", "B", "B - A", "95% interval", "p", "p (Holm)", "B is")
 MEANS = ("Mean", "A", "B", "B - A", "95% interval", "p (Holm)", "Numbers")
+SPARE = ("p", "Numbers", "p (Holm)", "95% interval")
 METHOD = (
     "Intervals: paired bootstrap over the same queries or rows. p: paired permutation test, for a "
     "mean by its bootstrap error. Holm: corrected over all scores and averages (over the formats, "
@@ -84,14 +85,14 @@ def score_table(comparison: Comparison, *, named: bool = False, synthetic: bool 
     """Every score of both. ``named`` puts the systems' names into the header, for A and B."""
     rows = tuple(map(_score_row, comparison.tasks))
     header = _named(SCORES, comparison) if named else SCORES
-    return Table(header, rows, 2, _against(comparison), (), synthetic)
+    return Table(header, rows, 2, _against(comparison), (), synthetic, spare=SPARE)
 
 
 def mean_tables(comparison: Comparison) -> list[Table]:
     """Means by format and the averages, where there are any."""
     parts = (("By format", comparison.formats), ("Averages", comparison.averages))
     return [
-        Table(MEANS, tuple(map(_mean_row, entries)), caption=title)
+        Table(MEANS, tuple(map(_mean_row, entries)), caption=title, spare=SPARE)
         for title, entries in parts
         if entries
     ]

@@ -23,6 +23,7 @@ HEADER = (
     *("Outcome", "Task", "Score", "Why", "Baseline", "Candidate", "Difference"),
     *("95% interval", "p (Holm)", "Tolerance", "Detectable"),
 )
+SPARE = ("Detectable", "Tolerance", "95% interval", "p (Holm)", "Baseline", "Candidate")
 TITLES: dict[Outcome, str] = {
     "pass": "passed",
     "regression": "failed: a regression",
@@ -89,13 +90,15 @@ class Verdict:
         """Add the markdown to GitHub's step summary, where the environment names one."""
         return append_step_summary(self.to_markdown(), environment)
 
-    def parts(self) -> Iterator[str | Table]:
-        """What a terminal shows, in order; an empty line stands between two parts."""
+    def parts(self, *, everything: bool = False) -> Iterator[str | Table]:
+        """What a terminal shows, in order: the verdict, what failed, and, where it is asked for,
+        ``everything`` that was judged; an empty line stands between two parts."""
+        yield verdict_line(self.report)
         yield names_line(self.report)
-        yield gate_table(self.report.cases)
+        if cases := self.report.cases if everything else self.failures:
+            yield gate_table(cases)
         if blind := blind_line(self.report):
             yield blind
-        yield verdict_line(self.report)
 
     def _repr_html_(self) -> str:
         return gate_table(self.report.cases, verdict_line(self.report)).to_html()
@@ -119,7 +122,7 @@ def gate_table(cases: Sequence[Case], caption: str = "") -> Table:
         )
         for case in cases
     )
-    return Table(HEADER, rows, left=4, caption=caption)
+    return Table(HEADER, rows, left=4, caption=caption, spare=SPARE)
 
 
 def verdict_line(report: GateReport) -> str:

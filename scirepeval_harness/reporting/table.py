@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ NONE = "-"
 """Stands where there is no number."""
 LONGEST_NAME = 80
 GAP = "  "
+EASY = 20
+"""Characters a line that a column of sentences should have."""
 MARKDOWN = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {char: f"\\{char}" for char in "\\|`*_[]~"}
 )
@@ -123,7 +126,8 @@ class Table:
     """Rows under a header, the first ``left`` columns of which are text.
 
     ``synthetic`` marks scores of made data; ``rule_before`` is the row above which a form with
-    rules draws one.
+    rules draws one; ``spare`` names the columns that a narrow terminal does without, those that go
+    first at the front.
     """
 
     header: tuple[str, ...]
@@ -133,6 +137,36 @@ class Table:
     notes: tuple[str, ...] = ()
     synthetic: bool = False
     rule_before: int | None = None
+    spare: tuple[str, ...] = ()
+
+    def to_terminal(self, width: int) -> str:
+        """The table within ``width`` characters, for a person: texts are wrapped between words,
+        then the ``spare`` columns left out one by one, then each row becomes a list."""
+        columns = list(range(len(self.header)))
+        texts = [[printable(name) for name in self.header]]
+        texts += [[cell.plain for cell in row] for row in self.rows]
+        # What stands first gets typed into the next command: it is never wrapped.
+        least = [max(_longest(row[c], words=c > 0) for row in texts) for c in columns]
+        longest = [max(len(row[c]) for row in texts) for c in columns]
+        # A sentence in a column of one word each can be read, but nobody does.
+        easy = [max(least[c], min(longest[c], EASY)) for c in columns]
+        for name in self.spare:
+            if name in self.header and _total(easy, columns) > width:
+                columns.remove(self.header.index(name))
+        notes = [*map(printable, self.notes)]
+        lines: list[str] = []
+        if _total(least, columns) > width:
+            for row in texts[1:]:
+                lines += _listed(texts[0], row, width)
+        else:
+            if gone := [name for c, name in enumerate(self.header) if c not in columns]:
+                notes.append(f"Not shown at this width: {', '.join(gone)}.")
+            widths = _widths(longest, least, columns, width)
+            for number, row in enumerate(texts):
+                if number == 1 or (number and number - 1 == self.rule_before):
+                    lines.append(GAP.join("-" * widths[c] for c in columns))
+                lines += _wrapped(row, widths, self.left)
+        return "\n".join([*lines, *(line for note in notes for line in _wrap(note, width))])
 
     def to_text(self) -> str:
         """Aligned columns, the notes below; nothing for a table without columns."""
@@ -221,10 +255,12 @@ def text_table(
     *,
     left: int | None = None,
     caption: str = "",
+    spare: Sequence[str] = (),
 ) -> Table:
     """A table of plain cells; all columns are text unless ``left`` says how many are."""
     cells = tuple(tuple(map(Cell, row)) for row in rows)
-    return Table(tuple(header), cells, len(header) if left is None else left, caption)
+    columns = len(header) if left is None else left
+    return Table(tuple(header), cells, columns, caption, spare=tuple(spare))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -234,6 +270,55 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def _longest(text: str, *, words: bool) -> int:
+    return max(map(len, text.split()), default=0) if words else len(text)
+
+
+def _total(widths: Sequence[int], columns: Sequence[int]) -> int:
+    return sum(widths[c] for c in columns) + len(GAP) * (len(columns) - 1)
+
+
+def _widths(
+    longest: Sequence[int], least: Sequence[int], columns: Sequence[int], width: int
+) -> dict[int, int]:
+    """Of each column: all that its longest text takes where there is room, else a fair part."""
+    found = {c: least[c] for c in columns}
+    room = width - _total(least, columns)
+    wanted = {c: longest[c] - least[c] for c in columns}
+    # Those that want little first: what they leave is shared by the others.
+    for left, c in enumerate(sorted(columns, key=wanted.__getitem__)):
+        given = min(wanted[c], room // (len(columns) - left))
+        found[c] += given
+        room -= given
+    return found
+
+
+def _wrapped(row: Sequence[str], widths: Mapping[int, int], left: int) -> list[str]:
+    """A row as lines; numbers stand at the right of their column."""
+    cells = {c: _wrap(row[c], width) if c else [row[c]] for c, width in widths.items()}
+    lines = []
+    for number in range(max(map(len, cells.values()))):
+        parts = []
+        for c, width in widths.items():
+            text = cells[c][number] if number < len(cells[c]) else ""
+            parts.append(text.ljust(width) if c < left else text.rjust(width))
+        lines.append(GAP.join(parts).rstrip())
+    return lines
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _listed(header: Sequence[str], row: Sequence[str], width: int) -> list[str]:
+    """A row that no table has room for: its first text, and below it a line a column."""
+    pairs = zip(header[1:], row[1:], strict=True)
+    texts = [f"{name}: {text}" for name, text in pairs if text not in (NONE, "")]
+    # Indented lines below the name; what goes on is indented twice.
+    below = [f"\n{GAP * 2}".join(_wrap(text, width - 2 * len(GAP))) for text in texts]
+    return [row[0], *(GAP + text for text in below)]
 
 
 def templates() -> Environment:

@@ -14,6 +14,7 @@ from scirepeval_harness.files import working_folder
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.task.dataset import Document, LoadedTask
 from scirepeval_harness.task.load import DataOptions, load_task
+from scirepeval_harness.task.places import place_of
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 Selection = Sequence[tuple[SuiteSpec, TaskSpec]]
@@ -70,15 +71,17 @@ class TaskLoader:
 def task_loader(options: RunOptions) -> Iterator[TaskLoader]:
     """A loader of the data that the options name, for the time of a run."""
     chosen = DataOptions(
-        directory=options.data,
         offline=options.offline,
         allow_missing=options.allow_missing,
         limit=options.limit,
         seed=options.seed,
     )
 
+    places = dict(options.data)
+
     def load(task: TaskSpec, suite: SuiteSpec, absent: frozenset[str]) -> LoadedTask:
-        return load_task(task, suite, replace(chosen, absent=absent))
+        directory = place_of(places, suite, task)
+        return load_task(task, suite, replace(chosen, absent=absent, directory=directory))
 
     with working_folder("texts") as root:
         yield TaskLoader(load, root)

@@ -69,15 +69,13 @@ def run(
         progress: where lines and bars go.
 
     Raises:
-        UsageError: no such data folder, two models of one name, results that are already there,
-            those of another model among them, or no model that can run any of the tasks.
+        UsageError: two models of one name, results that are already there, those of another model
+            among them, or no model that can run any of the tasks.
         HarnessError: an engine that is not there (see :func:`~.engine.open_engine`), or a model
             that cannot be built (see :func:`~.model.base.build_model`).
         IncompleteRunError: results cannot be written.
         RunInterrupted: Ctrl-C; what is finished is written.
     """
-    if options.data is not None and not options.data.is_dir():
-        raise UsageError("no such folder", where=str(options.data), fix="Check --data")
     folders = result_folders(models, options)
     if selection and not any(spec.can_run(task) for spec in models for _, task in selection):
         raise UsageError(

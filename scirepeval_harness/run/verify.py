@@ -19,6 +19,7 @@ from scirepeval_harness.results.verify import TOLERANCE, contradictions
 from scirepeval_harness.run import task as scoring
 from scirepeval_harness.run.engine import LocalEngine, build_models
 from scirepeval_harness.run.loading import TaskLoader, task_loader
+from scirepeval_harness.task.places import Places
 from scirepeval_harness.task.registry import Registry
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import look_up
@@ -70,7 +71,7 @@ def verify_result(
     models: Sequence[ModelSpec] = (),
     *,
     cache: Path | None = None,
-    data: Path | None = None,
+    data: Places | None = None,
 ) -> Verification:
     """Check every file of a result and compute its scores again.
 
@@ -128,12 +129,13 @@ def _options(
     record: TaskRecord,
     arguments: Mapping[str, object],
     cache: Path | None,
-    data: Path | None,
+    data: Places | None,
 ) -> RunOptions:
     """The options of the run, offline; its device and precision as far as they move vectors."""
     own = {"vector_precision" if k == "width" else k: v for k, v in record.settings.items()}
+    places = tuple((data or {}).items())
     chosen = {name: arguments.get(name) for name in ("dtype", "device")}
-    return RunOptions(output=folder, cache=cache, data=data, offline=True, **{**chosen, **own})
+    return RunOptions(output=folder, cache=cache, data=places, offline=True, **{**chosen, **own})
 
 
 def _from_vectors(

@@ -10,7 +10,7 @@ from typing import Any
 
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.task.dataset import Coverage, LoadedTask, Provenance
-from scirepeval_harness.task.sources import HubSource, Without, choose_source
+from scirepeval_harness.task.sources import Without, choose_source
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 
@@ -57,19 +57,6 @@ def _warnings(coverage: Coverage) -> Iterator[str]:
     if coverage.textless:
         yield f"{coverage.textless} documents have no text and are encoded as an empty one"
     yield from coverage.remarks
-
-
-def fetch_task(task: TaskSpec, suite: SuiteSpec) -> str | None:
-    """Download the task's tables from the hub ahead of a run; None where it has none there.
-
-    Raises:
-        DataError, OfflineError: as :func:`load_task`.
-    """
-    if task.hub is None:
-        return None
-    source = HubSource(task, suite, offline=False)
-    source.open_all()
-    return source.revision()
 
 
 def fingerprint(task: TaskSpec, data: Any) -> str:

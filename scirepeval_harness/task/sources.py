@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from scirepeval_harness.errors import DataError, OfflineError
 from scirepeval_harness.files import regular
+from scirepeval_harness.task.download import obtain
 from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 from scirepeval_harness.task.tables import Row, Table, csv_table, is_list, json_lines
 
@@ -51,20 +53,29 @@ class Source(Protocol):
 def choose_source(
     task: TaskSpec, suite: SuiteSpec, directory: Path | None, *, offline: bool
 ) -> Source:
-    """The user's folder if given, else data beside the suite's file, else the hub.
+    """The user's folder if given, else data beside the suite's file, else the hub, else the
+    task's download.
 
     Raises:
         DataError: the folder does not exist, or the task is in none of these places.
+        OfflineError, StorageError: as :func:`~.download.obtain`.
     """
     if directory is not None:
         if not directory.is_dir():
             raise DataError("no such folder", where=str(directory), fix="Check --data")
         return LocalSource(task, directory, "local")
-    if suite.folder is not None and (suite.folder / PACKAGED).is_dir():
+    if suite.folder is not None and is_packaged(suite):
         return LocalSource(task, suite.folder / PACKAGED, "packaged")
-    if task.hub is None:
-        raise _not_on_the_hub(task)
-    return HubSource(task, suite, offline=offline)
+    if task.hub is not None:
+        return HubSource(task, suite, offline=offline)
+    if task.download is not None:
+        return LocalSource(task, obtain(task, offline=offline), "download")
+    raise _not_on_the_hub(task)
+
+
+def is_packaged(suite: SuiteSpec) -> bool:
+    """Whether a suite's data lies beside its file."""
+    return suite.folder is not None and (suite.folder / PACKAGED).is_dir()
 
 
 def _not_on_the_hub(task: TaskSpec) -> DataError:
@@ -274,6 +285,21 @@ def open_config(table: HubTable, revision: str | None, *, offline: bool, task: s
             raise OfflineError("not in the local cache", where=where, fix=fetch)
         raise DataError("no parquet files", where=where, fix="Check config and revision")
     return HubConfig(f"{table.repo}/{table.config}", folder.name, files)
+
+
+def cached_repositories(tasks: Iterable[TaskSpec]) -> Iterator[tuple[str, Path, int]]:
+    """The repositories of the tasks that the hub's local cache holds, with folder and bytes."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    hubs = [task.hub for task in tasks if task.hub is not None]
+    named = {
+        table.repo for hub in hubs for table in (hub.documents, hub.labels, hub.reviewers) if table
+    }
+    with suppress(CacheNotFound):
+        for repo in sorted(scan_cache_dir().repos, key=lambda one: str(one.repo_id)):
+            if repo.repo_type == "dataset" and repo.repo_id in named:
+                yield str(repo.repo_id), Path(repo.repo_path), int(repo.size_on_disk)
 
 
 def _by_split(folder: Path, config: str) -> dict[str, tuple[Path, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
@@ -83,6 +83,35 @@ class LocalData(Strict):
     blocks: Inside | None = None
 
 
+class Download(Strict):
+    """Files at a public address, for data that is on no hub.
+
+    ``files`` are paths below ``url``; they are kept at the same paths below ``into``, and [local]
+    names them from there.
+    """
+
+    url: str = Field(pattern=r"^https?://.+/$")
+    into: str = ""
+    files: tuple[str, ...] = Field(min_length=1)
+
+    @pydantic.model_validator(mode="after")
+    def check_paths(self) -> Self:
+        for path in (self.into, *self.files):
+            # Whoever writes a task file must not choose where on a machine files are written.
+            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+                raise ValueError(f"{path!r} points outside the folder of the data")
+        return self
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where the files are kept, below the task's folder."""
+        return tuple(str(PurePosixPath(self.into) / file) for file in self.files)
+
+    def address(self, path: str) -> str:
+        """The address of the file that is kept at ``path``."""
+        return self.url + str(PurePosixPath(path).relative_to(self.into or "."))
+
+
 class FewShot(Strict):
     """One few-shot setting: rows (or positives a class) drawn, and how many times."""
 
@@ -113,6 +142,7 @@ class TaskSpec(Strict):
     few_shot: tuple[FewShot, ...] = ()
     hub: HubData | None = None
     local: LocalData = LocalData()
+    download: Download | None = None
     expected_fields: tuple[str, ...] = ()
     options: dict[str, str | int | float | bool] = Field(default={})
     synthetic: bool = False
@@ -135,8 +165,9 @@ class TaskSpec(Strict):
     def without_empty_options(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A key that all older files lack would change every definition's hash.
         found: dict[str, Any] = dump(self)
-        if not found.get("options"):
-            found.pop("options", None)
+        for key in ("options", "download"):
+            if not found.get(key):
+                found.pop(key, None)
         return found
 
     def roles(self) -> tuple[tuple[str, Role], ...]:
@@ -145,7 +176,8 @@ class TaskSpec(Strict):
 
     def definition_hash(self) -> str:
         """First 12 hex digits of the SHA-256 of all that may move the task's score."""
-        cosmetic = {"title", "notes", "synthetic"}
+        # Where files are downloaded from moves no score: a fingerprint stands beside each one.
+        cosmetic = {"title", "notes", "synthetic", "download"}
         text = json.dumps(self.model_dump(mode="json", exclude=cosmetic), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -32,11 +32,12 @@ CALLS = {
     "cache info": ("cache.info",),
     "cache verify": ("cache.verify",),
     "cache prune": ("cache.prune",),
+    "data list": ("data.kept",),
     "mdcr write-scores": ("mdcr.write_scores",),
     "mdcr score": ("mdcr.score",),
 }
 """Each command and the functions of the library that do its work."""
-VALUES = {"errors", "options", "roles", "reporting", "task", "model"}
+VALUES = {"errors", "options", "progress", "roles", "reporting", "task", "model"}
 """Packages of which a command may take names: types and choices of options, tables to print."""
 
 

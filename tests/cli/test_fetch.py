@@ -70,10 +70,10 @@ def test_a_model_file_and_a_task_of_one_s_own(served: Path, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
 
 
-def test_data_that_is_on_no_hub_is_said(tmp_path: Path) -> None:
-    done = harness(["fetch", "--suite", "mdcr"], tmp_path, NOWHERE)
+def test_data_that_comes_with_its_suite_needs_no_fetching(tmp_path: Path) -> None:
+    done = harness(["fetch", "--task", "sample-search"], tmp_path, NOWHERE)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "mdcr  not on the hub: pass its folder with --data\n"
+    assert done.stdout == "sample-search  nothing to fetch\n"
 
 
 @pytest.mark.parametrize(

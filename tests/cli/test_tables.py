@@ -29,6 +29,7 @@ def test_a_terminal_gets_a_table_with_whole_names(
     show(text_table(("name", "text", "mark"), ROWS, caption="2 rows"), titled=True)
     text = capsys.readouterr().out
     assert "a-rather-long-name" in text
+    assert "x" * 90 in text  # never folded within a word
     assert "\x1b[31m" not in text
     assert text.count("x") >= 90
     assert "2 rows" in text

@@ -91,8 +91,8 @@ def test_run_scores_s2and_where_its_environment_is(
     monkeypatch.setenv("SCIREPEVAL_HARNESS_S2AND", str(tmp_path / "none"))
     with pytest.raises(SystemExit) as stop:
         main([*words, "--output", str(tmp_path / "without")])
-    assert stop.value.code == 3
-    assert "s2and setup" in capsys.readouterr().out
+    assert stop.value.code == 2, "known at the start"
+    assert "s2and setup" in capsys.readouterr().err
     monkeypatch.setenv("SCIREPEVAL_HARNESS_S2AND", str(stub_environment(tmp_path / "env")))
     with pytest.raises(SystemExit) as stop:
         main([*words, "--output", str(tmp_path / "with")])
