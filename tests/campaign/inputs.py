@@ -53,6 +53,7 @@ TOKENIZER = {
     "normalizer: null": "a tokenizer without this part is another tokenizer",
     "pre_tokenizer: null": "a tokenizer without this part is another tokenizer",
 }
+NO_DIGEST = "parquet files hold no digest of their values"
 TWICE = "a row given twice counts twice, as in the reference"
 OTHER_NUMBER = "another number is a number like any other"
 
@@ -469,7 +470,8 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("task file", "toml", "tasks/topic.toml", classification, TFIDF,
          [*TASK_KEYS, ("local",), ("local", "documents"), ("local", "labels")],
-         {"name: *": "a task of another name", "title: *": "a title moves no score",
+         {"title: number as text": "a title moves no score",
+          "name: number as text": "a task of another name", "name: *": "a task of another name", "title: *": "a title moves no score",
           "metrics*": "another metric that exists"},
          ("*: twice", "*: list", "*: object", "*: boolean", "*: n*", "*: key *")),
     Kind("suite file", "toml", "tasks/suite.toml", suite, (*TFIDF, "--suite", "own"),
@@ -478,6 +480,7 @@ KINDS: tuple[Kind, ...] = (
           ("readings",), ("readings", "few_shot"),
           ("readings", "author_disambiguation_constant")],
          {"title: number as text": "a title moves no score",
+          "task_set: number as text": "a set of another name",
           "readings.author_disambiguation_constant: number": OTHER_NUMBER},
          ("*: twice", "*: object", "*: boolean", "*: n*", "*: key *", "*infinity",
           "*constant: text", "*constant: huge")),
@@ -567,11 +570,13 @@ KINDS: tuple[Kind, ...] = (
          (*RUN, "--model", "model.toml"), [],
          {"file: bit flip *": "weights hold no digest of their own: another bit is another model"}),
     Kind("documents of the hub", "parquet", f"{HUB}/meta/evaluation/0000.parquet", hub, ON_HUB,
-         [("doc_id",), ("query",), ("candidates",)], {"query: text": TEXTS["*query: *text"]},
+         [("doc_id",), ("query",), ("candidates",)],
+         {"query: text": TEXTS["*query: *text"], "file: bit flip *": NO_DIGEST},
          ("*: null", "*: all null", "*: boolean", "*: nan", "*: twice", "*: bytes")),
     Kind("labels of the hub", "parquet", f"{HUB}/labels/test/0000.parquet", hub, ON_HUB,
          [("query_id",), ("cand_id",), ("score",)],
-         {"score: number": OTHER_NUMBER},
+         {"score: number": OTHER_NUMBER, "cand_id: shorter": "the id of another candidate",
+          "file: bit flip *": NO_DIGEST},
          ("*: null", "*: all null", "*: boolean", "*: nan", "*: twice", "*: bytes")),
     Kind("policy", "toml", "policy.toml", policy,
          ("check", "--baseline", "kept/tfidf", "--candidate", "kept/tfidf", "--policy",
