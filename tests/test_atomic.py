@@ -134,3 +134,8 @@ def test_what_a_killed_process_left_is_swept_and_a_living_one_keeps_its_own(
     children[1].kill()
     for child in children:
         child.communicate()
+
+
+def test_half_a_surrogate_pair_is_written_as_json_escapes_it(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"error": "key \ud800"})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"error": "key \ud800"}

@@ -9,7 +9,7 @@ import errno
 import functools
 import hashlib
 import importlib.metadata
-import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +27,7 @@ from scirepeval_harness.errors import (
     OfflineError,
     StorageError,
 )
+from scirepeval_harness.files import read_json as read_json_file
 from scirepeval_harness.model.kinds import (
     SentenceTransformerSpec,
     TransformerSpec,
@@ -149,6 +150,9 @@ def check_settings(part: Part, folder: Path) -> None:
         ModelError: naming the file and the key.
     """
     fix = "Take a checkpoint that needs no code of its own"
+    # Read for what the libraries would pass over: a key given twice, a pipe in a file's place.
+    for name in ("tokenizer.json", *TOKENIZER_SETTINGS) if part == "base" else ():
+        read_json(folder / name)
     names = [name for name in _names(folder, part) if name.rpartition("/")[2] == CONFIG["base"]]
     for path in [folder / name for name in names] if part == "modules" else [folder / CONFIG[part]]:
         _check_config(path, part, fix)
@@ -161,6 +165,10 @@ def _check_config(path: Path, part: Part, fix: str) -> None:
             if value not in ATTENTIONS:
                 problem = f"{key} asks for code to run: {shown(value)}"
                 raise ModelError(problem, where=str(path), fix=f"{fix}, or remove the key")
+        elif value is not None and not isinstance(value, TYPES.get(key, object)):
+            problem = f"{key} is {shown(value)}"
+            fix = "Download or save the model's files again"
+            raise ModelError(problem, where=str(path), fix=fix)
         elif key in SIZES and value is not None:
             whole = type(value) is int and 0 < value <= SIZES[key]
             if not whole and part == "base":
@@ -191,16 +199,24 @@ SIZES = {
     "max_position_embeddings": 2**24,
     "type_vocab_size": 2**16,
 }
+# The libraries take what is true to Python for true, true for 1.0, and stop at a type of no text.
+SWITCHES = ("ln_before", "ln_after", "original_ln_before", "original_ln_after", "output_adapter")
+TYPES: dict[str, type] = {
+    "model_type": str,
+    "layer_norm_eps": float,
+    "mh_adapter": bool,
+    **dict.fromkeys(SWITCHES, bool),
+}
 LONGEST_REASON = 300
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object in a model's folder, empty where the file is not there."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json_file(path)
+    except (OSError, ValueError) as error:
         fix = "Download or save the model's files again"
         raise ModelError(f"not JSON: {error}", where=str(path), fix=fix) from error
     if not isinstance(content, dict):

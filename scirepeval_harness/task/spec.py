@@ -193,7 +193,7 @@ class Readings(Strict):
     few_shot: FewShotReading = "mean_of_settings"
     reviewer_matching: ReviewerReading = "mean_of_metrics"
     author_disambiguation: AuthorReading = "measured"
-    author_disambiguation_constant: float = 96.5
+    author_disambiguation_constant: float = Field(96.5, ge=0, le=100, allow_inf_nan=False)
 
 
 class Column(Strict):

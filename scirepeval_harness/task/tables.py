@@ -170,6 +170,10 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
                         where=f"{path}:{reader.line_num}",
                         fix="Repair the line",
                     )
+                if any("\0" in cell for cell in row.values()):
+                    raise DataError(
+                        "a NUL character", where=f"{path}:{reader.line_num}", fix="Repair the line"
+                    )
                 yield reader.line_num, row
         except csv.Error as error:
             raise DataError(

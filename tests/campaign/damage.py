@@ -301,9 +301,13 @@ def of_parquet(path: Place) -> Iterator[Damage]:
     for name, number in numbers.items():
         yield (
             f"{name} inside",
-            first(lambda old, n=number: [n, *old[1:]] if isinstance(old, list) else old),
+            first(lambda old, n=number: [n, *old[1:]] if _numbers(old) else old),
         )
     yield "shorter", first(lambda old: old[:-1] if isinstance(old, list | str) else old)
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and isinstance(value[0], float)
 
 
 def of_arrays(path: Place) -> Iterator[Damage]:

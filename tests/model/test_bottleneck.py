@@ -294,3 +294,10 @@ def refusal(folders: dict[str, Path], adapter: Path, kind: type[HarnessError]) -
         encode(TransformerEncoder(spec, OPTIONS, reader="own"), Role.QUERY)
     assert type(caught.value) is kind
     return str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", "true", 1, [True]])
+def test_a_switch_is_true_or_false(folders: dict[str, Path], tmp_path: Path, value: object) -> None:
+    adapter = save_adapter(tmp_path / "adapter", seed=1)
+    change(adapter, {"original_ln_before": value})
+    assert "original_ln_before is" in refusal(folders, adapter, ModelError)

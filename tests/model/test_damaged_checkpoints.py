@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from contextlib import suppress
@@ -83,6 +84,25 @@ def test_sizes_that_no_model_has(folder: Path, key: str, value: object) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {key: value}))
     assert f"config.json: {key} must be" in str(refusal(folder))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("model_type", []), ("model_type", {}), ("layer_norm_eps", True)]
+)
+def test_values_of_another_type(folder: Path, key: str, value: object) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {key: value}))
+    assert f"config.json: {key} is" in str(refusal(folder))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_what_the_libraries_would_pass_over(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_text('{"a": 1, "a": 2}')
+    assert f"{name}: not JSON: the key 'a' stands there twice" in str(refusal(folder))
+    path.unlink()
+    os.mkfifo(path)
+    assert name in str(refusal(folder))
 
 
 @pytest.mark.parametrize("key", ["_attn_implementation_internal", "_attn_implementation"])

@@ -125,6 +125,7 @@ SIGNED, TRUTH = f"{SETS}_signatures.json", f"{SETS}_clusters.json"
 @pytest.mark.parametrize(
     ("kind", "edit", "message"),
     [
+        ("classes", put(TRAIN, ",b", ",b\0"), "csv:"),
         # Twice.
         ("classes", title('"a", "title": "b"'), "meta.jsonl:1: not valid JSON (the key 'title'"),
         ("classes", put(TRAIN, "paper_id,label", "paper_id,label,label"), "csv:1: the column"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from scirepeval_harness.task.spec import HubTable, SuiteSpec
+from scirepeval_harness.task.spec import HubTable, Readings, SuiteSpec
 
 
 def suite(*columns: dict[str, Any], **changes: Any) -> SuiteSpec:
@@ -57,3 +57,9 @@ def test_the_folder_is_known_but_no_part_of_the_record(tmp_path: Path) -> None:
     placed = plain.at(tmp_path)
     assert (plain.folder, placed.folder) == (None, tmp_path)
     assert placed.model_dump() == plain.model_dump()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 100.5])
+def test_the_constant_for_author_disambiguation_is_a_score(value: float) -> None:
+    with pytest.raises(ValueError, match="author_disambiguation_constant"):
+        Readings(author_disambiguation_constant=value)
