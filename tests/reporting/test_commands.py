@@ -58,7 +58,7 @@ def test_the_command_has_every_argument_and_parses_as_the_run_command() -> None:
     assert values["task"] == ARGUMENTS["tasks"]
     assert [str(path) for path in values["tasks_dir"]] == ARGUMENTS["tasks_dirs"]
     assert [str(entry) for entry in values["format"]] == ARGUMENTS["formats"]
-    assert str(values["data"]) == ARGUMENTS["data"]
+    assert values["data"] == [ARGUMENTS["data"]]
     same = ("device", "dtype", "batch_tokens", "offline", "seed", "limit", "probe", "width")
     for name in (
         *same,
@@ -74,7 +74,7 @@ def test_the_command_has_every_argument_and_parses_as_the_run_command() -> None:
 
 
 def test_a_run_records_all_arguments_that_the_command_needs() -> None:
-    made = RunOptions(output=Path("out"), data=Path("data"), engine="ray", seed=7)
+    made = RunOptions(output=Path("out"), data=(("", Path("data")),), engine="ray", seed=7)
     recorded = made.arguments(Choices(models=("m",), tasks_dirs=("own",), max_length=9))
     assert set(recorded) == set(ARGUMENTS)
     assert recorded["data"] == "data"
@@ -83,6 +83,10 @@ def test_a_run_records_all_arguments_that_the_command_needs() -> None:
     words = "--model m --tasks-dir own --max-length 9 --data data --engine ray"
     words += " --probe reference --width float32 --seed 7"
     assert command_words(recorded) == words.split()
+    places = (("", Path("data")), ("mdcr", Path("own")))
+    recorded = RunOptions(output=Path("out"), data=places).arguments(Choices())
+    assert recorded["data"] == ["data", "mdcr=own"]
+    assert "--data data --data mdcr=own" in " ".join(command_words(recorded))
     chosen = RunOptions(output=Path("out"), quantize="int8")
     assert "--quantize int8" in " ".join(command_words(chosen.arguments(Choices())))
     assert chosen.scoring()["quantize"] == "int8"
