@@ -188,13 +188,14 @@ def evaluate(
         normalize=normalize,
         truncate_dim=truncate_dim,
     )
-    selection, missing = arrive(
-        chosen.selection,
-        chosen.places,
-        named=as_list(tasks),
-        offline=offline,
-        progress=progress or SILENT,
-    )
+    missing: list[tuple[str, str]] = []
+
+    def arrived(selection: Selection) -> Selection:
+        named, say = as_list(tasks), progress or SILENT
+        kept, lost = arrive(selection, chosen.places, named=named, offline=offline, progress=say)
+        missing.extend(lost)
+        return kept
+
     folder, temporary = _folder(output, runs, chosen.suites)
     options = RunOptions(
         output=folder,
@@ -231,7 +232,9 @@ def evaluate(
     )
     interrupted = False
     try:
-        folders = run(chosen.models, selection, options, arguments, progress or SILENT)
+        folders = run(
+            chosen.models, chosen.selection, options, arguments, progress or SILENT, arrived
+        )
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(

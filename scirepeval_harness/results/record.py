@@ -206,13 +206,8 @@ class RunRecord(Record):
     git_dirty: bool | None
     signature: str
     seal: str | None = None
-    left_out = ("seal",)
-
-    @model_serializer(mode="wrap")
-    def _without_empty_usage(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Run files of models that nobody charges for stay as they were.
-        written: dict[str, Any] = dump(self)
-        return {key: value for key, value in written.items() if key != "usage" or value}
+    # Run files of models that nobody charges for stay as they were.
+    left_out = ("seal", "usage")
 
 
 def digest(value: object) -> str:

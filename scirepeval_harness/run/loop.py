@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,6 +66,7 @@ def run(
     options: RunOptions,
     arguments: Mapping[str, object] | None = None,
     progress: Progress = SILENT,
+    arrived: Callable[[Selection], Selection] = lambda selection: selection,
 ) -> tuple[Path, ...]:
     """Evaluate the models one after another; one result folder each, below ``options.output``.
 
@@ -75,6 +76,7 @@ def run(
     Args:
         arguments: what the run's record says it was asked; by default the options and all names.
         progress: where lines and bars go.
+        arrived: fetches data once the models are known to be sound; gives the tasks to run.
 
     Raises:
         UsageError: two models of one name, results that are already there, those of another model
@@ -107,6 +109,7 @@ def run(
         try:
             # All are built before any task: a mistake in the last model costs no hours.
             built = deque(build_models(models, options, engine))
+            selection = arrived(selection)
             earlier = [
                 earlier_tasks(folder, model, options)
                 for folder, (_, model) in zip(folders, built, strict=True)

@@ -21,6 +21,7 @@ CALLS = {
     "report": ("report",),
     "runs list": ("runs",),
     "runs show": ("load_results",),
+    "runs verify": ("verify",),
     "tasks list": ("tasks",),
     "tasks show": ("tasks",),
     "tasks check": ("audit",),
