@@ -435,6 +435,9 @@ def package_folder(name: str) -> Path | None:
 
     Not of one in the working folder, which whoever wrote the model's file may have filled too.
     """
+    # The harness itself runs already, and may well run in its own checkout.
+    if name == __name__.partition(".")[0]:
+        return Path(__file__).parents[1]
     here = Path.cwd()
     places: Sequence[str] = [one for one in sys.path if one and Path(one).resolve() != here]
     # Level by level: importlib.util.find_spec would import the parents of a dotted name.

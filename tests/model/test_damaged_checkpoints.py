@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import scirepeval_harness
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.base import EncodeOptions
 from scirepeval_harness.model.kinds import TransformerSpec, Weights
@@ -160,3 +161,11 @@ def test_a_package_of_the_working_folder_is_not_taken(
     assert package_folder("some_weights.inner") == package
     assert package_folder("some_weights.none") is None
     assert package_folder("sys") is None
+
+
+def test_the_harness_s_own_weights_are_found_in_its_checkout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = Path(scirepeval_harness.__file__).parent
+    monkeypatch.chdir(own.parent)
+    assert package_folder("scirepeval_harness") == own
