@@ -37,7 +37,7 @@ def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
     before = set(model.state_dict())
     info: dict[str, list[str]] = {}
     fix = "Check that adapter and base belong together"
-    with loading(f"the adapter in {folder}", where, fix):
+    with loading("the adapter", where, fix):
         model.load_adapter(
             str(folder),
             load_as=name,

@@ -368,7 +368,7 @@ def add_adapter(model: Any, folder: Path, name: str, where: str) -> None:
         MissingExtraError: an architecture or a setting that only the library knows.
     """
     fix = "Check that adapter and base belong together"
-    with loading(f"the adapter in {folder}", where, fix):
+    with loading("the adapter", where, fix):
         config = read_config(folder, where)
         tensors = read_tensors(folder)
         parts = make_bottlenecks(model, config, where)

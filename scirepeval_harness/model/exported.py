@@ -88,7 +88,7 @@ def export_merged(spec: ModelSpec, role: Role, folder: Path, *, offline: bool = 
         config = read_config(adapter, where)
         check_expressible(base.config, config, where)
         add_adapter_support(base, where)
-        add_adapter(base, adapter, role.value, where)
+        add_adapter(base, adapter, role.value, f"{where}, adapter {adapter}")
         base = as_xmod(base, role.value, config)
     folder.mkdir(parents=True, exist_ok=True)
     base.save_pretrained(folder, safe_serialization=True)
