@@ -392,7 +392,7 @@ def test_settings_that_would_make_a_registered_model_another_one() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, -5])
 def test_a_maximum_length_without_room_for_a_token(length: int) -> None:
-    with pytest.raises(UsageError, match="--max-length must be >= 2"):
+    with pytest.raises(UsageError, match="--max-length must be from 2 to"):
         resolve_model("org/model", MODELS, max_length=length)
 
 

@@ -183,7 +183,7 @@ def test_an_unknown_later_module_is_an_error_in_the_library_s_words(tmp_path: Pa
     folder = save_modules(tmp_path / "m", kind="plain")
     modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     modules[2]["type"] = "sentence_transformers.models.Nothing"
-    with pytest.raises(HarnessError, match="sentence-transformers cannot load the model"):
+    with pytest.raises(HarnessError, match=r"the model cannot be loaded .*Nothing"):
         encode(encoder_of(broken(folder, "modules.json", modules)), Role.QUERY)
 
 
@@ -217,7 +217,7 @@ def test_prompts_that_are_not_used_are_named(tmp_path: Path) -> None:
     assert encoder_of(passage).unused_prompts == ("passage",)  # type: ignore[attr-defined]
     given = encoder_of(passage, prompts={"document": "p: {text}"})
     assert given.unused_prompts == ()  # type: ignore[attr-defined]
-    plain = encoder_of(passage, pooling="mean")
+    plain = encoder_of(passage, pooling="mean", max_length=64)
     assert plain.unused_prompts == ("query", "passage", "x")  # type: ignore[attr-defined]
 
 

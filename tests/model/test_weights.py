@@ -197,7 +197,7 @@ def test_a_full_disk(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_not_a_repository_name(cache: Path) -> None:
     with pytest.raises(ModelError, match="not a repository name"):
-        find(Weights(repo="a/b/c"))
+        find(Weights(repo="a/b--c"))
 
 
 def test_fetch_takes_each_adapter_once(folders: dict[str, Path]) -> None:
