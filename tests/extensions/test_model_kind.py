@@ -181,9 +181,9 @@ def test_results_are_read_where_the_package_is_not(results: Path, tmp_path: Path
 
 def test_lists_name_the_package(site: Path) -> None:
     listed = [" ".join(line.split()) for line in harness(site, "models", "list").splitlines()]
-    assert listed[0] == "name title kind base roles extra from"
-    assert f"hashed Hashed words hashing - - - {ORIGIN}" in listed
-    assert "bm25 BM25 bm25 - - - built in" in listed
+    assert listed[0] == "group name title kind base roles extra from"
+    assert f"general hashed Hashed words hashing - - - {ORIGIN}" in listed
+    assert "lexical bm25 BM25 bm25 - - - built in" in listed
     [record] = [
         record for record in json.loads(harness(site, "models", "list", "--json"))
         if record["name"] == "hashed"
@@ -217,7 +217,10 @@ def test_without_the_package_the_kind_is_unknown(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(MODEL)
     said = " ".join(harness(tmp_path, "models", "show", str(file), code=2).split())
-    assert "unknown kind of model 'hashing'. Known are transformer, tfidf" in said
+    assert (
+        "unknown kind of model 'hashing'. Known are transformer, sentence_transformers, tfidf"
+        in said
+    )
 
 
 def test_a_name_that_is_taken_names_both_files(site: Path, tmp_path: Path) -> None:

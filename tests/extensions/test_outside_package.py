@@ -156,8 +156,9 @@ def test_a_metric_that_is_not_resampled_says_so(folder: Path) -> None:
 
 def test_check_and_report_take_them(folder: Path) -> None:
     done = command(
-        folder, "check", "--baseline", "results/b", "--candidate", "results/b", "--suite", SUITE
-    )
+        folder, "check", "--baseline", "results/b", "--candidate", "results/b", "--suite", SUITE,
+        "--all",
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "mcc" in done.stdout
     worse = command(
