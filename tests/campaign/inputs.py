@@ -459,7 +459,7 @@ KINDS: tuple[Kind, ...] = (
              {**TEXTS, **more}, refused)
         for part, places, more, refused in (
             ("papers", [("1",), ("1", "paper_id"), ("1", "title"), ("1", "abstract"),
-                        ("1", "authors")], {}, (*NO_TEXT, *NO_ID)),
+                        ("1", "authors")], {}, NO_TEXT),
             ("signatures", [("0",), ("0", "signature_id"), ("0", "paper_id"), ("0", "author_info"),
                             ("0", "author_info", "given_block"), ("0", "author_info", "block")],
              {}, ("0: twice", "*given_block: null", "*given_block: list")),
@@ -559,6 +559,7 @@ KINDS: tuple[Kind, ...] = (
          [("name",), ("kind",), ("pooling",), ("max_length",), ("base",), ("base", "path"),
           ("adapters",), ("adapters", "proximity"), ("adapters", "proximity", "path")],
          {"name: *": "a model of another name", "adapters: missing": "a model without adapters",
+          "adapters.proximity: missing": "a model without adapters",
           "pooling: missing": "the default holds", "max_length: missing": "the default holds"},
          ("*: twice", "*: list", "*: object", "*: boolean", "*: nan", "*infinity", "*: key *")),
     Kind("config of an adapter", "json", "adapter/adapter_config.json", transformer,
