@@ -21,9 +21,9 @@ from scirepeval_harness.cli.output import say
 from scirepeval_harness.cli.report import report_command
 from scirepeval_harness.cli.run import run_command
 from scirepeval_harness.errors import HarnessError
-from scirepeval_harness.schema import shown
 
 DEFECT, INTERRUPTED = 70, 130
+LONGEST_PATH = 300
 
 
 class Boundary(TyperGroup):
@@ -64,7 +64,7 @@ def _acted_on(error: HarnessError | OSError) -> HarnessError:
     """The error with place and advice; the system's own has neither."""
     if isinstance(error, HarnessError):
         return error
-    where = shown(str(error.filename or "a file"))
+    where = str(error.filename or "a file")[:LONGEST_PATH]
     return HarnessError(
         error.strerror or str(error), where=where, fix="Check the path and its permissions"
     )

@@ -380,4 +380,4 @@ def test_an_error_of_the_system_has_place_and_advice(
     assert run(data) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: xxx")
-    assert line.endswith("...: File name too long. Check the path and its permissions")
+    assert line.endswith(": File name too long. Check the path and its permissions")
