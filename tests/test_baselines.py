@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from scirepeval_harness.cli.main import main
+from tests.campaign.results import seal
 
 BASELINES = Path(__file__).resolve().parents[1] / "results" / "baselines"
 MODELS = ("tfidf", "bm25", "minilm")
@@ -66,6 +67,9 @@ def test_a_score_that_moves_fails_the_gate(
     items = path.with_name("sample-search.items.parquet")
     frame = pd.read_parquet(items)
     frame.assign(value=frame["value"] * factor).to_parquet(items)
+    assert check("tfidf", candidate) == 2, "an edit alone is refused"
+    seal(candidate)
+    capsys.readouterr()
     assert check("tfidf", candidate) == 1
     assert "Gate failed: a regression" in capsys.readouterr().out
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scirepeval_harness.evaluations.metrics import METRICS, RANKING_WORDS
+from scirepeval_harness.model.registry import resolve_model
 from tests.support.extending_page import PAGE, write_page
 from tests.support.tiny_models import save_adapter, save_base
 
@@ -41,6 +42,11 @@ def test_the_page_s_model_runs_on_the_page_s_tasks(folder: Path) -> None:
         "topics.json",
         "related.json",
     }
+
+
+@pytest.mark.parametrize("name", ["served", "both"])
+def test_the_page_s_other_models_are_read(folder: Path, name: str) -> None:
+    assert resolve_model(folder / f"{name}.toml").name == name
 
 
 def test_the_page_s_check_reads_the_data(folder: Path) -> None:

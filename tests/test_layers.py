@@ -23,7 +23,7 @@ CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["t
 ]
 CONTRACTS = {contract["id"]: contract for contract in CONFIG["contracts"]}
 
-ONE_MODULE = {"adapters", "bm25s", "datasets", "Stemmer", "pytrec_eval", "jinja2", "tqdm"}
+ONE_MODULE = {"adapters", "bm25s", "datasets", "Stemmer", "pytrec_eval", "jinja2", "tqdm", "httpx"}
 """Libraries that a single module knows, so that another version or another library is one edit."""
 
 PLACES = {

@@ -132,13 +132,18 @@ def tasks(
     )
 
 
-def models() -> Catalogue[ModelSpec]:
-    """The registered models with their base and what they have for each role.
+def models(*, group: str | None = None, kind: str | None = None) -> Catalogue[ModelSpec]:
+    """The registered models by group, with their base and what they have for each role.
 
     Any other model is given to `evaluate` as a hub repository, a folder, a model file, a file of
     vectors or an object.
 
+    Args:
+        group: only models of this group, such as ``scientific``, ``general`` or ``lexical``.
+        kind: only models of this kind, such as ``sentence_transformers``.
+
     Raises:
+        UnknownNameError: no registered model is of this group or kind.
         SpecError: a model file of an installed package that does not follow its schema.
 
     Example:
@@ -148,8 +153,19 @@ def models() -> Catalogue[ModelSpec]:
     """
     from scirepeval_harness.model.registry import load_models
 
-    registered = load_models()
-    columns = ["name", "title", "kind", "base", "roles", "extra"]
+    everything = load_models().values()
+    for sort, wanted, has in (
+        ("group", group, [spec.listed_under for spec in everything]),
+        ("kind", kind, [spec.kind for spec in everything]),
+    ):
+        if wanted is not None and wanted not in has:
+            raise unknown(sort, wanted, dict.fromkeys(has))
+    registered = {
+        spec.name: spec
+        for spec in sorted(everything, key=lambda spec: (spec.listed_under, spec.name))
+        if group in (None, spec.listed_under) and kind in (None, spec.kind)
+    }
+    columns = ["group", "name", "title", "kind", "base", "roles", "extra"]
     if any(spec.origin for spec in registered.values()):
         columns.append("from")
     return Catalogue(
@@ -299,6 +315,7 @@ def _task_definition(registry: Registry, task: TaskSpec, model: str | None) -> d
 
 def _model_record(model: ModelSpec) -> dict[str, object]:
     return {
+        "group": model.listed_under,
         "name": model.name,
         "title": model.title,
         "kind": model.kind,
@@ -314,6 +331,11 @@ def _model_fields(model: ModelSpec) -> Fields:
     pairs = [("name", model.name), ("title", model.title), ("kind", model.kind), *model.rows()]
     if not model.has_vectors:
         pairs.append(("applies to", "rankings and citation pools (it has no vectors)"))
+    pairs += model.facts.items()
+    if model.assumed:
+        pairs.append(("assumed", model.assumed))
+    if model.trained_on:
+        pairs.append(("trained on", ", ".join(model.trained_on)))
     if model.origin:
         pairs.append(("from", model.origin))
     if model.extra:

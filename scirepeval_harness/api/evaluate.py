@@ -13,15 +13,19 @@ from scirepeval_harness.api.results import PathLike, Results, as_list, formats_o
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluations.base import evaluation_of
 from scirepeval_harness.files import cache_dir, working_folder, write_text
+from scirepeval_harness.model.prompts import Prompts, parse_prompts, prompt_words
 from scirepeval_harness.options import (
     Choices,
     Engine,
     Existing,
     Probe,
+    Quantize,
     RunOptions,
     VectorPrecision,
 )
 from scirepeval_harness.progress import SILENT
+from scirepeval_harness.roles import Role
+from scirepeval_harness.schema import unknown
 from scirepeval_harness.task.places import Data, Places, check_names, place_of, read_places
 from scirepeval_harness.task.registry import Registry, load_registry
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
@@ -93,6 +97,7 @@ def evaluate(
     cache: Cache = "default",
     probe: Probe = "reference",
     vector_precision: VectorPrecision = "float32",
+    quantize: Quantize | None = None,
     limit: int | None = None,
     seed: int = 42,
     allow_missing: bool = False,
@@ -102,6 +107,9 @@ def evaluate(
     batch_tokens: int | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    prompts: Prompts | Sequence[str] = (),
+    normalize: bool | None = None,
+    truncate_dim: int | None = None,
     engine: Engine = "local",
     ray_address: str | None = None,
     workers: int | None = None,
@@ -127,12 +135,19 @@ def evaluate(
         cache: folder of the vectors kept between runs; None keeps none.
         probe: ``reference`` (scikit-learn, as the protocol says), ``exact`` or ``fast``.
         vector_precision: ``float16`` rounds vectors as the published code did.
+        quantize: ``int8`` or ``binary`` scores vectors as a cheap index keeps them.
         limit: at most so many queries, or rows a split.
         seed: of probes, draws and intervals.
         allow_missing: score what is there; coverage stands beside the score.
         offline: never open a connection.
         device, dtype, batch_tokens: how to encode; None lets the machine decide.
         pooling, max_length: of models that are not registered.
+        prompts: templates around a text by use, such as ``{"query": "query: {text}"}``, or words
+            such as ``query=query: {text}``: of a role, of the ``candidate`` documents of a search,
+            or of every ``document``; a model's own prompts hold for the others. Fields are
+            ``{text}``, ``{title}`` and ``{abstract}``.
+        normalize: scale vectors to length 1.
+        truncate_dim: keep so many first dimensions of each vector.
         engine, ray_address, workers: ``ray`` encodes and fits probes on a Ray cluster.
         progress: where progress is shown; None for nowhere.
 
@@ -169,14 +184,18 @@ def evaluate(
         data=data,
         pooling=pooling,
         max_length=max_length,
+        prompts=parse_prompts(prompts),
+        normalize=normalize,
+        truncate_dim=truncate_dim,
     )
-    selection, missing = arrive(
-        chosen.selection,
-        chosen.places,
-        named=as_list(tasks),
-        offline=offline,
-        progress=progress or SILENT,
-    )
+    missing: list[tuple[str, str]] = []
+
+    def arrived(selection: Selection) -> Selection:
+        named, say = as_list(tasks), progress or SILENT
+        kept, lost = arrive(selection, chosen.places, named=named, offline=offline, progress=say)
+        missing.extend(lost)
+        return kept
+
     folder, temporary = _folder(output, runs, chosen.suites)
     options = RunOptions(
         output=folder,
@@ -188,6 +207,7 @@ def evaluate(
         seed=seed,
         probe=probe,
         vector_precision=vector_precision,
+        quantize=quantize,
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,
@@ -205,11 +225,16 @@ def evaluate(
             tasks_dirs=tuple(map(str, tasks_dirs)),
             pooling=pooling,
             max_length=max_length,
+            prompts=prompt_words(prompts),
+            normalize=normalize,
+            truncate_dim=truncate_dim,
         )
     )
     interrupted = False
     try:
-        folders = run(chosen.models, selection, options, arguments, progress or SILENT)
+        folders = run(
+            chosen.models, chosen.selection, options, arguments, progress or SILENT, arrived
+        )
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(
@@ -256,6 +281,9 @@ def plan(
     batch_tokens: int | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    prompts: Prompts | Sequence[str] = (),
+    normalize: bool | None = None,
+    truncate_dim: int | None = None,
 ) -> tuple[ModelPlan, ...]:
     """What `evaluate` would encode with the same arguments: reads data and the store, writes
     nothing, loads tokenizers and no weights.
@@ -284,6 +312,9 @@ def plan(
         data=data,
         pooling=pooling,
         max_length=max_length,
+        prompts=parse_prompts(prompts),
+        normalize=normalize,
+        truncate_dim=truncate_dim,
     )
     options = RunOptions(
         output=Path(),
@@ -325,7 +356,7 @@ def fetch(
     from scirepeval_harness.model.base import fetch_model
     from scirepeval_harness.run.arrival import fetch_task
 
-    specs, _ = _models(models, None, None) if models else ((), ())
+    specs, _ = _models(models) if models else ((), ())
     if not (specs or suite or tasks):
         raise UsageError("nothing to fetch", fix="Give --model, --suite or --task")
     selection: Selection = ()
@@ -350,6 +381,43 @@ class Fetched:
     folder: Path | None
 
 
+def export_merged(model: Any, role: Role | str, output: PathLike, *, offline: bool = False) -> Path:
+    """Write one role of a model, base and adapter, as a folder for ``SentenceTransformer(folder)``.
+
+    Args:
+        model: as for `evaluate`: a transformer, with seq_bn adapters or without.
+        role: ``classification``, ``regression``, ``proximity`` or ``query``.
+        output: a new folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UnknownNameError: no such role or model.
+        ModelError: a folder that is there, or a model that the form cannot express.
+        OfflineError, MissingExtraError: weights or libraries that are not here.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> try:
+        ...     sh.export_merged("bm25", "query", "merged")
+        ... except sh.HarnessError as error:
+        ...     print(error.where)
+        model bm25, query
+    """
+    from scirepeval_harness.model.exported import export_merged as export
+    from scirepeval_harness.model.kinds import TransformerSpec, demand_libraries
+
+    [spec], _ = _models(model)
+    known = [str(one) for one in Role]
+    if str(role) not in known:
+        raise unknown("role", str(role), known)
+    if isinstance(spec, TransformerSpec):
+        demand_libraries(spec)
+    export(spec, Role(role), Path(output), offline=offline)
+    return Path(output)
+
+
 def choose(
     models: Any,
     *,
@@ -358,10 +426,12 @@ def choose(
     formats: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
     data: Data = None,
-    pooling: Pooling | None = None,
-    max_length: int | None = None,
+    **asked: Any,
 ) -> Choice:
     """Models and tasks by the names that were given, with the defaults where none were.
+
+    Args:
+        asked: what :func:`~.registry.resolve_model` takes of a model beside its name.
 
     Raises:
         UsageError: a name that is not registered, or nothing to run.
@@ -392,13 +462,11 @@ def choose(
             left_out.append((task.name, why))
     if not selection:
         raise UsageError("no task to run", where="; ".join(map(": ".join, left_out)))
-    specs, names = _models(DEFAULT_MODELS if models is None else models, pooling, max_length)
+    specs, names = _models(DEFAULT_MODELS if models is None else models, **asked)
     return Choice(specs, names, selection, tuple(left_out), registry, places, refused)
 
 
-def _models(
-    models: Any, pooling: Pooling | None, max_length: int | None
-) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
+def _models(models: Any, **asked: Any) -> tuple[tuple[ModelSpec, ...], tuple[str, ...]]:
     """The specs of what was given, and how the record names it."""
     from scirepeval_harness.model.registry import load_models, resolve_model
 
@@ -407,9 +475,7 @@ def _models(
     else:
         listed = list(models) if isinstance(models, (list, tuple)) else [models]
     registered = load_models()
-    specs = tuple(
-        resolve_model(model, registered, pooling=pooling, max_length=max_length) for model in listed
-    )
+    specs = tuple(resolve_model(model, registered, **asked) for model in listed)
     names = tuple(
         str(model) if isinstance(model, (str, Path)) else spec.name
         for model, spec in zip(listed, specs, strict=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scirepeval_harness.api.evaluate import Cache, resolve_cache
 from scirepeval_harness.api.results import PathLike
 from scirepeval_harness.errors import UsageError
+from scirepeval_harness.model.prompts import Prompts, parse_prompts
 from scirepeval_harness.options import VectorPrecision
 from scirepeval_harness.progress import SILENT
 from scirepeval_harness.task.places import Data, place_of, read_places
@@ -46,6 +47,9 @@ def write_scores(
     batch_tokens: int | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    prompts: Prompts | Sequence[str] = (),
+    normalize: bool | None = None,
+    truncate_dim: int | None = None,
     vector_precision: VectorPrecision = "float32",
     cache: Cache = "default",
     offline: bool = False,
@@ -68,7 +72,14 @@ def write_scores(
 
     spec, pools = _load(task, tasks_dirs, data, offline)
     built = build_model(
-        resolve_model(model, pooling=pooling, max_length=max_length),
+        resolve_model(
+            model,
+            pooling=pooling,
+            max_length=max_length,
+            prompts=parse_prompts(prompts),
+            normalize=normalize,
+            truncate_dim=truncate_dim,
+        ),
         EncodeOptions(device=device, dtype=dtype, batch_tokens=batch_tokens, offline=offline),
     )
     with open_store(resolve_cache(cache)) as store:

@@ -34,6 +34,9 @@ def write_scores_command(
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
     ] = None,
+    prompt: Annotated[list[str] | None, typer.Option(help="As in `run`.")] = None,
+    normalize: Annotated[bool | None, typer.Option("--normalize", help="As in `run`.")] = None,
+    truncate_dim: Annotated[int | None, typer.Option(min=1, help="As in `run`.")] = None,
     width: Annotated[VectorPrecision, typer.Option(help="As in `run`.")] = "float32",
     cache: Annotated[Path | None, typer.Option(help="As in `run`.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors.")] = False,
@@ -54,6 +57,9 @@ def write_scores_command(
         batch_tokens=batch_tokens,
         pooling=pooling,
         max_length=max_length,
+        prompts=prompt or (),
+        normalize=normalize,
+        truncate_dim=truncate_dim,
         vector_precision=width,
         cache=None if no_cache else cache or "default",
         offline=offline,

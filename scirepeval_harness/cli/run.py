@@ -13,7 +13,7 @@ from scirepeval_harness.cli.options import DataDir, TasksDir, declared
 from scirepeval_harness.cli.output import print_table, say, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
-from scirepeval_harness.options import Engine, Probe, VectorPrecision
+from scirepeval_harness.options import Engine, Probe, Quantize, VectorPrecision
 from scirepeval_harness.roles import Format
 
 RUNS = Path("results") / "runs"
@@ -36,8 +36,12 @@ def run_command(
     workers: Annotated[int | None, declared("workers")] = None,
     pooling: Annotated[Pooling | None, declared("pooling")] = None,
     max_length: Annotated[int | None, declared("max_length")] = None,
+    prompt: Annotated[list[str] | None, declared("prompts", metavar="USE=TEXT")] = None,
+    normalize: Annotated[bool | None, declared("normalize")] = None,
+    truncate_dim: Annotated[int | None, declared("truncate_dim")] = None,
     probe: Annotated[Probe, declared("probe")] = "reference",
     width: Annotated[VectorPrecision, declared("vector_precision")] = "float32",
+    quantize: Annotated[Quantize | None, declared("quantize")] = None,
     seed: Annotated[int, declared("seed")] = 42,
     output: Annotated[Path | None, declared("output")] = None,
     cache: Annotated[Path | None, declared("cache")] = None,
@@ -77,6 +81,9 @@ def run_command(
         "batch_tokens": batch_tokens,
         "pooling": pooling,
         "max_length": max_length,
+        "prompts": prompt or (),
+        "normalize": normalize,
+        "truncate_dim": truncate_dim,
     }
     if only_plan:
         _show_plan(sh.plan(model or None, **what))
@@ -91,6 +98,7 @@ def run_command(
             workers=workers,
             probe=probe,
             vector_precision=width,
+            quantize=quantize,
             output=output,
             runs=None if output else RUNS,
             existing="resume" if resume else "overwrite" if overwrite else "refuse",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,15 @@ from scirepeval_harness.cluster.cluster import Cluster, WorkerPlan, cluster_erro
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors
 from scirepeval_harness.model.engine import EncodeStats
-from scirepeval_harness.model.kinds import TransformerSpec
-from scirepeval_harness.model.transformer import WINDOW, TransformerEncoder
+from scirepeval_harness.model.kinds import WeightsSpec
+from scirepeval_harness.model.token_encoder import WINDOW, in_order
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.spec import TaskSpec
 
 
 class RayEncoder:
-    """Encodes as :class:`TransformerEncoder` does, in the same batches, on many devices.
+    """Encodes as the model's own encoder does, in the same batches, on many devices.
 
     Texts go out in windows; tasks tokenise them and cut the batches; actors that hold the model
     encode these; vectors come back here, in the order in which they are done. Ray starts a lost
@@ -32,19 +34,32 @@ class RayEncoder:
     cacheable = True
 
     def __init__(
-        self, spec: TransformerSpec, options: EncodeOptions, cluster: Cluster, plan: WorkerPlan
+        self, spec: WeightsSpec, options: EncodeOptions, cluster: Cluster, plan: WorkerPlan
     ) -> None:
         """``options`` are settled: a precision and a budget that hold for every worker."""
         self.name = spec.name
         self.stats = EncodeStats()
         self._spec, self._options, self._cluster, self._plan = spec, options, cluster, plan
         # For texts, identities and token counts, which need no device.
-        self._here = TransformerEncoder(spec, replace(options, device="cpu"))
+        self._here = workers.encoder_of(spec, replace(options, device="cpu"))
 
     @property
     def hardware(self) -> str:
         """The workers: what a rate of encoding was measured on."""
         return f"Ray, {self._plan} on {self._cluster.nodes} machines ({self._options.device})"
+
+    @property
+    def reading(self) -> str:
+        return self._here.reading
+
+    def for_task(self, task: TaskSpec) -> Self:
+        """As the encoder of one machine; workers get the prompts with the rest of the model."""
+        here = self._here.for_task(task)
+        if here is self._here:
+            return self
+        view = copy.copy(self)
+        view._here, view._spec = here, self._spec.for_task(task)
+        return view
 
     def identity(self, role: Role) -> Identity:
         """As of one machine: where a vector was made does not change it."""
@@ -61,11 +76,8 @@ class RayEncoder:
 
     def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
         """Vectors (len(documents), dimensions), float32, in the order given."""
-        vectors = np.empty((len(documents), self._here.dimensions), dtype=np.float32)
-        for rows, values in self.encode_batches(documents, role):
-            vectors[rows] = values
-            advance(len(rows))
-        return vectors
+        batches = self.encode_batches(documents, role)
+        return in_order(batches, len(documents), self._here.dimensions, advance)
 
     def encode_batches(
         self, documents: Sequence[Document], role: Role

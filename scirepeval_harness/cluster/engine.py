@@ -10,7 +10,7 @@ from scirepeval_harness.cluster.probes import RayProbes
 from scirepeval_harness.cluster.workers import settle
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.base import EncodeOptions, Model, build_model
-from scirepeval_harness.model.kinds import TransformerSpec, demand_libraries
+from scirepeval_harness.model.kinds import WeightsSpec, demand_libraries
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.probes.fit import FitSamples
 
@@ -30,7 +30,7 @@ class RayEngine:
 
     def build(self, spec: ModelSpec, options: EncodeOptions) -> Model:
         """As :func:`~.model.base.build_model`, with transformers on the cluster."""
-        if not isinstance(spec, TransformerSpec):
+        if not isinstance(spec, WeightsSpec):
             return build_model(spec, options)
         # On the driver, so that a missing library is one line here and no traceback from a worker.
         demand_libraries(spec)

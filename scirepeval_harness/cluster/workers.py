@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 import scirepeval_harness
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.model.base import EncodeOptions
+from scirepeval_harness.model.base import EncodeOptions, build_model
 from scirepeval_harness.model.devices import choose_devices, choose_precision, tokens_a_batch
 from scirepeval_harness.model.engine import Batch, EncodeStats, TokenTable
-from scirepeval_harness.model.kinds import TransformerSpec
-from scirepeval_harness.model.transformer import TransformerEncoder
+from scirepeval_harness.model.kinds import WeightsSpec
+from scirepeval_harness.model.token_encoder import TokenEncoder
 from scirepeval_harness.roles import Role
 
 BATCHES_A_CHUNK = 4
@@ -32,7 +32,7 @@ class Assignment:
     must not encode.
     """
 
-    spec: TransformerSpec
+    spec: WeightsSpec
     options: EncodeOptions
     details: Mapping[Role, Mapping[str, str]]
     # Set where the assignment is made and pickled with it, so a worker can compare its own.
@@ -47,14 +47,21 @@ def settle(options: EncodeOptions) -> EncodeOptions:
     return replace(options, device=",".join(devices), dtype=precision, batch_tokens=budget)
 
 
+def encoder_of(spec: WeightsSpec, options: EncodeOptions) -> TokenEncoder[Any]:
+    """The encoder of a model whose weights run on tokens."""
+    encoder = build_model(spec, options)
+    assert isinstance(encoder, TokenEncoder)
+    return encoder
+
+
 def tokenise_windows(table: pa.Table, assignment: Assignment) -> Iterator[pa.Table]:
     """Windows of texts as chunks of batches, one row each: the batches that one machine alone
     would encode. Loads a tokenizer and no weights."""
     # The processor, whatever the workers have: this task holds no card.
-    encoder = TransformerEncoder(assignment.spec, replace(assignment.options, device="cpu"))
+    encoder = encoder_of(assignment.spec, replace(assignment.options, device="cpu"))
     for window in Window.rows(table):
-        tokens = encoder.tokenise(window.texts)
-        batches = encoder.cut(tokens)
+        tokens = encoder.tokenise(window.texts, window.role)
+        batches = encoder.cut(tokens, window.role)
         for first in range(0, len(batches), BATCHES_A_CHUNK):
             yield Chunk.of(window, tokens, batches[first : first + BATCHES_A_CHUNK]).table()
 
@@ -64,7 +71,7 @@ class ChunkEncoder:
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
-        self._opened: TransformerEncoder | None = None
+        self._opened: TokenEncoder[Any] | None = None
         self._checked: set[Role] = set()
 
     def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
@@ -83,7 +90,7 @@ class ChunkEncoder:
             vectors = np.concatenate([vectors for _, vectors in parts])
             yield Encoded(chunk.order, chunk.places[rows], vectors, stats).table()
 
-    def _ready(self, role: Role) -> TransformerEncoder:
+    def _ready(self, role: Role) -> TokenEncoder[Any]:
         """The encoder, once it is known to be the driver's in this role."""
         own = self._assignment
         if self._opened is not None and role in self._checked:
@@ -95,7 +102,7 @@ class ChunkEncoder:
                 where=where,
                 fix="Install the same version on every machine",
             )
-        encoder = self._opened or TransformerEncoder(own.spec, own.options)
+        encoder = self._opened or encoder_of(own.spec, own.options)
         there, here = encoder.identity(role).details, own.details[role]
         differing = sorted(name for name in {*there, *here} if there.get(name) != here.get(name))
         if differing:

@@ -242,6 +242,8 @@ def _against_published(record: TaskRecord, suite: SuiteSpec) -> Iterator[str]:
     """Published numbers are of the whole benchmark; everything else about them is unknown."""
     if record.settings.get("limit"):
         yield f"limit {record.settings['limit']} against the whole published test set"
+    if record.settings.get("quantize"):
+        yield f"quantize {record.settings['quantize']} against published vectors"
     if suite.synthetic:
         yield "synthetic data against published numbers"
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import CoverageError, DataError, ModelError
 from scirepeval_harness.evaluations.base import PairScorer, VectorTable
+from scirepeval_harness.evaluations.quantised import QuantisedTable
 from scirepeval_harness.model.base import Ranker
 from scirepeval_harness.options import VectorPrecision
 from scirepeval_harness.task.dataset import Document, Qrels
@@ -206,9 +207,9 @@ def _as_row(query: str, candidates: Sequence[str], scores: NDArray[np.float64]) 
 
 def read_as(vectors: VectorTable, width: VectorPrecision) -> VectorTable:
     """The same vectors, rounded to ``width``; they come back as float32 in either case."""
-    return (
-        HalfTable(vectors) if width == "float16" and not isinstance(vectors, HalfTable) else vectors
-    )
+    # Quantised vectors were rounded before; their levels are not rounded once more.
+    done = isinstance(vectors, HalfTable | QuantisedTable)
+    return HalfTable(vectors) if width == "float16" and not done else vectors
 
 
 @dataclass(frozen=True)

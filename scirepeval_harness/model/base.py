@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.model.engine import EncodeStats
 from scirepeval_harness.model.spec import ModelSpec
-from scirepeval_harness.model.weights import Snapshot
+from scirepeval_harness.model.weights import Snapshot, as_read
 from scirepeval_harness.progress import Advance as Advance
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.spec import TaskSpec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -117,6 +118,29 @@ class OrderEncoder(BatchEncoder, Protocol):
         ...
 
 
+@runtime_checkable
+class JointEncoder(Encoder, Protocol):
+    """An encoder made of others, whose vectors are kept and not its own."""
+
+    members: tuple[Encoder, ...]
+
+    def join(self, vectors: Sequence[Vectors]) -> Vectors:
+        """One vector a text from those of each member, all of the same texts in one order."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """An encoder that somebody else counts and may charge for: tokens are estimated before."""
+
+    price: float | None
+    """US dollars a million tokens; None where it is not known."""
+
+    def usage(self) -> dict[str, float]:
+        """What was counted so far: ``requests``, ``tokens``, and ``usd`` where there is a price."""
+        ...
+
+
 class Ranker(Protocol):
     """A model that scores candidates for a query directly, without vectors (BM25)."""
 
@@ -133,6 +157,7 @@ class Ranker(Protocol):
         ...
 
 
+M = TypeVar("M")
 Model = Encoder | Ranker  # a union and no base class: users' objects inherit nothing of ours
 
 
@@ -151,9 +176,21 @@ class EncodeOptions:
     compile: bool = False
 
 
+def members_of(model: Model) -> tuple[Model, ...]:
+    """The models of which an ensemble is made; of any other, itself."""
+    members: tuple[Model, ...] = getattr(model, "members", (model,))
+    return members
+
+
 def join_parts(parts: Sequence[str], separator: str) -> str:
     """The non-empty parts, unchanged, joined by ``separator`` exactly as given."""
     return separator.join(part for part in parts if part)
+
+
+def in_task(model: M, task: TaskSpec) -> M:
+    """The model as it encodes for a task: some have prompts of single tasks, which are all that a
+    model's ``for_task(task)`` may change."""
+    return model.for_task(task) if hasattr(model, "for_task") else model
 
 
 def build_model(spec: ModelSpec, options: EncodeOptions) -> Model:
@@ -165,7 +202,8 @@ def build_model(spec: ModelSpec, options: EncodeOptions) -> Model:
         UsageError: a device or precision that this machine does not have.
         SpecError, DataError: settings or files of vectors that are wrong.
     """
-    return spec.implementation.build(spec, options)
+    read = as_read(spec, offline=options.offline)
+    return read.implementation.build(read, options)
 
 
 def fetch_model(spec: ModelSpec) -> tuple[Snapshot, ...]:
@@ -174,4 +212,5 @@ def fetch_model(spec: ModelSpec) -> tuple[Snapshot, ...]:
     Raises:
         ModelError, OfflineError, StorageError, MissingExtraError: see :func:`~.weights.locate`.
     """
-    return spec.implementation.fetch(spec)
+    read = as_read(spec, offline=False)
+    return read.implementation.fetch(read)

@@ -258,10 +258,11 @@ def plan_batches(lengths: NDArray[np.int64], budget: int, limit: int | None = No
     batches that were still to come, so that the vectors come out the same to the last bit.
 
     Args:
-        lengths: tokens a document, (n,), each at least 1.
+        lengths: tokens a document, (n,); one without any takes the room of one.
         budget: padded tokens a batch.
         limit: longest length that the model takes.
     """
+    lengths = np.maximum(lengths, 1)
     order = np.argsort(-lengths, kind="stable")
     aligned = -(-lengths // ALIGNMENT) * ALIGNMENT
     if limit is not None:

@@ -11,20 +11,33 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, PlainValidator, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from scirepeval_harness.errors import MissingExtraError, OfflineError
-from scirepeval_harness.model.spec import ModelKind, ModelSpec, Text, beside
+from scirepeval_harness.model.modules import MODULES
+from scirepeval_harness.model.prompts import Use, check_template, in_task, template_for
+from scirepeval_harness.model.spec import NOT_REGISTERED, ModelKind, ModelSpec, Text, beside
 from scirepeval_harness.roles import Role
 from scirepeval_harness.schema import shown
-from scirepeval_harness.task.spec import Strict
+from scirepeval_harness.task.spec import Strict, TaskSpec
 
 if TYPE_CHECKING:
     from scirepeval_harness.model.base import EncodeOptions, Model
     from scirepeval_harness.model.weights import Snapshot
 
-Pooling = Literal["cls", "second", "mean"]
+Pooling = Literal["cls", "second", "mean", "last", "max", "weighted_mean"]
+Setting = str | int | float | bool
+Template = Annotated[str, AfterValidator(check_template)]
 VECTOR_SUFFIXES = (".jsonl", ".parquet", ".npz")
 ROLE_FILES = (*(role.value for role in Role), "all")
 # Tokens: more than any model has positions.
@@ -70,7 +83,79 @@ class Weights(Strict):
         return self.model_copy(update={"path": beside(folder, self.path)})
 
 
-class TransformerSpec(ModelSpec):
+class WeightsSpec(ModelSpec):
+    """A model whose weights are run here, on tokens.
+
+    ``prompts`` are templates by use (see :mod:`.prompts`), ``task_prompts`` those of single tasks
+    by name, which go before them. ``truncate_dim`` keeps so many first dimensions of a vector,
+    ``normalize`` then scales it to length 1.
+    """
+
+    base: Weights
+    prompts: dict[Use, Template] = Field(default={})
+    task_prompts: dict[str, dict[Use, Template]] = Field(default={})
+    truncate_dim: int | None = Field(default=None, ge=1)
+    normalize: bool = False
+
+    def for_task(self, task: TaskSpec) -> Self:
+        """The model with the prompts that it has in a task; itself where those are the usual."""
+        own = {**self.prompts, **self.task_prompts.get(task.name, {})}
+        chosen = in_task(own, task.format)
+        if not self.task_prompts and all(
+            template_for(chosen, role) == template_for(self.prompts, role) for role in Role
+        ):
+            return self
+        return self.model_copy(update={"prompts": chosen, "task_prompts": {}})
+
+    def base_in_words(self) -> str:
+        return self.base.location
+
+    def vector_rows(self) -> list[tuple[str, str]]:
+        """Prompts and what is done to a vector, where they are set, to print."""
+        rows = [(f"prompt {use}", template) for use, template in self.prompts.items()]
+        for task, prompts in self.task_prompts.items():
+            rows += [(f"prompt {use} in {task}", template) for use, template in prompts.items()]
+        if self.truncate_dim is not None:
+            rows.append(("dimensions kept", str(self.truncate_dim)))
+        if self.normalize:
+            rows.append(("normalised", "to length 1"))
+        return rows
+
+
+class SentenceTransformerSpec(WeightsSpec):
+    """A folder or repository with ``modules.json``, run as sentence-transformers runs it.
+
+    Pooling, prompts and longest input are the folder's own where the file says nothing.
+    """
+
+    kind: Literal["sentence_transformers"] = "sentence_transformers"
+    extra: str | None = "sentence-transformers"
+    max_length: int | None = Field(default=None, ge=2)
+
+    def use_of(self, role: Role) -> str:
+        """The prompt, or whose it is."""
+        template = template_for(self.prompts, role)
+        if template is not None:
+            return f"prompt {template}"
+        side = "query" if role is Role.QUERY else "document"
+        return f"{self.base.location} (encode_{side}, with the folder's prompt)"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Base and length, and what the file says over the folder."""
+        length = f"{self.max_length} tokens" if self.max_length else "the folder's"
+        return [
+            ("base", self.base.with_revision()),
+            ("read by", "sentence-transformers, with the modules and prompts of its modules.json"),
+            ("maximum length", length),
+            *self.vector_rows(),
+            *((f"role {role}", self.use_of(role)) for role in Role),
+        ]
+
+    def placed(self, folder: Path) -> Self:
+        return self.model_copy(update={"base": self.base.placed(folder)})
+
+
+class TransformerSpec(WeightsSpec):
     """A transformer with pooling.
 
     ``adapters`` and ``control_codes`` map a role to what the model does for it; a role that is in
@@ -78,11 +163,33 @@ class TransformerSpec(ModelSpec):
     """
 
     kind: Literal["transformer"] = "transformer"
-    base: Weights
     adapters: dict[Role, Weights] = Field(default={})
     control_codes: dict[Role, Text] = Field(default={})
     pooling: Pooling = "cls"
     max_length: int = Field(default=512, ge=2, le=LONGEST)
+    _asked: tuple[bool, int | None] | None = PrivateAttr(default=None)
+
+    def read_as_asked(self, pooling: bool, max_length: int | None) -> Self:
+        """The same, of weights that are not registered: whether its pooling was asked for, and
+        which maximum length."""
+        self._asked = pooling, max_length
+        return self
+
+    def with_modules(self) -> SentenceTransformerSpec | None:
+        """The model as sentence-transformers reads a folder that has ``modules.json``; None where
+        the reading is settled, by a file or because a pooling was asked for."""
+        if self._asked is None or self._asked[0]:
+            return None
+        return SentenceTransformerSpec(
+            name=self.name,
+            title=self.title,
+            base=self.base,
+            prompts=self.prompts,
+            normalize=self.normalize,
+            truncate_dim=self.truncate_dim,
+            max_length=self._asked[1],
+            notes=f"{NOT_REGISTERED}; read by sentence-transformers: it has {MODULES}.",
+        )
 
     @model_validator(mode="after")
     def check_one_way_of_roles(self) -> Self:
@@ -97,10 +204,9 @@ class TransformerSpec(ModelSpec):
             return self.adapters[role].location
         if role in self.control_codes:
             return f"control code {self.control_codes[role]}"
+        if template := template_for(self.prompts, role):
+            return f"prompt {template}"
         return f"{self.base.location} (no adapter)"
-
-    def base_in_words(self) -> str:
-        return self.base.location
 
     def roles_in_words(self) -> str:
         if self.adapters:
@@ -114,6 +220,7 @@ class TransformerSpec(ModelSpec):
             ("base", self.base.with_revision()),
             ("pooling", self.pooling),
             ("maximum length", f"{self.max_length} tokens"),
+            *self.vector_rows(),
             *((f"role {role}", given.get(role) or self.use_of(role)) for role in Role),
         ]
 
@@ -226,9 +333,117 @@ class PrecomputedSpec(ModelSpec):
         return self.model_copy(update={"files": files})
 
 
-def demand_libraries(spec: TransformerSpec) -> None:
-    """Raises MissingExtraError where a transformer's libraries are not installed."""
-    missing = [name for name in ("torch", "transformers") if not _installed(name)]
+class EndpointSpec(ModelSpec):
+    """Vectors from a server that speaks the OpenAI form: ``POST URL/embeddings``.
+
+    ``key_variable`` names the environment variable with the key; without it OPENAI_API_KEY is used
+    where it cannot be overheard: over https, or on this machine. ``revision`` is what the user
+    knows of the weights behind the name, ``parameters`` are further fields of a request; both
+    belong to the identity. ``price`` is in US dollars a million tokens.
+    """
+
+    kind: Literal["endpoint"] = "endpoint"
+    url: str = "https://api.openai.com/v1"
+    model: str = Field(min_length=1)
+    revision: str = ""
+    key_variable: str | None = None
+    separator: str = " "
+    dimensions: int | None = Field(default=None, ge=1)
+    parameters: dict[str, Setting] = Field(default={})
+    batch_texts: int = Field(default=32, ge=1)
+    concurrency: int = Field(default=4, ge=1)
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    timeout: float = Field(default=60.0, gt=0)
+    attempts: int = Field(default=6, ge=1)
+    price: float | None = Field(default=None, ge=0)
+
+    @field_validator("url")
+    @classmethod
+    def check_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("give a URL such as https://host/v1")
+        # The URL stands in every record; a key has no business there.
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("no user, password or query in the URL; a key goes into key_variable")
+        path = parts.path.rstrip("/").removesuffix("/embeddings")
+        return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+
+    @field_validator("parameters")
+    @classmethod
+    def check_parameters(cls, parameters: dict[str, Setting]) -> dict[str, Setting]:
+        if taken := {"model", "input", "dimensions", "encoding_format"}.intersection(parameters):
+            raise ValueError(f"{min(taken)} is no further field: the harness sets it")
+        return parameters
+
+    def base_in_words(self) -> str:
+        return f"{self.model} at {urlsplit(self.url).netloc}"
+
+
+class StaticSpec(ModelSpec):
+    """The mean of a text's static token vectors: a folder of model2vec, or the same two files in
+    another package.
+
+    ``max_length`` in tokens; what is None here is as the folder's config.json says.
+    """
+
+    kind: Literal["static"] = "static"
+    base: Weights
+    vectors: str = "model.safetensors"
+    tokenizer: str = "tokenizer.json"
+    separator: str = " "
+    normalise: bool | None = None
+    max_length: int | None = Field(default=None, ge=1)
+
+    def base_in_words(self) -> str:
+        return self.base.location
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [("base", self.base.with_revision()), ("pooling", "mean of static token vectors")]
+
+    def placed(self, folder: Path) -> Self:
+        return self.model_copy(update={"base": self.base.placed(folder)})
+
+
+class EnsembleSpec(ModelSpec):
+    """Several models as one: their vectors side by side or their mean, or the sum of their scores.
+
+    ``members`` are models as ``--model`` takes them; a path is relative to the file, and begins
+    with ``.`` or ends as a file of models or vectors. ``normalise`` scales the vectors of each
+    member to length 1 first, so that none outweighs the others. Of ``scores``, each member's are
+    standardised over the candidates of a query.
+    """
+
+    kind: Literal["ensemble"] = "ensemble"
+    members: tuple[str, ...] = Field(min_length=2)
+    combine: Literal["concatenate", "mean", "scores"]
+    normalise: bool = True
+
+    @property
+    def has_vectors(self) -> bool:
+        return self.combine != "scores"
+
+    def base_in_words(self) -> str:
+        return " + ".join(self.members)
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [("combine", self.combine), ("members", ", ".join(self.members))]
+
+    def placed(self, folder: Path) -> Self:
+        paths = (*VECTOR_SUFFIXES, ".toml")
+        members = tuple(
+            beside(folder, text) if text.startswith((".", "~")) or text.endswith(paths) else text
+            for text in self.members
+        )
+        return self.model_copy(update={"members": members})
+
+
+TORCH = ("torch", "transformers")
+
+
+def demand_libraries(spec: ModelSpec, names: tuple[str, ...] = TORCH) -> None:
+    """Raises MissingExtraError where the libraries of a kind of model are not installed."""
+    missing = [name for name in names if not _installed(name)]
     if missing:
         raise MissingExtraError(
             f"{' and '.join(missing)} not installed",
@@ -256,7 +471,14 @@ def _transformer(spec: TransformerSpec, options: EncodeOptions) -> Model:
     return encoder
 
 
-def _fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
+def _sentence_transformer(spec: SentenceTransformerSpec, options: EncodeOptions) -> Model:
+    demand_libraries(spec, (*TORCH, "sentence_transformers"))
+    from scirepeval_harness.model.sentence_transformer import SentenceTransformerEncoder
+
+    return SentenceTransformerEncoder(spec, options)
+
+
+def _fetch(spec: WeightsSpec) -> tuple[Snapshot, ...]:
     from scirepeval_harness.model.weights import fetch
 
     return fetch(spec)
@@ -280,7 +502,42 @@ def _precomputed(spec: PrecomputedSpec, options: EncodeOptions) -> Model:
     return PrecomputedEncoder(spec)
 
 
+def _ensemble(spec: EnsembleSpec, options: EncodeOptions) -> Model:
+    from scirepeval_harness.model.ensemble import build
+
+    return build(spec, options)
+
+
+def _fetch_ensemble(spec: EnsembleSpec) -> tuple[Snapshot, ...]:
+    from scirepeval_harness.model.ensemble import fetch
+
+    return fetch(spec)
+
+
+def _static(spec: StaticSpec, options: EncodeOptions) -> Model:
+    demand_libraries(spec, ("tokenizers",))
+    from scirepeval_harness.model.static import StaticEncoder
+
+    return StaticEncoder(spec, options)
+
+
+def _fetch_static(spec: StaticSpec) -> tuple[Snapshot, ...]:
+    from scirepeval_harness.model.static import find
+
+    return (find(spec, offline=False),)
+
+
+def _endpoint(spec: EndpointSpec, options: EncodeOptions) -> Model:
+    from scirepeval_harness.model.endpoint import EndpointEncoder
+
+    return EndpointEncoder(spec, options)
+
+
 TRANSFORMER = ModelKind(TransformerSpec, _transformer, "encode", _fetch)
+SENTENCE_TRANSFORMERS = ModelKind(SentenceTransformerSpec, _sentence_transformer, "encode", _fetch)
 TFIDF = ModelKind(TfidfSpec, _tfidf, "fit")
 BM25 = ModelKind(Bm25Spec, _bm25, "rank")
 PRECOMPUTED = ModelKind(PrecomputedSpec, _precomputed, "look up")
+ENDPOINT = ModelKind(EndpointSpec, _endpoint)
+STATIC = ModelKind(StaticSpec, _static, "encode", _fetch_static)
+ENSEMBLE = ModelKind(EnsembleSpec, _ensemble, "encode", _fetch_ensemble)

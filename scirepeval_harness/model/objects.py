@@ -6,9 +6,10 @@ touched, so that a model can be evaluated in the middle of its own training.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from pydantic import PrivateAttr
@@ -16,15 +17,22 @@ from pydantic import PrivateAttr
 from scirepeval_harness.errors import HarnessError, ModelError, UsageError
 from scirepeval_harness.model import base
 from scirepeval_harness.model.base import Advance, Identity, Vectors
+from scirepeval_harness.model.conventions import Way, encode_mteb, encode_sides, way_of
+from scirepeval_harness.model.modules import side_of
 from scirepeval_harness.model.spec import UNIDENTIFIED, ModelKind, ModelSpec
 from scirepeval_harness.roles import Role
 from scirepeval_harness.schema import validate
 from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.spec import TaskSpec
+
+Passing = Way | Literal["keyword", "position"]
+"""How an object is told the role, if it is."""
 
 
 class EncoderObject(Protocol):
     """What a user's object needs to be evaluated: one method. A plain function of the same
-    arguments will do too.
+    arguments will do too; so will a model of sentence-transformers, whose ``encode_query`` and
+    ``encode_document`` are called, and an object that follows MTEB's ``EncoderProtocol``.
 
     The object may also have:
 
@@ -101,7 +109,8 @@ def describe_object(thing: object) -> ObjectSpec:
             where=f"model {kind}",
             fix="Give an object with encode(texts), a function, a name, a file or a folder",
         )
-    _passing(function, f"model {kind}")
+    if way_of(thing) is None:
+        _passing(function, f"model {kind}")
     short = getattr(thing, "__name__", type(thing).__name__).strip("<>")
     name, title = (_own_text(thing, key) for key in ("name", "title"))
     plain = {"name": name or short, "title": title or name or short, "kind": "object"}
@@ -119,8 +128,10 @@ class ObjectEncoder:
         self.name = spec.name
         self._where = f"model {spec.name} ({spec.object})"
         self._object = spec.object
+        self._held = spec._held
+        self._task: TaskSpec | None = None
         self._function: Callable[..., Any] = getattr(spec._held, "encode", spec._held)
-        self._passing = _passing(self._function, self._where)
+        self._passing: Passing | None = way_of(spec._held) or _passing(self._function, self._where)
         self._text: Any = getattr(spec._held, "text", None)
         self._identity: Any = getattr(spec._held, "identity", None)
         # A module of torch may hold another under one of these names, and calling that one would
@@ -130,6 +141,14 @@ class ObjectEncoder:
         by_role = self._by_role = inspect.isroutine(self._identity)
         if not (by_role or isinstance(self._identity, str | Mapping | None)):
             raise self._wrong("identity", "a text, a mapping, or a method (role)")
+
+    def for_task(self, task: TaskSpec) -> Self:
+        """The same object, which is told the task where it wants to know it."""
+        if self._passing != "mteb":
+            return self
+        view = copy.copy(self)
+        view._task = task
+        return view
 
     def identity(self, role: Role) -> Identity:
         """The object's own words and its class; incomplete where it has none."""
@@ -142,7 +161,10 @@ class ObjectEncoder:
             details = dict(UNIDENTIFIED)
         # An object that is told the role may use it; a method was asked for each role by itself.
         if self._passing and not (self._by_role and kept):
-            details["role"] = role.value
+            sides = self._passing == "sides"
+            details["role"] = side_of(role) if sides else role.value
+        if self._passing == "mteb" and self._task is not None:
+            details["task"] = self._task.name
         details["object"] = self._object
         plain = {str(key): str(value) for key, value in details.items()}
         return Identity(self.name, role, plain, complete=kept)
@@ -167,6 +189,10 @@ class ObjectEncoder:
         """
         texts = [self.text(document, role) for document in documents]
         match self._passing:
+            case "sides":
+                given = self._ask(encode_sides, self._held, texts, role)
+            case "mteb":
+                given = self._ask(encode_mteb, self._function, texts, role, self._task)
             case "keyword":
                 given = self._ask(self._function, texts, role=role.value)
             case "position":

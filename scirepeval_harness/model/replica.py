@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -23,9 +24,80 @@ from scirepeval_harness.model.weights import loading
 UNUSED = ("pooler.",)
 # Relative change under which an adapter counts as doing nothing.
 SAME = 1e-6
+# What the library's tokens come with besides the tokens, the same for every batch of a role.
+FEATURES = ("modality", "prompt_length", "task")
 
 
-class TransformerReplica:
+class DeviceReplica(ABC):
+    """A model on one device, whatever it is; satisfies :class:`~.engine.Replica`."""
+
+    def __init__(
+        self,
+        *,
+        device: str,
+        precision: Precision,
+        truncate_dim: int | None,
+        normalize: bool,
+        where: str,
+    ) -> None:
+        self._where = where
+        self.device = torch.device(device)
+        self._dtype: torch.dtype = getattr(torch, precision)
+        self._truncate_dim, self._normalize = truncate_dim, normalize
+
+    @abstractmethod
+    def _pooled(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> torch.Tensor:
+        """Vectors (rows, dimensions) of a batch (rows, length), on the device."""
+
+    def submit(
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64]
+    ) -> Callable[[], NDArray[np.float32]]:
+        """Start the forward pass of a batch (rows, length); the call that returns waits for it."""
+        with torch.inference_mode():
+            pooled = self._pooled(ids, mask).float()
+            # In this order, as sentence-transformers does: the kept dimensions get length 1.
+            if self._truncate_dim is not None:
+                pooled = pooled[:, : self._kept(pooled.shape[1])]
+            if self._normalize:
+                pooled = torch.nn.functional.normalize(pooled, dim=1)
+
+        def finish() -> NDArray[np.float32]:
+            vectors: NDArray[np.float32] = pooled.cpu().numpy()
+            return vectors
+
+        return finish
+
+    def _kept(self, dimensions: int) -> int:
+        assert self._truncate_dim is not None
+        if self._truncate_dim > dimensions:
+            raise ModelError(
+                f"the vectors have {dimensions} dimensions, of which {self._truncate_dim} cannot "
+                "be kept",
+                where=self._where,
+                fix="Give a smaller --truncate-dim",
+            )
+        return self._truncate_dim
+
+    def is_out_of_memory(self, error: RuntimeError) -> bool:
+        if isinstance(error, torch.OutOfMemoryError):
+            return True
+        text = str(error).lower()
+        return "out of memory" in text or "can't allocate memory" in text
+
+    def free(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self.device.type == "mps":
+            torch.mps.empty_cache()
+
+    def _to_device(self, array: NDArray[np.int64]) -> torch.Tensor:
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+
+class TransformerReplica(DeviceReplica):
     """One copy of base and adapters on one device. Adapters are loaded when first asked for."""
 
     def __init__(
@@ -35,16 +107,30 @@ class TransformerReplica:
         device: str,
         precision: Precision,
         pooling: Pooling,
+        truncate_dim: int | None = None,
+        normalize: bool = False,
         with_adapters: bool,
         compiled: bool,
         where: str,
         reader: Reader | None = None,
     ) -> None:
-        self.device = torch.device(device)
-        self._dtype: torch.dtype = getattr(torch, precision)
-        self._pooling, self._where = pooling, where
+        super().__init__(
+            device=device,
+            precision=precision,
+            truncate_dim=truncate_dim,
+            normalize=normalize,
+            where=where,
+        )
+        self._pooling = pooling
         self._loaded: set[str] = set()
         self._model = load_base(folder, where)
+        if pooling in ("cls", "second") and _is_causal(self._model):
+            raise ModelError(
+                f"pooling {pooling} takes a token that sees nothing of the text after it: each "
+                "token of this model sees only those before it",
+                where=where,
+                fix="Use --pooling last, or mean",
+            )
         self._forward_context: Callable[[], Any] = nullcontext
         self._adapters: AdapterReader | None = None
         if with_adapters:
@@ -76,42 +162,12 @@ class TransformerReplica:
             self._loaded.add(name)
         self._adapters.activate(self._model, name)
 
-    def submit(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64]
-    ) -> Callable[[], NDArray[np.float32]]:
-        """Start the forward pass of a batch (rows, length); the call that returns waits for it."""
-        pooled = self._pooled(ids, mask)
-
-        def finish() -> NDArray[np.float32]:
-            vectors: NDArray[np.float32] = pooled.cpu().numpy()
-            return vectors
-
-        return finish
-
-    def is_out_of_memory(self, error: RuntimeError) -> bool:
-        if isinstance(error, torch.OutOfMemoryError):
-            return True
-        text = str(error).lower()
-        return "out of memory" in text or "can't allocate memory" in text
-
-    def free(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        elif self.device.type == "mps":
-            torch.mps.empty_cache()
-
     def _pooled(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> torch.Tensor:
         """Vectors (rows, dimensions), float32, on the device."""
         with torch.inference_mode(), self._forward_context():
             weights = self._to_device(mask)
             output = self._model(input_ids=self._to_device(ids), attention_mask=weights)
             return pool(output.last_hidden_state, weights, self._pooling)
-
-    def _to_device(self, array: NDArray[np.int64]) -> torch.Tensor:
-        tensor = torch.from_numpy(array)
-        if self.device.type == "cuda":
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
 
     def _check_change(
         self, adapters: AdapterReader, name: str, probe: list[int], where: str
@@ -128,6 +184,97 @@ class TransformerReplica:
                 where=where,
                 fix="Check that the adapter's file is the trained one and fits the base",
             )
+
+
+class ModulesReplica(DeviceReplica):
+    """A folder of sentence-transformers as the library makes it, run on tokens that are given."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: str,
+        precision: Precision,
+        max_length: int | None,
+        truncate_dim: int | None,
+        normalize: bool,
+        compiled: bool,
+        where: str,
+    ) -> None:
+        super().__init__(
+            device=device,
+            precision=precision,
+            truncate_dim=truncate_dim,
+            normalize=normalize,
+            where=where,
+        )
+        self._model = load_modules(folder, device, max_length, where)
+        self._model.to(device=self.device, dtype=self._dtype).eval()
+        if compiled:
+            self._model.compile(dynamic=True)
+        self._side, self._static = "document", False
+        self._extra: dict[str, Any] = {}
+
+    def activate(self, side: str, prefix: str, text: str, ids: list[int]) -> None:
+        """Switch to a side, ``query`` or ``document``, with the words in front of its texts.
+
+        Args:
+            text: a text, and ``ids`` its tokens behind the prefix as the engine makes them.
+
+        Raises:
+            ModelError: the library makes other tokens of it.
+        """
+        features = self._model.preprocess([text], prompt=prefix or None, task=side)
+        if features["input_ids"].flatten().tolist() != ids:
+            raise ModelError(
+                "the tokens are not those that sentence-transformers makes of a text",
+                where=self._where,
+                fix="Load it with sentence-transformers and give the object to evaluate",
+            )
+        self._side, self._static = side, "offsets" in features
+        # Some models leave the prompt out of their mean, for which they must know its length.
+        self._extra = {name: features[name] for name in FEATURES if name in features}
+
+    def _pooled(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> torch.Tensor:
+        features: dict[str, Any]
+        if self._static:
+            starts = np.cumsum(mask.sum(1)) - mask.sum(1)
+            features = {"input_ids": ids[mask.astype(bool)], "offsets": starts}
+        else:
+            features = {"input_ids": ids, "attention_mask": mask}
+        features = {name: self._to_device(array) for name, array in features.items()}
+        done = self._model(features | self._extra, task=self._side)
+        vectors: torch.Tensor = done["sentence_embedding"]
+        return vectors
+
+
+def load_modules(folder: Path, device: str, max_length: int | None, where: str) -> Any:
+    """The library's model of a local folder; no code of the folder is run.
+
+    The folder's modules have passed :func:`~.modules.read_folder`: the library itself would import
+    any class that a local folder names.
+
+    Raises:
+        ModelError: whatever the library finds wrong.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
+
+    with (
+        loading("the model", where, "Check modules.json and each module's files"),
+        _quiet_loading(),
+    ):
+        model = SentenceTransformer(
+            str(folder),
+            device=device,
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"dtype": torch.float32},
+        )
+    for module in model.modules():
+        if max_length is not None and isinstance(module, Transformer):
+            module.max_seq_length = max_length
+    return model
 
 
 def load_base(folder: Path, where: str) -> Any:
@@ -154,7 +301,13 @@ def load_base(folder: Path, where: str) -> Any:
                 raise
             # A few architectures have no scaled-dot-product attention in transformers.
             model, info = AutoModel.from_pretrained(str(folder), **arguments)
-    missing = sorted(key for key in info["missing_keys"] if not key.startswith(UNUSED))
+    unused: tuple[str, ...] = UNUSED
+    if hasattr(model, "encoder") and hasattr(model, "decoder"):
+        # A vector needs the encoder alone, and some checkpoints hold nothing else.
+        model, unused = model.get_encoder(), (*UNUSED, "decoder.")
+    if getattr(model.config, "use_cache", False):
+        model.config.use_cache = False  # keys and values of a decoder, which would fill the memory
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith(unused))
     if missing or info["mismatched_keys"]:
         raise ModelError(
             f"the checkpoint does not fill the model: {len(missing)} tensors are missing, "
@@ -165,15 +318,26 @@ def load_base(folder: Path, where: str) -> Any:
     return model
 
 
+def _is_causal(model: Any) -> bool:
+    return any(getattr(part, "is_causal", False) for part in model.modules())
+
+
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
     """One float32 vector a row from last hidden states (rows, length, dimensions).
 
-    ``cls`` takes the first token, ``second`` the second, ``mean`` all tokens under the mask.
+    ``cls`` takes the first token, ``second`` the second, ``last`` the last under the mask, on
+    whichever side the padding is; ``mean`` and ``max`` take all tokens under the mask, and
+    ``weighted_mean`` counts the n-th of them n times.
     """
-    if pooling == "mean":
-        weights = mask.unsqueeze(-1).float()
-        return (states.float() * weights).sum(1) / weights.sum(1)
-    return states[:, 0 if pooling == "cls" else 1].float()
+    if pooling in ("cls", "second"):
+        return states[:, 0 if pooling == "cls" else 1].float()
+    places = mask.cumsum(1) * mask
+    if pooling == "last":
+        return states[torch.arange(len(states), device=states.device), places.argmax(1)].float()
+    if pooling == "max":
+        return states.float().masked_fill(mask.unsqueeze(-1) == 0, -torch.inf).amax(1)
+    weights = (mask if pooling == "mean" else places).unsqueeze(-1).float()
+    return (states.float() * weights).sum(1) / weights.sum(1)
 
 
 def _quiet_loading() -> AbstractContextManager[None]:

@@ -31,6 +31,8 @@ NAME_LIMIT = 200
 # How a model comes to its scores: vectors that are kept, vectors fitted on each task, scores of
 # pairs, vectors from a file.
 Way = Literal["encode", "fit", "rank", "look up"]
+# How the notes of a model begin that is known by its weights alone.
+NOT_REGISTERED = "Not registered"
 # In the record of a model of which nobody can say what determines its vectors.
 UNIDENTIFIED = {"kept": "no: the object gives no identity"}
 
@@ -65,6 +67,14 @@ class ModelSpec(Strict):
     """The optional dependencies of the harness that it needs."""
     notes: str = ""
     published_as: tuple[Text, ...] = ()
+    group: str = ""
+    """What it is listed under; by default ``general``, or ``lexical`` of what weighs terms."""
+    facts: dict[str, str] = Field(default={})
+    """What is known of it and decides nothing: dimensions, longest input, licence, download."""
+    assumed: str = ""
+    """Which of the facts and settings nobody has checked against the weights."""
+    trained_on: tuple[str, ...] = ()
+    """Tasks or suites, by name, whose data it is known to have been trained on."""
     _package: str | None = PrivateAttr(default=None)
 
     @property
@@ -78,6 +88,12 @@ class ModelSpec(Strict):
         the user's own."""
         places = (self._package, MODEL_KINDS.origin(self.kind))
         return ", ".join(dict.fromkeys(p for p in places if p and p != BUILT_IN)) or None
+
+    @property
+    def listed_under(self) -> str:
+        """The group, said or by kind."""
+        fitted = self.implementation.way in ("fit", "rank")
+        return self.group or ("lexical" if fitted else "general")
 
     @property
     def has_vectors(self) -> bool:

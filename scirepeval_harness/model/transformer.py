@@ -2,74 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.model import devices, engine
-from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors, join_parts
-from scirepeval_harness.model.engine import Batch, Encoded, TokenTable
+from scirepeval_harness.model.base import EncodeOptions, Identity
+from scirepeval_harness.model.engine import TokenTable
 from scirepeval_harness.model.kinds import TransformerSpec
-from scirepeval_harness.model.weights import LOCAL, Part, Snapshot, loading, locate, read_json
+from scirepeval_harness.model.modules import SETTINGS
+from scirepeval_harness.model.spec import NOT_REGISTERED
+from scirepeval_harness.model.token_encoder import TokenEncoder
+from scirepeval_harness.model.weights import LOCAL, Snapshot, loading, read_json
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
 
 if TYPE_CHECKING:
     from scirepeval_harness.model.bottleneck import Reader
-    from scirepeval_harness.model.replica import TransformerReplica
 
-
-# Documents tokenised and sorted at a time: the next window's tokens are made while this one is
-# encoded, and memory stays bounded however long the corpus.
-WINDOW = 16_384
 PROBE_TEXT = "We study how citation graphs shape the vectors of scientific papers."
 # Architectures whose first positions are taken by the padding index.
 OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet"})
 
 
-class TransformerEncoder:
-    """Encodes documents with a transformer; satisfies :class:`~.base.Encoder`.
-
-    Nothing heavy happens before the first call of ``encode`` or ``count_tokens``: text and identity
-    come from the model's small files. ``stats`` counts documents, tokens and padding.
-    One call of ``encode`` or ``encode_batches`` at a time.
-    """
-
-    cacheable = True
+class TransformerEncoder(TokenEncoder[TransformerSpec]):
+    """Encodes documents with a transformer, its adapters or control codes, and a pooling."""
 
     def __init__(
         self, spec: TransformerSpec, options: EncodeOptions, *, reader: Reader | None = None
     ) -> None:
         """``reader`` chooses what reads adapters (see :func:`~.bottleneck.adapter_reader`)."""
-        self.name = spec.name
-        self.stats = engine.EncodeStats()
-        self._spec, self._base, self._options = spec, spec.base, options
+        super().__init__(spec, options)
         self._reader = reader
-        self._devices = devices.choose_devices(options.device)
-        self._precision = devices.choose_precision(options.dtype, self._devices)
-        asked = options.batch_tokens
-        self._budget = devices.tokens_a_batch(asked, self._devices, self._precision)
-        self._snapshots: dict[str, Snapshot] = {}
-        self._separator: str | None = None
-        self._tokenizer: Any = None
-        self._replicas: tuple[TransformerReplica, ...] = ()
 
     @property
     def dimensions(self) -> int:
         """Length of a vector; architectures call it by different names in config.json."""
         config = self._config()
         found = (config.get(key) for key in ("hidden_size", "dim", "d_model"))
-        return next((value for value in found if type(value) is int and value > 0), 0)
+        size = next((value for value in found if type(value) is int and value > 0), 0)
+        return min(size, self._spec.truncate_dim or size)
 
     @property
-    def hardware(self) -> str:
-        """Devices and machine: what a rate of encoding was measured on."""
-        return devices.hardware_name(self._devices)
+    def reading(self) -> str:
+        """What was assumed of a model that is not registered."""
+        return self._spec.notes if self._spec.notes.startswith(NOT_REGISTERED) else ""
+
+    @property
+    def unused_prompts(self) -> tuple[str, ...]:
+        """Names of the prompts that sentence-transformers would take from the folder."""
+        folder = self._snapshot(None).folder
+        if self._spec.prompts or not (folder / SETTINGS).is_file():
+            return ()
+        prompts = read_json(folder / SETTINGS).get("prompts") or {}
+        return tuple(name for name, words in prompts.items() if words)
 
     def identity(self, role: Role) -> Identity:
         """Base, adapter, code, pooling, length and precision; reads small files and checksums."""
@@ -81,9 +67,10 @@ class TransformerEncoder:
             "base_config": base.config_fingerprint(),
             "control_code": self._spec.control_codes.get(role, ""),
             "dtype": self._precision,
-            "max_length": str(self._max_length()),
+            "max_length": str(self._max_length(role)),
             "pooling": self._spec.pooling,
             "separator": self._separator_text(),
+            **self._vector_details(role),
         }
         # Only where there is one: a key with an empty value would make other spaces of old vectors.
         if adapter is not base:
@@ -99,113 +86,27 @@ class TransformerEncoder:
         return Identity(self.name, role, details, places=local)
 
     def text(self, document: Document, role: Role) -> str:
-        """Non-empty parts joined by the separator token, behind the role's control code if any."""
-        text = join_parts(document.parts, self._separator_text())
-        return with_control_code(self._spec.control_codes.get(role), text)
+        """As of every model, behind the role's control code if any."""
+        return with_control_code(self._spec.control_codes.get(role), super().text(document, role))
 
-    def prepare(self, documents: Sequence[Document]) -> None:
-        """Nothing: a vector depends on its text alone."""
-
-    def count_tokens(self, documents: Sequence[Document], role: Role) -> NDArray[np.int64]:
-        """Tokens of each document as encoded: special tokens included, truncated."""
-        windows = (table.lengths for _, table in self._windows(documents, role))
-        return np.concatenate([np.zeros(0, np.int64), *windows])
-
-    def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
-        """Vectors (len(documents), dimensions), float32, in the order given.
-
-        Raises:
-            ModelError: the model or adapter cannot be loaded.
-        """
-        vectors = np.empty((len(documents), self.dimensions), dtype=np.float32)
-        for rows, values in self.encode_batches(documents, role):
-            # The config names another size, or none: the vectors themselves are right.
-            if values.shape[1] != vectors.shape[1]:
-                vectors = np.empty((len(documents), values.shape[1]), dtype=np.float32)
-            vectors[rows] = values
-            advance(len(rows))
-        return vectors
-
-    def encode_batches(
-        self, documents: Sequence[Document], role: Role
-    ) -> Iterator[tuple[NDArray[np.intp], Vectors]]:
-        """As :meth:`encode`, batch by batch in the order in which they are done.
-
-        Yields positions in ``documents`` and their vectors (rows, dimensions), each position once,
-        so that a caller can keep every batch at once.
-        """
-        if not documents:
-            return
-        # Before the windows: loading uses the tokenizer too, which serves one thread at a time.
-        self._open(role)
-        for start, table in self._windows(documents, role):
-            for rows, vectors in self._run(table, None):
-                yield rows + start, vectors
-
-    def tokenise(self, texts: Sequence[str]) -> TokenTable:
+    def tokenise(self, texts: Sequence[str], role: Role) -> TokenTable:
         """Tokens of texts that :meth:`text` made; loads the tokenizer and no weights."""
-        return tokenise(self._load_tokenizer(), texts, self._max_length())
-
-    def cut(self, table: TokenTable) -> list[Batch]:
-        """The batches in which a table would be encoded now, the longest first."""
-        return engine.plan_batches(table.lengths, self._budget, self._max_length())
-
-    def encode_tokens(
-        self, table: TokenTable, role: Role, batches: Sequence[Batch]
-    ) -> Iterator[Encoded]:
-        """Rows of a table and their vectors (rows, dimensions), batch by batch as they are done.
-
-        Args:
-            batches: what :meth:`cut` gave for these tokens, here or on another machine.
-        """
-        self._open(role)
-        yield from self._run(table, batches)
-
-    def _run(self, table: TokenTable, batches: Sequence[Batch] | None) -> Iterator[Encoded]:
-        for encoded, budget in engine.run_batches(
-            self._replicas,
-            table,
-            budget=self._budget,
-            limit=self._max_length(),
-            fill=self._tokenizer.pad_token_id or 0,
-            stats=self.stats,
-            batches=batches,
-        ):
-            self._budget = budget
-            yield encoded
-
-    def _windows(
-        self, documents: Sequence[Document], role: Role
-    ) -> Iterator[tuple[int, TokenTable]]:
-        """Start and tokens of each window; the next one is tokenised in the background."""
-        self._load_tokenizer()
-
-        def table(start: int) -> TokenTable:
-            window = documents[start : start + WINDOW]
-            return self.tokenise([self.text(item, role) for item in window])
-
-        starts = range(0, len(documents), WINDOW)
-        with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:
-            waiting = pool.submit(table, 0) if documents else None
-            for start in starts:
-                assert waiting is not None
-                ready = waiting.result()
-                following = start + WINDOW
-                waiting = pool.submit(table, following) if following < len(documents) else None
-                yield start, ready
+        return tokenise(self._load_tokenizer(role), texts, self._max_length(role))
 
     def _open(self, role: Role) -> None:
         """Load what is not loaded yet and switch every replica to the role."""
         from scirepeval_harness.model.replica import TransformerReplica
 
-        tokenizer, where = self._load_tokenizer(), f"model {self.name}"
-        if not self._replicas:
-            self._replicas = tuple(
+        tokenizer, where = self._load_tokenizer(role), f"model {self.name}"
+        if not self._loaded.replicas:
+            self._loaded.replicas = tuple(
                 TransformerReplica(
                     self._snapshot(None).folder,
                     device=device,
                     precision=self._precision,
                     pooling=self._spec.pooling,
+                    truncate_dim=self._spec.truncate_dim,
+                    normalize=self._spec.normalize,
                     with_adapters=bool(self._spec.adapters),
                     compiled=self._options.compile,
                     where=where,
@@ -215,36 +116,33 @@ class TransformerEncoder:
             )
         adapter = role in self._spec.adapters
         # Adapters are checked to change this: one that does nothing gives the base's own numbers.
-        probe = tokenise(tokenizer, [PROBE_TEXT], self._max_length()).ids.tolist()
-        for replica in self._replicas:
+        probe = tokenise(tokenizer, [PROBE_TEXT], self._max_length(role)).ids.tolist()
+        for replica in self._loaded.replicas:
+            assert isinstance(replica, TransformerReplica)
             replica.activate(
                 role.value if adapter else None,
                 self._snapshot(role).folder if adapter else None,
                 probe,
             )
 
-    def _load_tokenizer(self) -> Any:
-        if self._tokenizer is None:
+    def _load_tokenizer(self, role: Role) -> Any:
+        if "" not in self._loaded.tokenizers:
             tokenizer = load_tokenizer(self._snapshot(None).folder)
             for code in self._spec.control_codes.values():
                 check_control_code(tokenizer, code, f"model {self.name}")
-            self._tokenizer = tokenizer
-        return self._tokenizer
+            self._loaded.tokenizers[""] = tokenizer
+        return self._loaded.tokenizers[""]
 
     def _snapshot(self, role: Role | None) -> Snapshot:
         """Files of the role's adapter; of the base where the role has none."""
         adapter = None if role is None else self._spec.adapters.get(role)
-        weights = adapter or self._base
-        key = weights.model_dump_json()
-        if key not in self._snapshots:
-            part: Part = "base" if adapter is None else "adapter"
-            self._snapshots[key] = locate(weights, part, self._spec, offline=self._options.offline)
-        return self._snapshots[key]
+        return self._located(adapter or self._spec.base, "base" if adapter is None else "adapter")
 
     def _separator_text(self) -> str:
-        if self._separator is None:
-            self._separator = token_separator(separator_token(self._snapshot(None).folder))
-        return self._separator
+        if self._loaded.separator is None:
+            separator = separator_token(self._snapshot(None).folder)
+            self._loaded.separator = token_separator(separator)
+        return self._loaded.separator
 
     def _config(self) -> dict[str, Any]:
         return read_json(self._snapshot(None).folder / "config.json")
@@ -252,9 +150,9 @@ class TransformerEncoder:
     def check_length(self) -> None:
         """ModelError where the base has fewer positions than the maximum length; reads its config.
         Raises what :func:`~.weights.locate` does."""
-        self._max_length()
+        self._max_length(Role.PROXIMITY)
 
-    def _max_length(self) -> int:
+    def _max_length(self, role: Role) -> int:
         """The model file's maximum length; an error where the base has fewer positions."""
         config = self._config()
         positions = config.get("max_position_embeddings")
@@ -273,10 +171,11 @@ class TransformerEncoder:
 
 
 def separator_token(folder: Path) -> str:
-    """The tokenizer's separator token, from its settings if they name it (fast), else loaded.
+    """The tokenizer's separator token, else its end of a sequence, as the published code does;
+    from the settings where they name the separator (fast), else from the tokenizer.
 
     Raises:
-        ModelError: the tokenizer has none.
+        ModelError: the tokenizer has neither.
     """
     # Loading a tokenizer imports transformers, which takes seconds: a plan needs the token alone.
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
@@ -284,10 +183,12 @@ def separator_token(folder: Path) -> str:
         text = token.get("content") if isinstance(token, dict) else token
         if isinstance(text, str) and text:
             return text
-    token = load_tokenizer(folder).sep_token
+    tokenizer = load_tokenizer(folder)
+    token = tokenizer.sep_token or tokenizer.eos_token
     if not token:
         raise ModelError(
-            "the tokenizer has no separator token, so title and abstract cannot be joined",
+            "the tokenizer has neither a separator nor an end-of-sequence token, so title and "
+            "abstract cannot be joined",
             where=str(folder),
             fix="Add sep_token to its tokenizer_config.json",
         )

@@ -28,13 +28,20 @@ from scirepeval_harness.errors import (
     StorageError,
 )
 from scirepeval_harness.files import read_json as read_json_file
-from scirepeval_harness.model.kinds import TransformerSpec, Weights
+from scirepeval_harness.model.kinds import (
+    SentenceTransformerSpec,
+    TransformerSpec,
+    Weights,
+    WeightsSpec,
+)
+from scirepeval_harness.model.modules import MODULES, SETTINGS, read_folder
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.schema import shown
 
-Part = Literal["base", "adapter"]
+Part = Literal["base", "adapter", "modules"]
+"""A transformer, an adapter of one, or a whole folder of sentence-transformers."""
 
-CONFIG = {"base": "config.json", "adapter": "adapter_config.json"}
+CONFIG = {"base": "config.json", "adapter": "adapter_config.json", "modules": MODULES}
 WEIGHTS: dict[Part, tuple[tuple[str, ...], ...]] = {
     # The first form that a folder has is the one that is loaded, and the only one downloaded.
     "base": (
@@ -45,6 +52,10 @@ WEIGHTS: dict[Part, tuple[tuple[str, ...], ...]] = {
     ),
     "adapter": (("pytorch_adapter.bin",), ("adapter.safetensors",)),
 }
+# Of a folder of modules: what settings and vocabularies end in, and folders of other things.
+SETTING_SUFFIXES = (".json", ".txt", ".model", ".vocab")
+WITH_WEIGHTS = frozenset({"Transformer", "StaticEmbedding", "Dense"})
+OTHER_FOLDERS = ("onnx", "openvino", "checkpoint-*", ".*", "gguf", "coreml", "eval*", "runs")
 TOKENIZER = (
     "tokenizer.json",
     "vocab.txt",
@@ -76,12 +87,12 @@ class Snapshot:
     def weights_fingerprint(self) -> str:
         """SHA-256 over the weight files that are loaded."""
         # The content and not a commit alone: a local folder has none, and may be trained further.
-        names = weight_files(self.part, _names(self.folder))
+        names = weight_files(self.part, _names(self.folder, self.part))
         return fingerprint([self.folder / name for name in names])
 
     def config_fingerprint(self) -> str:
-        """SHA-256 over the config and, of a base, the tokenizer's files."""
-        names = _names(self.folder)
+        """SHA-256 over the config and, of a base or a folder of modules, the tokenizer's files."""
+        names = _names(self.folder, self.part)
         return fingerprint([self.folder / name for name in setting_files(self.part, names)])
 
 
@@ -101,13 +112,13 @@ def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> S
             fix = "Give the folder that holds config.json and the weights"
             raise ModelError("no such folder", where=where, fix=fix)
     elif weights.package is not None:
-        folder, revision = _in_package(weights.package, spec)
+        folder, revision = in_package(weights.package, spec)
     else:
         assert weights.repo is not None  # the schema demands exactly one of the three
         found = _on_hub(weights.repo, weights.revision, part, spec, offline)
         check_settings(part, found.folder)
         return found
-    if lacks := missing_files(part, _names(folder)):
+    if lacks := _lacks(folder, part):
         where = f"model {spec.name}, {part} {folder}"
         fix = "Save or download the model again"
         raise ModelError(f"the folder has no {lacks}", where=where, fix=fix)
@@ -138,7 +149,6 @@ def check_settings(part: Part, folder: Path) -> None:
     Raises:
         ModelError: naming the file and the key.
     """
-    path = folder / CONFIG[part]
     fix = "Take a checkpoint that needs no code of its own"
     # Read for what the libraries would pass over: a key given twice, a pipe in a file's place.
     for name in ("tokenizer.json", *TOKENIZER_SETTINGS) if part == "base" else ():
@@ -147,6 +157,12 @@ def check_settings(part: Part, folder: Path) -> None:
             if key.endswith("_token") and len(str(value)) > LONGEST_TOKEN:
                 problem = f"{key} is {shown(value)}"
                 raise ModelError(problem, where=str(folder / name), fix="Save the tokenizer again")
+    names = [name for name in _names(folder, part) if name.rpartition("/")[2] == CONFIG["base"]]
+    for path in [folder / name for name in names] if part == "modules" else [folder / CONFIG[part]]:
+        _check_config(path, part, fix)
+
+
+def _check_config(path: Path, part: Part, fix: str) -> None:
     for key, value in _settings(read_json(path)):
         # transformers would fetch and run a kernel of this name (CVE-2026-4372).
         if key.lstrip("_").startswith("attn_implementation") and isinstance(value, str):
@@ -217,8 +233,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
+def fetch(spec: WeightsSpec) -> tuple[Snapshot, ...]:
     """Download a model's base and adapters ahead of a run; raises as :func:`locate` does."""
+    if isinstance(spec, SentenceTransformerSpec):
+        return (locate(spec.base, "modules", spec, offline=False),)
+    assert isinstance(spec, TransformerSpec)
     # By location: two roles may share an adapter, whose files are fetched once.
     adapters = {weights.location: weights for weights in spec.adapters.values()}
     return (
@@ -227,10 +246,64 @@ def fetch(spec: TransformerSpec) -> tuple[Snapshot, ...]:
     )
 
 
+def as_read(spec: ModelSpec, *, offline: bool) -> ModelSpec:
+    """The model as its repository says it is read: by sentence-transformers where that has
+    ``modules.json`` and nobody asked for a pooling.
+
+    Raises:
+        OfflineError: a copy is here, the hub cannot be asked, and nobody knows.
+        ModelError: not a repository's name.
+    """
+    modules = spec.with_modules() if isinstance(spec, TransformerSpec) else None
+    if modules is None or modules.base.repo is None:
+        return spec
+    repo, revision = modules.base.repo, modules.base.revision
+    has = _has_modules(repo, revision, offline)
+    if has is None and snapshot(repo, revision) is not None:
+        raise OfflineError(
+            f"this machine's copy does not say whether the repository has {MODULES}",
+            where=f"model {spec.name}",
+            fix="Run `python -m scirepeval_harness fetch` with a network, or say --pooling",
+        )
+    return modules if has else spec
+
+
+def _has_modules(repo: str, revision: str | None, offline: bool) -> bool | None:
+    """None where it is not known; whoever needs the weights then says why."""
+    from huggingface_hub import errors, hf_hub_download, try_to_load_from_cache
+
+    try:
+        held = try_to_load_from_cache(repo, MODULES, revision=revision)
+        if isinstance(held, str):
+            return True
+        if offline:
+            return None if held is None else False
+        hf_hub_download(repo, MODULES, revision=revision, etag_timeout=TIMEOUT)
+        return True
+    # A kind of "not found" too, so it comes first.
+    except errors.LocalEntryNotFoundError:
+        return None if held is None else False
+    except errors.EntryNotFoundError:
+        return False
+    except errors.HFValidationError as error:
+        raise ModelError(f"not a repository name: {repo}", fix="Give ORGANISATION/NAME") from error
+    except (OSError, errors.HTTPError):  # type: ignore[attr-defined]  # its client's
+        return None
+
+
 def weight_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
     """The weight files of a folder that are loaded: one form only, safetensors before pickles."""
     # Sorted, because the fingerprint depends on the order, and a folder lists its files in any.
     listed = sorted(names)
+    if part == "modules":
+        inside: dict[str, list[str]] = {}
+        for name in filter(_is_of_modules, listed):
+            inside.setdefault(name.rpartition("/")[0], []).append(name.rpartition("/")[2])
+        return tuple(
+            f"{folder}/{name}" if folder else name
+            for folder, own in inside.items()
+            for name in weight_files("base", own)
+        )
     for form in WEIGHTS[part]:
         found = tuple(name for name in listed if any(fnmatch(name, pattern) for pattern in form))
         if found and all(any(fnmatch(name, pattern) for name in found) for pattern in form):
@@ -239,7 +312,9 @@ def weight_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def setting_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
-    """The config and, of a base, every file of the tokenizer."""
+    """The config and, of a base or a folder of modules, every file of the tokenizer."""
+    if part == "modules":
+        return tuple(sorted(n for n in names if _is_of_modules(n) and n.endswith(SETTING_SUFFIXES)))
     wanted = {CONFIG[part], *((*TOKENIZER, *TOKENIZER_SETTINGS) if part == "base" else ())}
     return tuple(sorted(wanted.intersection(names)))
 
@@ -247,7 +322,9 @@ def setting_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
 def needed_files(part: Part, names: Iterable[str]) -> tuple[str, ...]:
     """All files to download; conversions for other frameworks are left where they are."""
     listed = tuple(names)
-    return (*setting_files(part, listed), *weight_files(part, listed))
+    # Of a base too, what says that sentence-transformers would read it otherwise, with prompts.
+    told = {MODULES, SETTINGS}.intersection(listed) if part == "base" else ()
+    return (*setting_files(part, listed), *weight_files(part, listed), *sorted(told))
 
 
 def missing_files(part: Part, names: Iterable[str]) -> str | None:
@@ -256,7 +333,8 @@ def missing_files(part: Part, names: Iterable[str]) -> str | None:
     if CONFIG[part] not in listed:
         return CONFIG[part]
     if not weight_files(part, listed):
-        return "weights (" + " or ".join(form[0] for form in WEIGHTS[part]) + ")"
+        forms = WEIGHTS["base" if part == "modules" else part]
+        return "weights (" + " or ".join(form[0] for form in forms) + ")"
     if part == "base" and not listed.intersection(TOKENIZER):
         return "tokenizer (tokenizer.json or a vocabulary)"
     return None
@@ -291,16 +369,50 @@ def _sha256(path: str, size: int, modified: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _names(folder: Path) -> tuple[str, ...]:
+def _names(folder: Path, part: Part = "base") -> tuple[str, ...]:
+    """The folder's files; of modules with those in the modules' own folders, by path."""
+    places = [folder]
+    if part == "modules" and (folder / MODULES).is_file():
+        # By what modules.json names: beside the modules lie checkpoints of a training and logs.
+        places = [folder / path for path in read_folder(folder, str(folder)).paths]
     try:
-        return tuple(entry.name for entry in folder.iterdir() if entry.is_file())
+        return tuple(
+            entry.relative_to(folder).as_posix()
+            for place in places
+            if place.is_dir()
+            for entry in place.iterdir()
+            if entry.is_file()
+        )
     except OSError as error:
         problem = f"the folder cannot be read ({error.strerror})"
         raise ModelError(problem, where=str(folder), fix="Check its permissions") from error
 
 
-def _in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
-    """Folder inside an installed package, given as ``package`` or ``package/folder``."""
+def _lacks(folder: Path, part: Part) -> str | None:
+    """As :func:`missing_files`; of modules, each has its own weights."""
+    names = _names(folder, part)
+    lacks = missing_files(part, names)
+    if lacks is None and part == "modules":
+        have = {weight.rpartition("/")[0] for weight in weight_files(part, names)}
+        for module in read_folder(folder, str(folder)).all_modules:
+            if module.kind in WITH_WEIGHTS and module.path not in have:
+                return f"weights of the module {module.kind} in {module.path or 'the folder'}"
+    return lacks
+
+
+def _is_of_modules(name: str) -> bool:
+    folders = name.split("/")[:-1]
+    return not any(fnmatch(folder, other) for folder in folders for other in OTHER_FOLDERS)
+
+
+def in_package(package: str, spec: ModelSpec) -> tuple[Path, str]:
+    """Folder inside an installed package, given as ``package`` or ``package/folder``, and the
+    package's version.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        ModelError: it has no such folder.
+    """
     name, _, inside = package.partition("/")
     root = package_folder(name)
     if root is None:
@@ -348,7 +460,7 @@ def _on_hub(
     where = f"model {spec.name}, {part} {repo}" + (f"@{revision}" if revision else "")
     local = snapshot(repo, revision)
     # A download that was cut off leaves a folder too: what is in it is counted, not that it is.
-    complete = local is not None and missing_files(part, _names(local)) is None
+    complete = local is not None and _lacks(local, part) is None
     # A full commit hash never changes, so a complete copy of it needs no question to the hub.
     if local is not None and complete and (offline or local.name == revision):
         return Snapshot(part, repo, local.name, local)
@@ -368,7 +480,7 @@ def _on_hub(
             return Snapshot(part, repo, local.name, local)
         problem = f"the hub cannot be reached ({type(error).__name__})"
         raise OfflineError(problem, where=where, fix=fix) from error
-    if lacks := missing_files(part, _names(folder)):
+    if lacks := _lacks(folder, part):
         fix = "Choose another revision or repository"
         raise ModelError(f"the repository has no {lacks}", where=where, fix=fix)
     return Snapshot(part, repo, folder.name, folder)

@@ -198,13 +198,16 @@ class RunRecord(Record):
     documents_encoded: int
     documents_cached: int
     seconds: dict[str, float]
+    usage: dict[str, int | float] = {}
+    """Requests, tokens and US dollars of an endpoint, as its server counted them in this run."""
     packages: dict[str, str]
     hardware: dict[str, str]
     git_commit: str | None
     git_dirty: bool | None
     signature: str
     seal: str | None = None
-    left_out = ("seal",)
+    # Run files of models that nobody charges for stay as they were.
+    left_out = ("seal", "usage")
 
 
 def digest(value: object) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from scirepeval_harness.model.base import EncodeOptions, Model, build_model
 from scirepeval_harness.model.spec import ModelSpec
+from scirepeval_harness.model.weights import as_read
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
 
@@ -67,4 +68,6 @@ def build_models(
         batch_tokens=options.batch_tokens,
         offline=options.offline,
     )
-    return [(spec, engine.build(spec, chosen)) for spec in models]
+    # Settled here and not by the engine, so that the record names the kind that was built.
+    read = [as_read(spec, offline=options.offline) for spec in models]
+    return [(spec, engine.build(spec, chosen)) for spec in read]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,14 @@ import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
 from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.files import sweep
-from scirepeval_harness.model.base import Encoder, Model, PartialEncoder
+from scirepeval_harness.model.base import (
+    Encoder,
+    Metered,
+    Model,
+    PartialEncoder,
+    in_task,
+    members_of,
+)
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
 from scirepeval_harness.progress import SILENT, Progress
@@ -58,6 +66,7 @@ def run(
     options: RunOptions,
     arguments: Mapping[str, object] | None = None,
     progress: Progress = SILENT,
+    arrived: Callable[[Selection], Selection] = lambda selection: selection,
 ) -> tuple[Path, ...]:
     """Evaluate the models one after another; one result folder each, below ``options.output``.
 
@@ -67,6 +76,7 @@ def run(
     Args:
         arguments: what the run's record says it was asked; by default the options and all names.
         progress: where lines and bars go.
+        arrived: fetches data once the models are known to be sound; gives the tasks to run.
 
     Raises:
         UsageError: two models of one name, results that are already there, those of another model
@@ -99,6 +109,7 @@ def run(
         try:
             # All are built before any task: a mistake in the last model costs no hours.
             built = deque(build_models(models, options, engine))
+            selection = arrived(selection)
             earlier = [
                 earlier_tasks(folder, model, options)
                 for folder, (_, model) in zip(folders, built, strict=True)
@@ -109,6 +120,10 @@ def run(
             raise RunInterrupted(()) from None
         if options.engine != "local":
             progress.say(str(engine))
+        for _, model in built:
+            with suppress(HarnessError):  # files that cannot be read: its tasks say so
+                if reading := getattr(model, "reading", ""):
+                    progress.say(f"{model.name}  {reading}")
         for plan in plans:
             progress.say(plan.summary)
         interrupted = False
@@ -181,16 +196,32 @@ class _ModelRun:
         except StorageError as error:
             # Written task by task: what is finished is whole, and --resume goes on from there.
             raise IncompleteRunError(error.what, where=error.where, fix=error.fix) from error
+        if self._usage():
+            words = ", ".join(f"{value:,} {key}" for key, value in self._usage().items())
+            self.progress.say(f"{self.spec.name}  used in this run: {words}")
         return self.interrupted
+
+    def _usage(self) -> dict[str, float]:
+        used: dict[str, float] = {}
+        for one in members_of(self.model):
+            counted = one.usage() if isinstance(one, Metered) else {}
+            used |= {key: used.get(key, 0) + value for key, value in counted.items()}
+        return used
 
     def _encode_ahead(self) -> None:
         """Fill the store for all tasks that are not finished."""
-        if not hasattr(self.model, "encode"):
-            return
         start = time.perf_counter()
         try:
-            encoder = cast(Encoder, self.model)
-            encode_ahead(encoder, self._requests(), self.store, self._count, self.progress)
+            # Tasks that share their prompts share the model, and are encoded in one go.
+            ways: dict[int, tuple[Encoder, list[tuple[SuiteSpec, TaskSpec]]]] = {}
+            for suite, task in self.selection:
+                for member in members_of(in_task(self.model, task)):
+                    if hasattr(member, "encode"):
+                        encoder = cast(Encoder, member)
+                        ways.setdefault(id(encoder), (encoder, []))[1].append((suite, task))
+            for encoder, tasks in ways.values():
+                requests = self._requests(tasks)
+                encode_ahead(encoder, requests, self.store, self._count, self.progress)
         except Exception as error:  # noqa: BLE001
             # Whatever it is, the task that needs the text meets it again, and it is that task's.
             self.progress.say(f"{self.spec.name}  encoding ahead of the tasks stopped: {error}")
@@ -200,8 +231,8 @@ class _ModelRun:
     def _count(self, texts: int) -> None:
         self.ahead += texts
 
-    def _requests(self) -> Iterator[EncodeRequest]:
-        for suite, task in self.selection:
+    def _requests(self, tasks: Selection) -> Iterator[EncodeRequest]:
+        for suite, task in tasks:
             try:
                 loaded = self.loader.get(task, suite)
                 done = self._finished(suite, task, loaded) is not None
@@ -222,7 +253,9 @@ class _ModelRun:
 
     def _describe(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord:
         model = scoring.model_record(self.spec, self.model, task)
-        return scoring.describe(suite, task, loaded, model, self.options)
+        draft = scoring.describe(suite, task, loaded, model, self.options)
+        said = (*draft.warnings, *model_warnings(self.spec, self.model, suite, task))
+        return draft.model_copy(update={"warnings": said})
 
     def _finished(self, suite: SuiteSpec, task: TaskSpec, loaded: LoadedTask) -> TaskRecord | None:
         """The task's record from the earlier run, when resuming, if the same model, data, settings
@@ -331,6 +364,7 @@ class _ModelRun:
             documents_encoded=self.encoded + self.ahead,
             documents_cached=max(0, self.cached - self.ahead),
             seconds={"total": round(time.perf_counter() - self.clock, 3), **ahead},
+            usage=self._usage(),
             packages=dict(self.environment.packages),
             hardware=dict(self.environment.hardware),
             git_commit=self.environment.git_commit,
@@ -338,6 +372,22 @@ class _ModelRun:
             signature=run_signature(records, scirepeval_harness.__version__),
         )
         files.write_run(self.folder, record)
+
+
+def model_warnings(
+    spec: ModelSpec, model: Model, suite: SuiteSpec, task: TaskSpec
+) -> tuple[str, ...]:
+    """What a reader of a task's score should know of the model: that it was trained on the data,
+    or that its folder has prompts that nobody uses."""
+    found = []
+    if trained := [name for name in (task.name, suite.name) if name in spec.trained_on]:
+        found.append(f"the model is known to have been trained on {trained[0]}")
+    if unused := getattr(model, "unused_prompts", ()):
+        found.append(
+            f"the model's folder names prompts that are not used: {', '.join(unused)}; "
+            "to use one, give its words with --prompt"
+        )
+    return tuple(found)
 
 
 def _result_line(model: str, record: TaskRecord, seconds: float) -> str:

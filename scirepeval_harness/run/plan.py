@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import cast
 
 import numpy as np
@@ -11,7 +12,14 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.errors import HarnessError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.model.base import BatchEncoder, Encoder, Model
+from scirepeval_harness.model.base import (
+    BatchEncoder,
+    Encoder,
+    Metered,
+    Model,
+    in_task,
+    members_of,
+)
 from scirepeval_harness.model.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.run.engine import LocalEngine, build_models
@@ -32,7 +40,7 @@ class SpacePlan:
     ``documents`` counts every mention in every task, ``texts`` distinct texts not planned before,
     ``cached`` those with a vector in the store; ``tokens`` those of the rest, None where they
     cannot be counted, an estimate unless ``exact``; ``rate`` in tokens a second, None where no
-    earlier run measured it.
+    earlier run measured it; ``price`` in US dollars a million tokens, where there is one.
     """
 
     roles: tuple[str, ...] = ()
@@ -42,6 +50,7 @@ class SpacePlan:
     tokens: float | None = 0.0
     exact: bool = True
     rate: float | None = None
+    price: float | None = None
 
     @property
     def to_encode(self) -> int:
@@ -101,6 +110,14 @@ class ModelPlan:
         return None if None in times else sum(time for time in times if time is not None)
 
     @property
+    def cost(self) -> float | None:
+        """Expected US dollars; None where no price or no tokens are known."""
+        prices = [space.price for space in self.spaces if space.price is not None]
+        if not prices or any(space.tokens is None for space in self.spaces):
+            return None
+        return sum((s.tokens or 0) * (s.price or 0) for s in self.spaces) / 1e6
+
+    @property
     def summary(self) -> str:
         """One line: documents, texts, what is cached, tokens and expected time."""
         documents = f"{self.documents:,} documents"
@@ -116,7 +133,8 @@ class ModelPlan:
         if texts == cached:
             return f"{line}, nothing to encode"
         tokens = tokens_in_words(spaces)
-        return f"{line}, {texts - cached:,} to encode ({tokens}), {time_in_words(self.seconds)}"
+        line += f", {texts - cached:,} to encode ({tokens}), {time_in_words(self.seconds)}"
+        return line if self.cost is None else f"{line}, about {self.cost:.2g} USD"
 
 
 def plan_run(
@@ -148,11 +166,11 @@ def plan_run(
         for plan, model in able:
             plan.documents += sum(len(request.documents) for request in requests)
             # Rankers, files of vectors and models fitted on each task: nothing is in the store.
-            if not getattr(model, "cacheable", False):
-                continue
-            encoder = cast(Encoder, model)
+            kept = [
+                one for one in members_of(in_task(model, task)) if getattr(one, "cacheable", False)
+            ]
             try:
-                for request in requests:
+                for encoder, request in product(cast(list[Encoder], kept), requests):
                     # Keys alone are looked at: checksums are read when the vectors are needed.
                     found = look_up(encoder, request, store, ledger, verify=False)
                     name = space_key(encoder.identity(request.role))
@@ -195,6 +213,8 @@ def _count(encoder: Encoder, found: Lookup, store: EmbeddingStore | None, plan: 
         return
     sample = [documents[row] for row in missing[even_sample(len(missing), COUNTED)]]
     plan.add_tokens(encoder.count_tokens(sample, role), len(missing))
+    if isinstance(encoder, Metered):
+        plan.exact, plan.price = False, encoder.price
     if plan.rate is None and store is not None:
         plan.rate = related_rate(store.root, encoder.identity(role), encoder.hardware)
 

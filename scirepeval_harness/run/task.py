@@ -15,7 +15,10 @@ import scirepeval_harness
 from scirepeval_harness.evaluations import base, scorers
 from scirepeval_harness.evaluations.citation_pools import CitationPools
 from scirepeval_harness.evaluations.exchange import pairs_of
-from scirepeval_harness.model.base import Encoder, Model
+from scirepeval_harness.evaluations.quantised import quantised
+from scirepeval_harness.evaluations.vector_warnings import vector_warnings
+from scirepeval_harness.model.base import Encoder, Model, Ranker, in_task
+from scirepeval_harness.model.ensemble import EnsembleRanker, VectorRanker
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import RunOptions, VectorPrecision
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
@@ -26,7 +29,7 @@ from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.task.dataset import EncodeRequest, LoadedTask
 from scirepeval_harness.task.registry import origins_of
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
-from scirepeval_harness.vectors.encode import embed_task
+from scirepeval_harness.vectors.encode import TaskVectors, embed_task
 from scirepeval_harness.vectors.store import EmbeddingStore
 
 ALIKE = 1e-4
@@ -63,6 +66,7 @@ class Scored:
 
 def model_record(spec: ModelSpec, model: Model, task: TaskSpec) -> records.ModelRecord:
     """The model with the identity of each role that the task uses."""
+    model = in_task(model, task)
     roles = {role.value: dict(model.identity(role).details) for _, role in task.roles()}
     return record_of(spec, roles)
 
@@ -148,13 +152,21 @@ def score_task(
         HarnessError: what encoding or the evaluator raises.
     """
     encoded = cached = 0
+    model = in_task(model, task)
+    if isinstance(model, EnsembleRanker):
+        with phases.time("encode"):
+            model, made = ranker_of(model, task, loaded.data, store, options, progress)
+        encoded, cached = (sum(getattr(one, key) for one in made) for key in ("encoded", "cached"))
     if hasattr(model, "encode"):
         encoder = cast(Encoder, model)
         with phases.time("encode"):
             requests = base.requests_of(task, loaded.data)
             vectors = embed_task(task.name, requests, encoder, store, progress)
+            ids = [document.id for request in requests for document in request.documents]
             alike = tuple(warning for one in requests for warning in identical(one, vectors))
-        draft = draft.model_copy(update={"warnings": (*draft.warnings, *alike)})
+            # Of vectors that are all one, nothing else needs to be said.
+            said = alike or tuple(vector_warnings(task, vectors, ids))
+        draft = draft.model_copy(update={"warnings": (*draft.warnings, *said)})
         encoded, cached = vectors.encoded, vectors.cached
         with phases.time("score"):
             outcome = score_vectors(task, loaded.data, vectors, options, fit, progress)
@@ -191,6 +203,43 @@ def identical(request: EncodeRequest, vectors: base.VectorTable) -> Iterator[str
     yield f"all {len(documents)} {request.role} vectors are identical, or nearly"
 
 
+def ranker_of(
+    model: EnsembleRanker,
+    task: TaskSpec,
+    data: Any,
+    store: EmbeddingStore,
+    options: RunOptions,
+    progress: Progress = SILENT,
+) -> tuple[EnsembleRanker, list[TaskVectors]]:
+    """The ensemble with a ranker in the place of each encoder, and the vectors that those rank by.
+
+    Raises:
+        HarnessError: what encoding raises.
+    """
+    requests, made = base.requests_of(task, data), list[TaskVectors]()
+    rankers = list[Ranker]()
+    for member in model.members:
+        if hasattr(member, "encode"):
+            made.append(embed_task(task.name, requests, cast(Encoder, member), store, progress))
+            table = as_kept(task, data, made[-1], options)
+            rankers.append(VectorRanker(member, scorers.euclidean_scorer(table)))
+        else:
+            rankers.append(member)
+    return model.of(rankers), made
+
+
+def as_kept(
+    task: TaskSpec, data: Any, vectors: base.VectorTable, options: RunOptions
+) -> base.VectorTable:
+    """The vectors in the precision in which the options have them kept."""
+    read = scorers.read_as(vectors, options.vector_precision)
+    if options.quantize is None:
+        return read
+    requests = base.requests_of(task, data)
+    ids = [document.id for request in requests for document in request.documents]
+    return quantised(read, ids, options.quantize)
+
+
 def _score_records(
     outcome: base.Outcome, draws: Mapping[str, NDArray[np.float64]]
 ) -> Iterator[records.ScoreRecord]:
@@ -225,7 +274,7 @@ def score_vectors(
         # None lets the evaluation choose among this machine's devices; a cluster has its own.
         fit=None if fit is fit_samples else fit, say=progress.say,
     )  # fmt: skip
-    return base.evaluation_of(task).score(task, data, scorers.read_as(vectors, width), told)
+    return base.evaluation_of(task).score(task, data, as_kept(task, data, vectors, options), told)
 
 
 def score_pairs(
@@ -245,7 +294,9 @@ def score_pairs(
     scorer: base.PairScorer
     if hasattr(model, "encode"):
         requests = base.requests_of(task, data)
-        vectors = embed_task(task.name, requests, cast(Encoder, model), store, progress)
+        vectors = embed_task(
+            task.name, requests, cast(Encoder, in_task(model, task)), store, progress
+        )
         scorer = scorers.euclidean_scorer(vectors, width=width)
     else:
         model.prepare(list(data.documents.values()))

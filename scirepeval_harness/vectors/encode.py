@@ -18,6 +18,7 @@ from scirepeval_harness.model.base import (
     BatchEncoder,
     Encoder,
     Identity,
+    JointEncoder,
     OrderEncoder,
     SparseEncoder,
 )
@@ -154,12 +155,32 @@ def embed_task(
     Raises:
         ModelError, StorageError: see :func:`embed`.
     """
+    if isinstance(encoder, JointEncoder):
+        each = [embed_task(title, requests, one, store, progress) for one in encoder.members]
+        return _joined(encoder, each)
     encoder.prepare([document for request in requests for document in request.documents])
     made: list[TaskVectors] = []
     for request in requests:
         with progress.bar(f"{title} · {request.role}", len(request.documents)) as advance:
             made.append(embed(encoder, request, store, advance))
     return combine(*made)
+
+
+def _joined(encoder: JointEncoder, tables: Sequence[TaskVectors]) -> TaskVectors:
+    """The vectors of an ensemble, joined when they are read: only its members' are kept."""
+    ids = list(tables[0].rows)
+
+    def read(wanted: NDArray[np.int64]) -> NDArray[np.float32]:
+        chosen = [ids[row] for row in wanted]
+        return encoder.join([table.take(chosen) for table in tables])
+
+    return TaskVectors(
+        {key: row for row, key in enumerate(ids)},
+        ((len(ids), read),),
+        sum(table.encoded for table in tables),
+        sum(table.cached for table in tables),
+        tuple(dict.fromkeys(damage for table in tables for damage in table.damaged)),
+    )
 
 
 def combine(*tables: TaskVectors) -> TaskVectors:

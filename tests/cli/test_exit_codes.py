@@ -15,6 +15,7 @@ import pytest
 import scirepeval_harness as sh
 from scirepeval_harness.cli import tasks as tasks_commands
 from scirepeval_harness.cli.main import main
+from scirepeval_harness.cli.output import print_json
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.progress import harmless
@@ -124,7 +125,7 @@ def test_a_name_moves_no_cursor_and_commands_nothing(name: str) -> None:
 def test_a_title_that_commands_is_harmless_wherever_it_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    title, out = "::error::owned\x1b[2J", tmp_path / "out"
+    title, out = "::error::owned", tmp_path / "out"
     words = ["run", "--model", f"{title}=bm25", "--task", "sample-cite", "--output", str(out)]
     assert code_of(*words) == 0
     for more in (["leaderboard"], ["runs", "list"], ["runs", "show"]):
@@ -139,17 +140,19 @@ def test_a_title_that_commands_is_harmless_wherever_it_is_printed(
         assert "\x1b" not in line
 
 
-def test_json_for_programs_keeps_a_name_and_hides_its_controls(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_json_for_programs_hides_the_controls_of_a_name(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    title = "a\x9b\u202e\ud800"
-    assert code_of("run", "--model", f"x{title[:3]}=bm25", "--task", "sample-cite", "--output",
-                   str(tmp_path)) == 0  # fmt: skip
-    capsys.readouterr()
-    assert code_of("runs", "list", str(tmp_path), "--json") == 0
+    print_json({"model": "a\x9b\u202e\ud800"})
     shown = capsys.readouterr().out
-    assert json.loads(shown)[0]["model"] == f"x{title[:3]}"
+    assert json.loads(shown) == {"model": "a\x9b\u202e\ud800"}
     assert all(line.isprintable() for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("name", ["x\x1b[2J", "a\x9b", "a\u202eb", "a\nb"])
+def test_a_name_with_controls_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("run", "--model", f"{name}=bm25", "--task", "sample-cite") == 2
+    assert capsys.readouterr().err.rstrip("\n").isprintable()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")

@@ -127,7 +127,7 @@ def test_a_file_made_elsewhere_is_scored_field_by_field(
     [
         (["score", "none.json", "--task", "sample-pools"], "none.json"),
         (["score", "none.json", "--task", "sample-cite"], "no candidate pools"),
-        (["score", "none.json"], "--data"),
+        (["score", "none.json"], "fetch --task mdcr"),
         (["write-scores", "--model", "bm25", "--output", "x.json", "--task", "sample-cite"],
          "no candidate pools"),
     ],

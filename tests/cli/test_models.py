@@ -22,16 +22,46 @@ def lines(result: Result) -> list[str]:
 
 def test_list_shows_every_model_with_base_and_roles() -> None:
     listed = lines(run("list"))
-    assert listed[0] == "name title kind base roles extra"
-    assert len(listed) == 13
+    assert listed[0] == "group name title kind base roles extra"
+    assert len(listed) == 29
     assert (
-        "specter2 SPECTER2-Adapters transformer allenai/specter2_base 4 adapters models" in listed
-    )
-    assert (
-        "scirepeval-ctrl MTL CTRL transformer allenai/scirepeval_ctrl 4 control codes models"
+        "scientific specter2 SPECTER2-Adapters transformer allenai/specter2_base 4 adapters models"
         in listed
     )
-    assert "bm25 BM25 bm25 - - -" in listed
+    assert (
+        "scientific scirepeval-ctrl MTL CTRL transformer allenai/scirepeval_ctrl 4 control codes "
+        "models" in listed
+    )
+    assert "lexical bm25 BM25 bm25 - - -" in listed
+    groups = [line.split()[0] for line in listed[1:]]
+    assert groups == sorted(groups)
+
+
+def test_list_of_a_group_or_a_kind() -> None:
+    lexical = [line.split()[1] for line in lines(run("list", "--group", "lexical"))[1:]]
+    assert lexical == ["bm25", "tfidf"]
+    modules = lines(run("list", "--kind", "sentence_transformers"))
+    assert len(modules) == 16
+    error = run("list", "--group", "lexicl").exception
+    assert str(error) == "unknown group 'lexicl'. Did you mean lexical?"
+
+
+def test_show_says_what_is_known_and_what_is_assumed() -> None:
+    shown = lines(run("show", "e5-base-v2"))
+    assert {
+        "base intfloat/e5-base-v2 @ 1c644c92ad3ba1efdad3f1451a637716616a20e8",
+        "prompt query query: {text}",
+        "prompt document passage: {text}",
+        "longest input 512 tokens",
+        "licence MIT",
+        "pooling mean, then length 1",
+    } <= set(shown)
+    assert any(line.startswith("assumed pooling, licence") for line in shown)
+
+
+def test_export_merged_says_what_it_cannot_express(tmp_path: Path) -> None:
+    error = run("export-merged", "bm25", "query", "--output", str(tmp_path / "m")).exception
+    assert str(error).startswith("model bm25, query: a model without a transformer")
 
 
 def test_list_as_json() -> None:

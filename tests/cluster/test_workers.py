@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +14,14 @@ from scirepeval_harness.cluster.workers import (
     ChunkEncoder,
     Encoded,
     Window,
+    encoder_of,
     settle,
     tokenise_windows,
 )
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.base import EncodeOptions
-from scirepeval_harness.model.kinds import TransformerSpec
+from scirepeval_harness.model.kinds import SentenceTransformerSpec, TransformerSpec
+from scirepeval_harness.model.registry import resolve_model
 from scirepeval_harness.model.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
@@ -81,10 +84,32 @@ def test_vectors_are_those_of_one_machine_to_the_last_bit(
     assert documents == 180
     expected = here.encode(DOCUMENTS, ROLES[0], lambda count: None)
     assert vectors[0].tobytes() == expected.tobytes()
-    monkeypatch.setattr("scirepeval_harness.model.transformer.WINDOW", 50)
+    monkeypatch.setattr("scirepeval_harness.model.token_encoder.WINDOW", 50)
     expected = here.encode(DOCUMENTS, ROLES[1], lambda count: None)
     assert vectors[1].tobytes() == expected.tobytes()
     assert abs(vectors[0] - vectors[1]).max() > 1e-3, "the two roles have an adapter each"
+
+
+def test_modules_of_sentence_transformers_on_workers(tmp_path: Path) -> None:
+    pytest.importorskip("sentence_transformers")
+    from tests.support.tiny_modules import PROMPTS, save_modules
+
+    folder = save_modules(tmp_path / "m", prompts=PROMPTS, kind="router")
+    modules = resolve_model(folder, {})
+    assert isinstance(modules, SentenceTransformerSpec)
+    here = encoder_of(modules, OPTIONS)
+    roles = (Role.QUERY, Role.PROXIMITY)
+    own = Assignment(modules, OPTIONS, {role: dict(here.identity(role).details) for role in roles})
+    worker = ChunkEncoder(own)
+    for role in roles:
+        texts = tuple(here.text(item, role) for item in DOCUMENTS)
+        expected = here.encode(DOCUMENTS, role, lambda count: None)
+        vectors = np.full_like(expected, np.nan)
+        for chunk in tokenise_windows(Window(0, role, 0, texts).table(), own):
+            for table in worker(chunk):
+                for done in Encoded.rows(table):
+                    vectors[done.places] = done.vectors
+        assert vectors.tobytes() == expected.tobytes()
 
 
 def test_other_files_or_another_version_are_refused(assignment: Assignment) -> None:

@@ -131,7 +131,11 @@ def test_the_formula(folders: dict[str, Path]) -> None:
     model = AutoModel.from_pretrained(str(base)).eval()
     add_by_formula(model, folder)
     for document, vector in list(zip(DOCUMENTS, made, strict=True))[:6]:
-        ids = encoder.tokenise([encoder.text(document, Role.PROXIMITY)]).ids[None].astype(np.int64)
+        ids = (
+            encoder.tokenise([encoder.text(document, Role.PROXIMITY)], Role.PROXIMITY)
+            .ids[None]
+            .astype(np.int64)
+        )
         with torch.no_grad():
             expected = model(input_ids=torch.from_numpy(ids)).last_hidden_state[0, 0]
         np.testing.assert_allclose(vector, expected.numpy(), atol=1e-5)

@@ -267,7 +267,7 @@ def test_two_devices_give_the_same_vectors(folders: dict[str, Path]) -> None:
 def test_windows_do_not_show(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     spec, counts = spec_of(folders["allenai/specter"]), []
     whole = encode(encoder_of(spec), Role.QUERY)
-    monkeypatch.setattr("scirepeval_harness.model.transformer.WINDOW", 5)
+    monkeypatch.setattr("scirepeval_harness.model.token_encoder.WINDOW", 5)
     windows = encoder_of(spec).encode(DOCUMENTS, Role.QUERY, counts.append)
     np.testing.assert_allclose(windows, whole, atol=1e-5)
     assert sum(counts) == len(DOCUMENTS)

@@ -18,6 +18,9 @@ ARGUMENTS = {
     "models": ["specter2", "My Model=path/with space"],
     "pooling": "mean",
     "max_length": 256,
+    "prompts": ['query=find "{text}"', "document={title}"],
+    "normalize": True,
+    "truncate_dim": 64,
     "tasks_dirs": ["own tasks"],
     "suites": ["scirepeval", "mdcr"],
     "tasks": ["relish"],
@@ -50,18 +53,28 @@ def test_the_command_has_every_argument_and_parses_as_the_run_command() -> None:
     command = typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
     values = command.make_context("run", words[4:]).params
     assert values["model"] == ARGUMENTS["models"]
+    assert values["prompt"] == ARGUMENTS["prompts"]
     assert values["suite"] == ARGUMENTS["suites"]
     assert values["task"] == ARGUMENTS["tasks"]
     assert [str(path) for path in values["tasks_dir"]] == ARGUMENTS["tasks_dirs"]
     assert [str(entry) for entry in values["format"]] == ARGUMENTS["formats"]
-    assert str(values["data"]) == ARGUMENTS["data"]
+    assert values["data"] == [ARGUMENTS["data"]]
     same = ("device", "dtype", "batch_tokens", "offline", "seed", "limit", "probe", "width")
-    for name in (*same, "engine", "workers", "allow_missing", "pooling", "max_length"):
+    for name in (
+        *same,
+        "engine",
+        "workers",
+        "allow_missing",
+        "pooling",
+        "max_length",
+        "normalize",
+        "truncate_dim",
+    ):
         assert values[name] == ARGUMENTS[name], name
 
 
 def test_a_run_records_all_arguments_that_the_command_needs() -> None:
-    made = RunOptions(output=Path("out"), data=Path("data"), engine="ray", seed=7)
+    made = RunOptions(output=Path("out"), data=(("", Path("data")),), engine="ray", seed=7)
     recorded = made.arguments(Choices(models=("m",), tasks_dirs=("own",), max_length=9))
     assert set(recorded) == set(ARGUMENTS)
     assert recorded["data"] == "data"
@@ -70,6 +83,13 @@ def test_a_run_records_all_arguments_that_the_command_needs() -> None:
     words = "--model m --tasks-dir own --max-length 9 --data data --engine ray"
     words += " --probe reference --width float32 --seed 7"
     assert command_words(recorded) == words.split()
+    places = (("", Path("data")), ("mdcr", Path("own")))
+    recorded = RunOptions(output=Path("out"), data=places).arguments(Choices())
+    assert recorded["data"] == ["data", "mdcr=own"]
+    assert "--data data --data mdcr=own" in " ".join(command_words(recorded))
+    chosen = RunOptions(output=Path("out"), quantize="int8")
+    assert "--quantize int8" in " ".join(command_words(chosen.arguments(Choices())))
+    assert chosen.scoring()["quantize"] == "int8"
 
 
 def test_every_option_is_one_of_the_run_command_with_the_same_default() -> None:

@@ -48,11 +48,13 @@ def test_a_valid_file_becomes_a_record(path: Path) -> None:
 
 def test_a_nested_number_out_of_range(path: Path) -> None:
     text = TASK + "few_shot = [{ sample_size = 0, iterations = 2 }]\n"
-    assert problem(path, text) == "few_shot.0.sample_size: must be >= 1, not 0"
+    assert problem(path, text) == (
+        "few_shot.0.sample_size: must be >= 1, not 0. Give another value"
+    )
 
 
 def test_a_missing_key(path: Path) -> None:
-    assert problem(path, TASK.replace('title = "Toy"', "")) == "title: is required"
+    assert problem(path, TASK.replace('title = "Toy"', "")) == "title: is required. Add the key"
 
 
 def test_an_unknown_key_with_a_guess_at_the_right_level(path: Path) -> None:
@@ -101,7 +103,7 @@ def test_a_bad_name_shows_the_pattern(path: Path) -> None:
 
 def test_a_rule_across_fields_has_its_own_words(path: Path) -> None:
     assert problem(path, TASK.replace('"probe"', '"ranking"')) == (
-        "evaluation ranking does not fit format classification"
+        "evaluation ranking does not fit format classification. Correct the entry"
     )
 
 

@@ -186,11 +186,15 @@ def test_without_its_data_s2and_is_left_out_unless_it_is_named(
     words = ("run", "--model", "tfidf", "--suite", "scirepeval", "--suite", "sample")
     words = (*words, "--format", "proximity", "--data", str(tmp_path), "--output")
     assert harness(*words, str(tmp_path / "a")) == 3, "no data of any task is in that folder"
-    assert "s2and: its data is not on the hub (--data), left out" in capsys.readouterr().out
+    said = f"s2and: not below {tmp_path}, left out (--data s2and=FOLDER)"
+    assert said in capsys.readouterr().out
     assert not list((tmp_path / "a").rglob("s2and.json"))
-    words = ("run", "--model", "tfidf", "--task", "s2and", "--output")
-    assert harness(*words, str(tmp_path / "b")) == 3
-    assert "not on the hub" in capsys.readouterr().err
+    words = ("run", "--model", "tfidf", "--task", "s2and", "--offline", "--output")
+    assert harness(*words, str(tmp_path / "b")) == 2, "refused before the run begins"
+    said = capsys.readouterr().err
+    assert "not downloaded yet" in said
+    assert "fetch --task s2and" in said
+    assert not list((tmp_path / "b").rglob("s2and.json"))
 
 
 @pytest.mark.slow

@@ -1,0 +1,38 @@
+"""What a look at a task's vectors says before their scores are believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from scirepeval_harness.evaluations.base import VectorTable
+from scirepeval_harness.task.spec import TaskSpec
+
+LOOKED_AT = 2_048
+# Encoders of papers lie between 0.1 and 0.9; beyond, a small part of a vector tells papers apart.
+NEARLY_ALIKE = 0.95
+# How far a length may lie from 1: float16 rounds to that.
+UNIT = 1e-3
+
+
+def vector_warnings(task: TaskSpec, vectors: VectorTable, ids: Sequence[str]) -> Iterator[str]:
+    """Warnings about the vectors of documents ``ids``, of which an even sample is read.
+
+    Vectors that point nearly one way are told apart by their last digits. Vectors of length 1 are
+    so close to each other that a probe with C = 1 hardly moves from its start on few rows.
+    """
+    distinct = list(dict.fromkeys(ids))
+    sample = distinct[:: -(-len(distinct) // LOOKED_AT)] if distinct else []
+    rows = vectors.take(sample).astype(np.float64) if sample else np.zeros((0, 1))
+    lengths = np.linalg.norm(rows, axis=1)
+    rows, lengths = rows[lengths > 0], lengths[lengths > 0]
+    if len(rows) < 2:
+        return
+    # The mean over all pairs of different rows, without the matrix of them.
+    total = np.square((rows / lengths[:, None]).sum(axis=0)).sum()
+    cosine = (total - len(rows)) / (len(rows) * (len(rows) - 1))
+    if cosine > NEARLY_ALIKE:
+        yield f"the vectors are nearly alike: their mean cosine is {cosine:.3f}"
+    if task.few_shot and np.abs(lengths - 1).max() < UNIT:
+        yield "vectors of length 1: a few-shot probe with C = 1 can hardly separate them"
