@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.api.results import PathLike, Results, as_list, load_results
-from scirepeval_harness.errors import UsageError
+from scirepeval_harness.errors import SpecError, UsageError
 from scirepeval_harness.files import bundled, working_folder
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.schema import read_spec
@@ -222,6 +222,9 @@ def check(
         rules, where = policy or Policy(), "the policy"
     else:
         rules, where = read_spec(Policy, Path(policy)), str(policy)
+        if not rules.model_fields_set:
+            # What was cut to nothing must not pass for a policy of defaults.
+            raise SpecError("no rule", where=where, fix="Write one, or leave the policy out")
     base, other = _read_systems([of_baseline or baseline, of_candidate], suites)
     keys = {
         name: {*base.scores.get(name, ()), *other.scores.get(name, ())} for name in registry.tasks

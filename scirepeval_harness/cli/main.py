@@ -23,6 +23,7 @@ from scirepeval_harness.cli.run import run_command
 from scirepeval_harness.errors import HarnessError
 
 DEFECT, INTERRUPTED = 70, 130
+LONGEST_PATH = 300
 
 
 class Boundary(TyperGroup):
@@ -48,7 +49,7 @@ class Boundary(TyperGroup):
             if ctx.params["debug"]:
                 traceback.print_exc()
             elif not isinstance(error, BrokenPipeError):  # who listened is gone, and knows
-                say(f"Error: {error}", err=True)
+                say(f"Error: {_acted_on(error)}", err=True)
             code = error.exit_code if isinstance(error, HarnessError) else HarnessError.exit_code
             raise typer.Exit(code) from error
         except Exception as error:
@@ -57,6 +58,16 @@ class Boundary(TyperGroup):
             # Whatever else it is, nobody foresaw it, and a gate must not take it for a regression.
             say(f"Error: {_defect(error)}", err=True)
             raise typer.Exit(DEFECT) from error
+
+
+def _acted_on(error: HarnessError | OSError) -> HarnessError:
+    """The error with place and advice; the system's own has neither."""
+    if isinstance(error, HarnessError):
+        return error
+    where = str(error.filename or "a file")[:LONGEST_PATH]
+    return HarnessError(
+        error.strerror or str(error), where=where, fix="Check the path and its permissions"
+    )
 
 
 def _defect(error: Exception) -> str:

@@ -152,7 +152,11 @@ def check_settings(part: Part, folder: Path) -> None:
     fix = "Take a checkpoint that needs no code of its own"
     # Read for what the libraries would pass over: a key given twice, a pipe in a file's place.
     for name in ("tokenizer.json", *TOKENIZER_SETTINGS) if part == "base" else ():
-        read_json(folder / name)
+        for key, value in read_json(folder / name).items():
+            # A tokenizer would search for it in every text.
+            if key.endswith("_token") and len(str(value)) > LONGEST_TOKEN:
+                problem = f"{key} is {shown(value)}"
+                raise ModelError(problem, where=str(folder / name), fix="Save the tokenizer again")
     names = [name for name in _names(folder, part) if name.rpartition("/")[2] == CONFIG["base"]]
     for path in [folder / name for name in names] if part == "modules" else [folder / CONFIG[part]]:
         _check_config(path, part, fix)
@@ -165,7 +169,11 @@ def _check_config(path: Path, part: Part, fix: str) -> None:
             if value not in ATTENTIONS:
                 problem = f"{key} asks for code to run: {shown(value)}"
                 raise ModelError(problem, where=str(path), fix=f"{fix}, or remove the key")
-        elif value is not None and not isinstance(value, TYPES.get(key, object)):
+        elif (
+            (value is not None and not isinstance(value, TYPES.get(key, object)))
+            # "post_add" is the one setting of its key that is neither true nor false.
+            or (key in SWITCHES and type(value) is not bool and value != "post_add")
+        ):
             problem = f"{key} is {shown(value)}"
             fix = "Download or save the model's files again"
             raise ModelError(problem, where=str(path), fix=fix)
@@ -200,13 +208,12 @@ SIZES = {
     "type_vocab_size": 2**16,
 }
 # The libraries take what is true to Python for true, true for 1.0, and stop at a type of no text.
-SWITCHES = ("ln_before", "ln_after", "original_ln_before", "original_ln_after", "output_adapter")
-TYPES: dict[str, type] = {
-    "model_type": str,
-    "layer_norm_eps": float,
-    "mh_adapter": bool,
-    **dict.fromkeys(SWITCHES, bool),
-}
+TYPES: dict[str, type] = {"model_type": str, "layer_norm_eps": float}
+SWITCHES = (
+    *("ln_before", "ln_after", "original_ln_before", "original_ln_after", "residual_before_ln"),
+    *("mh_adapter", "output_adapter"),
+)
+LONGEST_TOKEN = 1_000
 LONGEST_REASON = 300
 
 

@@ -81,9 +81,12 @@ def read_official(path: Path) -> Iterator[tuple[TaskSpec | Refused, str]]:
     an unknown metric say, is refused alone.
 
     Raises:
-        SpecError: a line that is no JSON object or does not follow the form.
+        SpecError: an empty list, or a line that is no JSON object or does not follow the form.
     """
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    text = read_text(path)
+    if not text.strip():
+        raise SpecError("the list is empty", where=str(path), fix="Write one task a line")
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         where = f"{path}:{number}"

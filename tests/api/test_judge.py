@@ -86,12 +86,15 @@ def test_a_report(results: sh.Results, tmp_path: Path) -> None:
 
 
 def test_mistakes(results: sh.Results, tmp_path: Path) -> None:
+    b, empty = results["tfidf"], tmp_path / "policy.toml"
+    empty.write_text("")
     for call, message in (
         (lambda: sh.compare(results["tfidf"]), "one system"),
         (lambda: sh.compare(results["tfidf"], "nowhere"), "no folder"),
         (lambda: sh.leaderboard(), "nothing to show"),
         (lambda: sh.load_results(tmp_path), "no results here"),
         (lambda: sh.check(baseline=results["tfidf"], candidate="nowhere"), "no such result"),
+        (lambda: sh.check(baseline=b, candidate=b, policy=empty), "no rule"),
         (lambda: results["tf-idf"], "unknown result"),
     ):
         with pytest.raises(sh.HarnessError, match=message):

@@ -54,6 +54,7 @@ TOKENIZER = {
     "pre_tokenizer: null": "a tokenizer without this part is another tokenizer",
 }
 NO_DIGEST = "parquet files hold no digest of their values"
+BLOCK = "a block of another name"
 TWICE = "a row given twice counts twice, as in the reference"
 OTHER_NUMBER = "another number is a number like any other"
 
@@ -459,10 +460,12 @@ KINDS: tuple[Kind, ...] = (
              {**TEXTS, **more}, refused)
         for part, places, more, refused in (
             ("papers", [("1",), ("1", "paper_id"), ("1", "title"), ("1", "abstract"),
-                        ("1", "authors")], {}, (*NO_TEXT, *NO_ID)),
+                        ("1", "authors")], {}, NO_TEXT),
             ("signatures", [("0",), ("0", "signature_id"), ("0", "paper_id"), ("0", "author_info"),
                             ("0", "author_info", "given_block"), ("0", "author_info", "block")],
-             {}, ("0: twice", "*given_block: null", "*given_block: list")),
+             {"0.author_info.given_block: null": "the other name of the block stands in",
+              "0.author_info.given_block: other case": BLOCK, "*given_block: *text": BLOCK},
+             ("0: twice", "*given_block: list")),
             ("clusters", [("taao_0",), ("taao_0", "cluster_id"), ("taao_0", "signature_ids"),
                           ("taao_0", "signature_ids", 0)], {},
              ("taao_0: twice", "*signature_ids: twice", "*signature_ids.0: null")),
@@ -559,6 +562,7 @@ KINDS: tuple[Kind, ...] = (
          [("name",), ("kind",), ("pooling",), ("max_length",), ("base",), ("base", "path"),
           ("adapters",), ("adapters", "proximity"), ("adapters", "proximity", "path")],
          {"name: *": "a model of another name", "adapters: missing": "a model without adapters",
+          "adapters.proximity: missing": "a model without adapters",
           "pooling: missing": "the default holds", "max_length: missing": "the default holds"},
          ("*: twice", "*: list", "*: object", "*: boolean", "*: nan", "*infinity", "*: key *")),
     Kind("config of an adapter", "json", "adapter/adapter_config.json", transformer,
@@ -601,7 +605,9 @@ KINDS: tuple[Kind, ...] = (
              "--limit: stray space": "7 is 7", "--seed: stray space": "7 is 7",
              "--seed: zero": "0 is a seed",
              "--output: *": "a folder of any name", "--cache: *": "a folder of any name",
-             "--cache: 5,000 digits": "--no-cache beside it: the folder is not used"}),
+             "--cache: 5,000 digits": "--no-cache beside it: the folder is not used",
+             "--device: 5,000 digits": "a lexical model has no device",
+             "--dtype: 5,000 digits": "a lexical model has no precision"}),
     Kind("options of an encoder", "words", "", transformer, (*RUN, "--model", "model"),
          options=("--batch-tokens", "--max-length", "--dtype", "--device", "--pooling"),
          accepted={"--max-length: stray space": "7 is 7"}),

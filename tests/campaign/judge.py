@@ -165,8 +165,8 @@ def verdict_of(case: Case, sound: Outcome, got: Outcome) -> Verdict:
         return "refused"
     text = _plain(got.err)
     for message, place, advice in got.errors:
-        # An unknown name of the command line is its own place, and its advice the known ones.
-        named = bool(advice) and advice.startswith(("Did you mean", "Known are"))
+        # A name or an option of the command line is its own place.
+        named = (advice or "").startswith(("Did you mean", "Known are")) or "--" in (message or "")
         if message and _plain(message) in text and (place or named) and advice:
             return "refused"
     return "bare error"

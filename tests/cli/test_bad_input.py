@@ -368,3 +368,16 @@ def test_a_word_that_is_not_utf_8_is_refused_before_anything_runs(
     assert run(data, "--dtype", "\udcff") == 2
     assert "is not UTF-8" in capsys.readouterr().err
     assert not (data / "out").exists()
+
+
+def test_an_error_of_the_system_has_place_and_advice(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*given: object, **named: object) -> None:
+        raise OSError(36, "File name too long", "x" * 5_000)
+
+    monkeypatch.setattr("scirepeval_harness.evaluate", fail)
+    assert run(data) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: xxx")
+    assert line.endswith(": File name too long. Check the path and its permissions")

@@ -296,7 +296,7 @@ def refusal(folders: dict[str, Path], adapter: Path, kind: type[HarnessError]) -
     return str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["", "true", 1, [True]])
+@pytest.mark.parametrize("value", ["", "true", 1, [True], None])
 def test_a_switch_is_true_or_false(folders: dict[str, Path], tmp_path: Path, value: object) -> None:
     adapter = save_adapter(tmp_path / "adapter", seed=1)
     change(adapter, {"original_ln_before": value})

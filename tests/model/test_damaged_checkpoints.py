@@ -106,6 +106,11 @@ def test_what_the_libraries_would_pass_over(folder: Path, name: str) -> None:
     assert name in str(refusal(folder))
 
 
+def test_a_token_longer_than_any_text(folder: Path) -> None:
+    (folder / "tokenizer_config.json").write_text(json.dumps({"unk_token": "x " * 100_000}))
+    assert "tokenizer_config.json: unk_token is 'x x" in str(refusal(folder))
+
+
 @pytest.mark.parametrize("key", ["_attn_implementation_internal", "_attn_implementation"])
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_config_that_names_a_kernel_is_refused(folder: Path, key: str, deep: bool) -> None:

@@ -203,3 +203,8 @@ def test_the_list_of_the_real_data_sets(realdata: Path) -> None:
         assert (realdata / task.local.documents).is_file()
         assert task.local.labels is not None
         assert (realdata / task.local.labels).is_dir()
+
+
+def test_an_empty_list_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"tasks\.jsonl: the list is empty"):
+        read(tmp_path, "")
