@@ -4,6 +4,7 @@ that the next run sweeps away where a run was killed."""
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -42,6 +43,12 @@ def regular(path: Path) -> Path:
 def open_regular(path: Path) -> BinaryIO:
     """A regular file opened to read bytes; raises as :func:`regular` does."""
     return regular(path).open("rb")
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex; raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def parse_json(text: str, *, finite: bool = False) -> Any:

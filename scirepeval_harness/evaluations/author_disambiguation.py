@@ -18,6 +18,7 @@ from scirepeval_harness.evaluations import base
 from scirepeval_harness.evaluations.metrics import unfit
 from scirepeval_harness.files import s2and_dir
 from scirepeval_harness.roles import Format
+from scirepeval_harness.schema import shown
 from scirepeval_harness.task.audit import Finding, Share, finding
 from scirepeval_harness.task.dataset import Coverage, Document
 from scirepeval_harness.task.tables import (
@@ -26,7 +27,6 @@ from scirepeval_harness.task.tables import (
     check_coverage,
     parts_of,
     read_json_object,
-    shown,
 )
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from scirepeval_harness.evaluations.base import Outcome, PairScorer, Score, not_
 from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resampled
 from scirepeval_harness.evaluations.ranking import pool_notes
 from scirepeval_harness.roles import Format, Role
+from scirepeval_harness.schema import shown
 from scirepeval_harness.task.audit import Finding, Share
 from scirepeval_harness.task.dataset import Coverage, Document, Qrels
 from scirepeval_harness.task.tables import (
@@ -21,7 +22,6 @@ from scirepeval_harness.task.tables import (
     check_coverage,
     read_flat,
     read_json_object,
-    shown,
 )
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from scirepeval_harness.evaluations.base import PairScorer
 from scirepeval_harness.evaluations.citation_pools import CitationPools
 from scirepeval_harness.evaluations.scorers import Pools, Run, pools_of
 from scirepeval_harness.files import write_with
-from scirepeval_harness.task.tables import as_number, read_json_object, shown
+from scirepeval_harness.schema import shown
+from scirepeval_harness.task.tables import as_number, read_json_object
 
 
 def pairs_of(data: CitationPools) -> dict[str, tuple[str, ...]]:

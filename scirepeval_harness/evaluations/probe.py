@@ -12,6 +12,7 @@ from scirepeval_harness.evaluations import base
 from scirepeval_harness.evaluations.metrics import check_metrics
 from scirepeval_harness.files import parse_json
 from scirepeval_harness.roles import Format
+from scirepeval_harness.schema import shown
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document
 from scirepeval_harness.task.tables import (
@@ -22,7 +23,6 @@ from scirepeval_harness.task.tables import (
     is_list,
     read_flat,
     sample_rows,
-    shown,
 )
 
 if TYPE_CHECKING:

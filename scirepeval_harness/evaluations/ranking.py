@@ -13,6 +13,7 @@ from scirepeval_harness.evaluations import base
 from scirepeval_harness.evaluations.base import Outcome, PairScorer, Score, ScoreOptions
 from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resampled
 from scirepeval_harness.roles import Format, Role
+from scirepeval_harness.schema import shown
 from scirepeval_harness.task import tables
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document, EncodeRequest, Qrels
@@ -271,7 +272,7 @@ def without(qrels: Qrels, lost: Container[str]) -> Qrels:
 def _grade(value: Any, where: str) -> int:
     number = tables.as_number(value)
     if number is None or not number.is_integer():
-        raise DataError(f"score is {tables.shown(value)}", where=where, fix="Give a whole number")
+        raise DataError(f"score is {shown(value)}", where=where, fix="Give a whole number")
     return int(number)
 
 

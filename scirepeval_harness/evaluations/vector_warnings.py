@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from scirepeval_harness.evaluations.base import VectorTable
+from scirepeval_harness.task.dataset import EncodeRequest
 from scirepeval_harness.task.spec import TaskSpec
 
 LOOKED_AT = 2_048
@@ -14,6 +15,26 @@ LOOKED_AT = 2_048
 NEARLY_ALIKE = 0.95
 # How far a length may lie from 1: float16 rounds to that.
 UNIT = 1e-3
+
+
+ROWS = 1_024
+ALIKE = 1e-4
+
+
+def identical(request: EncodeRequest, vectors: VectorTable) -> Iterator[str]:
+    """A warning where all vectors of different texts are equal, or differ by less than ``ALIKE`` of
+    their length: what is scored then is rounding, or the order of ids."""
+    documents = request.documents
+    if len({document.parts for document in documents}) < 2:
+        return
+    first = vectors.take([documents[0].id])
+    limit = ALIKE * np.linalg.norm(first)
+    for start in range(0, len(documents), ROWS):
+        rows = vectors.take([one.id for one in documents[start : start + ROWS]])
+        # The first vectors that differ end it: of a sound model only one part is read.
+        if (np.linalg.norm(rows - first, axis=1) > limit).any():
+            return
+    yield f"all {len(documents)} {request.role} vectors are identical, or nearly"
 
 
 def vector_warnings(task: TaskSpec, vectors: VectorTable, ids: Sequence[str]) -> Iterator[str]:

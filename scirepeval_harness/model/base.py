@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,6 +191,13 @@ def in_task(model: M, task: TaskSpec) -> M:
     """The model as it encodes for a task: some have prompts of single tasks, which are all that a
     model's ``for_task(task)`` may change."""
     return model.for_task(task) if hasattr(model, "for_task") else model
+
+
+def kept_encoders(model: Model, task: TaskSpec) -> list[Encoder]:
+    """Who makes the vectors of a task that the store keeps: the model or the members of an
+    ensemble, each as it encodes for the task; none of what is fitted, looked up or ranks."""
+    members = members_of(in_task(model, task))
+    return [cast(Encoder, one) for one in members if getattr(one, "cacheable", False)]
 
 
 def build_model(spec: ModelSpec, options: EncodeOptions) -> Model:

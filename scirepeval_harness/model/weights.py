@@ -28,6 +28,7 @@ from scirepeval_harness.errors import (
     StorageError,
 )
 from scirepeval_harness.files import read_json as read_json_file
+from scirepeval_harness.files import sha256_of
 from scirepeval_harness.model.kinds import (
     SentenceTransformerSpec,
     TransformerSpec,
@@ -365,8 +366,7 @@ def _sha256_of(path: Path) -> str:
 def _sha256(path: str, size: int, modified: int) -> str:
     """Sum of a file; size and time are in the key so that a changed file is read again."""
     del size, modified
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(Path(path))
 
 
 def _names(folder: Path, part: Part = "base") -> tuple[str, ...]:

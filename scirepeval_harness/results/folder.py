@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from scirepeval_harness.errors import StorageError, UsageError
-from scirepeval_harness.files import read_json, regular, write_json, write_with
+from scirepeval_harness.files import read_json, regular, sha256_of, write_json, write_with
 from scirepeval_harness.results.record import (
     RUN_VERSION,
     SCHEMA_VERSION,
@@ -231,8 +231,7 @@ def digests(folder: Path, suite: str, task: str) -> dict[str, str]:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise StorageError(
             f"cannot be read ({error.strerror})", where=str(path), fix=AGAIN

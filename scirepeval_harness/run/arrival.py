@@ -43,7 +43,9 @@ def arrive(
     for suite, task in selection:
         if place_of(places, suite, task) is None and not is_packaged(suite):
             try:
-                _fetch(suite, task, offline=offline or bool(missing), progress=progress)
+                # A download that is here is summed when it is read: a gigabyte takes a second.
+                if task.hub is not None or not have(task):
+                    fetch_task(suite, task, progress, offline=offline or bool(missing))
             except (DataError, OfflineError, StorageError) as error:
                 if task.hub is not None:
                     if isinstance(error, OfflineError):
@@ -70,27 +72,23 @@ def arrive(
 
 
 def fetch_task(
-    suite: SuiteSpec, task: TaskSpec, progress: Progress
+    suite: SuiteSpec, task: TaskSpec, progress: Progress, *, offline: bool = False
 ) -> tuple[str | None, Path | None]:
-    """Download a task's data ahead of a run: the commit where it is on the hub, and the folder
-    where it is not.
+    """Download what is not here of a task's data, and check what is: the commit of what is on the
+    hub, and the folder of what is not.
 
     Raises:
         DataError, OfflineError, StorageError: it cannot be had.
     """
     if task.hub is not None:
-        source = HubSource(task, suite, offline=False)
+        source = HubSource(task, suite, offline=offline)
         source.open_all()
         return source.revision(), None
-    return None, None if task.download is None else obtain(task, offline=False, progress=progress)
-
-
-def _fetch(suite: SuiteSpec, task: TaskSpec, *, offline: bool, progress: Progress) -> None:
-    if task.hub is not None:
-        HubSource(task, suite, offline=offline).open_all()
-    elif task.download is not None and not have(task):
+    if task.download is None:
+        return None, None
+    if not have(task):
         progress.say(f"{task.name}  downloading to {folder_of(task)}")
-        obtain(task, offline=offline, progress=progress)
+    return None, obtain(task, offline=offline, progress=progress)
 
 
 def _several(names: list[str]) -> str:

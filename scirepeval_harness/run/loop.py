@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import scirepeval_harness
 from scirepeval_harness.errors import HarnessError, IncompleteRunError, StorageError, UsageError
@@ -21,7 +20,7 @@ from scirepeval_harness.model.base import (
     Metered,
     Model,
     PartialEncoder,
-    in_task,
+    kept_encoders,
     members_of,
 )
 from scirepeval_harness.model.spec import ModelSpec
@@ -215,10 +214,8 @@ class _ModelRun:
             # Tasks that share their prompts share the model, and are encoded in one go.
             ways: dict[int, tuple[Encoder, list[tuple[SuiteSpec, TaskSpec]]]] = {}
             for suite, task in self.selection:
-                for member in members_of(in_task(self.model, task)):
-                    if hasattr(member, "encode"):
-                        encoder = cast(Encoder, member)
-                        ways.setdefault(id(encoder), (encoder, []))[1].append((suite, task))
+                for encoder in kept_encoders(self.model, task):
+                    ways.setdefault(id(encoder), (encoder, []))[1].append((suite, task))
             for encoder, tasks in ways.values():
                 requests = self._requests(tasks)
                 encode_ahead(encoder, requests, self.store, self._count, self.progress)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,7 @@ from scirepeval_harness.model.base import (
     Encoder,
     Metered,
     Model,
-    in_task,
-    members_of,
+    kept_encoders,
 )
 from scirepeval_harness.model.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
@@ -166,11 +164,8 @@ def plan_run(
         for plan, model in able:
             plan.documents += sum(len(request.documents) for request in requests)
             # Rankers, files of vectors and models fitted on each task: nothing is in the store.
-            kept = [
-                one for one in members_of(in_task(model, task)) if getattr(one, "cacheable", False)
-            ]
             try:
-                for encoder, request in product(cast(list[Encoder], kept), requests):
+                for encoder, request in product(kept_encoders(model, task), requests):
                     # Keys alone are looked at: checksums are read when the vectors are needed.
                     found = look_up(encoder, request, store, ledger, verify=False)
                     name = space_key(encoder.identity(request.role))

@@ -16,7 +16,7 @@ from scirepeval_harness.evaluations import base, scorers
 from scirepeval_harness.evaluations.citation_pools import CitationPools
 from scirepeval_harness.evaluations.exchange import pairs_of
 from scirepeval_harness.evaluations.quantised import quantised
-from scirepeval_harness.evaluations.vector_warnings import vector_warnings
+from scirepeval_harness.evaluations.vector_warnings import identical, vector_warnings
 from scirepeval_harness.model.base import Encoder, Model, Ranker, in_task
 from scirepeval_harness.model.ensemble import EnsembleRanker, VectorRanker
 from scirepeval_harness.model.spec import ModelSpec
@@ -26,14 +26,11 @@ from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.results import record as records
 from scirepeval_harness.results.verify import distinct_items
 from scirepeval_harness.statistics.bootstrap import interval
-from scirepeval_harness.task.dataset import EncodeRequest, LoadedTask
+from scirepeval_harness.task.dataset import LoadedTask
 from scirepeval_harness.task.registry import origins_of
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import TaskVectors, embed_task
 from scirepeval_harness.vectors.store import EmbeddingStore
-
-ALIKE = 1e-4
-ROWS = 1_024
 
 
 @dataclass
@@ -185,22 +182,6 @@ def score_task(
         }
     )
     return Scored(record, outcome, draws, encoded, cached)
-
-
-def identical(request: EncodeRequest, vectors: base.VectorTable) -> Iterator[str]:
-    """A warning where all vectors of different texts are equal, or differ by less than ``ALIKE`` of
-    their length: what is scored then is rounding, or the order of ids."""
-    documents = request.documents
-    if len({document.parts for document in documents}) < 2:
-        return
-    first = vectors.take([documents[0].id])
-    limit = ALIKE * np.linalg.norm(first)
-    for start in range(0, len(documents), ROWS):
-        rows = vectors.take([one.id for one in documents[start : start + ROWS]])
-        # The first vectors that differ end it: of a sound model only one part is read.
-        if (np.linalg.norm(rows - first, axis=1) > limit).any():
-            return
-    yield f"all {len(documents)} {request.role} vectors are identical, or nearly"
 
 
 def ranker_of(

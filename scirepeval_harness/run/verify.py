@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import cast
 
 from scirepeval_harness.errors import HarnessError, StorageError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.model.base import Encoder, Model
+from scirepeval_harness.model.base import Model, kept_encoders
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.progress import SILENT
@@ -194,10 +194,8 @@ def _scored(
 
 def _lacking(model: Model, task: TaskSpec, data: object, store: EmbeddingStore) -> int:
     """How many vectors would have to be encoded; none of a model that is fitted, not loaded."""
-    if not getattr(model, "cacheable", False):
-        return 0
-    encoder = cast(Encoder, model)
+    requests = requests_of(task, data)
     return sum(
         len(look_up(encoder, request, store).missing().documents)
-        for request in requests_of(task, data)
+        for encoder, request in product(kept_encoders(model, task), requests)
     )

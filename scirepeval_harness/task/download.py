@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.errors import DataError, OfflineError, StorageError
-from scirepeval_harness.files import data_dir, write_json
+from scirepeval_harness.files import data_dir, read_json, sha256_of, write_json
 from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.task.spec import Download, TaskSpec
 
@@ -79,7 +77,7 @@ def kept_files(folder: Path) -> dict[str, Kept]:
         StorageError: the record is damaged.
     """
     try:
-        raw = json.loads((folder / SUMS).read_text(encoding="utf-8"))
+        raw = read_json(folder / SUMS)
         return {str(name): Kept(**entry) for name, entry in raw.items()}
     except FileNotFoundError:
         return {}
@@ -104,12 +102,11 @@ def _obtain(
                 fix=f"Run: python -m scirepeval_harness fetch --task {task.name}",
             )
         _download(task, source.address(path), target, progress)
-    digest = _digest(target)
+    digest = sha256_of(target)
     if path not in kept:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         kept[path] = Kept(source.address(path), target.stat().st_size, digest, now)
-        records = {name: {k: getattr(one, k) for k in Kept.__slots__} for name, one in kept.items()}
-        write_json(folder / SUMS, records)
+        write_json(folder / SUMS, {name: asdict(one) for name, one in kept.items()})
     elif digest != kept[path].sha256:
         raise DataError(
             f"the file is not the one of {kept[path].fetched_at}: its SHA-256 is {digest[:12]}, "
@@ -225,11 +222,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def downloads(tasks: Mapping[str, TaskSpec]) -> Iterator[tuple[str, str, Kept]]:

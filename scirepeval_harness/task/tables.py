@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from scirepeval_harness.errors import CoverageError, DataError
 from scirepeval_harness.files import parse_json
+from scirepeval_harness.schema import shown
 from scirepeval_harness.task.dataset import Coverage, Document
 
 if TYPE_CHECKING:
@@ -124,12 +125,6 @@ def as_number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def shown(value: Any) -> str:
-    """A value as an error shows it."""
-    text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
 def read_json_object(path: Path) -> dict[str, Any]:
     """A file that holds one JSON object; raises DataError where it does not."""
     with _opened(path) as file:
@@ -201,7 +196,7 @@ def _opened(path: Path, newline: str | None = None) -> Iterator[TextIO]:
         ) from error
 
 
-SHOWN, LONGEST, LONGEST_ID = 5, 60, 1_000
+SHOWN, LONGEST_ID = 5, 1_000
 
 
 def parts_of(row: Row, fields: Sequence[str], where: str) -> tuple[str, ...]:

@@ -180,3 +180,14 @@ def test_a_sum_of_scores_ranks_with_and_without_vectors(
     one = one[one["task"] != "sample-topics"]
     assert one["value"].tolist() == pytest.approx(twice["value"].tolist(), abs=1e-9)
     assert other["value"].tolist() != pytest.approx(one["value"].tolist(), abs=0.1)
+
+
+@pytest.mark.parametrize("combine", ["concatenate", "scores"])
+def test_a_look_at_its_results_encodes_nothing(made: Made, tmp_path: Path, combine: str) -> None:
+    out, cache, none = tmp_path / "out", tmp_path / "cache", tmp_path / "none"
+    sh.evaluate(made(combine), tasks="sample-cite", output=out, cache=cache)
+    (task,) = sh.verify(out / "both", cache=cache).tasks
+    assert (task.items, task.vectors) == ("agree", "agree")
+    (task,) = sh.verify(out / "both", cache=none).tasks
+    assert task.vectors.endswith("vectors are not in the store")
+    assert not list(none.rglob("*.safetensors"))

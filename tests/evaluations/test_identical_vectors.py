@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 import scirepeval_harness as sh
+from scirepeval_harness.evaluations.vector_warnings import ROWS, identical
 from scirepeval_harness.roles import Role
-from scirepeval_harness.run.task import ROWS, identical
 from scirepeval_harness.task.dataset import Document, EncodeRequest
 from tests.support.tables import Table
 
