@@ -294,19 +294,25 @@ def verify(
         >>> [found.items for found in sh.verify("results/baselines/sample/bm25").tasks][:2]
         ['agree', 'agree']
     """
+    from scirepeval_harness.model.prompts import parse_prompts
     from scirepeval_harness.model.registry import load_models, resolve_model
     from scirepeval_harness.results.folder import read_run
     from scirepeval_harness.run.verify import verify_result
 
     known = load_models()
     models = list(known.values())
+    asked = ("pooling", "max_length", "normalize", "truncate_dim")
     if cache is not None:
         arguments = read_run(Path(folder)).arguments
         for text in arguments.get("models") or ():
             # What is not here any more is said of the tasks: they were not checked.
             with suppress(HarnessError):
-                own = {name: arguments.get(name) for name in ("pooling", "max_length")}
-                models.append(resolve_model(text, known, **own))
+                own = {
+                    name: arguments.get(name)
+                    for name in ("pooling", "max_length", "normalize", "truncate_dim")
+                }
+                prompts = parse_prompts(arguments.get("prompts") or ())
+                models.append(resolve_model(text, known, prompts=prompts, **own))
     return verify_result(
         Path(folder),
         load_registry([Path(path) for path in tasks_dirs]),

