@@ -307,10 +307,7 @@ def verify(
         for text in arguments.get("models") or ():
             # What is not here any more is said of the tasks: they were not checked.
             with suppress(HarnessError):
-                own = {
-                    name: arguments.get(name)
-                    for name in ("pooling", "max_length", "normalize", "truncate_dim")
-                }
+                own = {name: arguments.get(name) for name in asked}
                 prompts = parse_prompts(arguments.get("prompts") or ())
                 models.append(resolve_model(text, known, prompts=prompts, **own))
     return verify_result(
