@@ -444,7 +444,7 @@ BAD_VALUES = {
     "not UTF-8": "\udcff",
     "control characters": "\x1b[2J::error",
     "other case": "FLOAT32",
-    "upwards": "../../x",
+    "upwards": "../../nowhere-of-the-campaign",
     "list": "[1]",
     "null": "null",
 }
