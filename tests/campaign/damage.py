@@ -444,7 +444,7 @@ BAD_VALUES = {
     "not UTF-8": "\udcff",
     "control characters": "\x1b[2J::error",
     "other case": "FLOAT32",
-    "upwards": "../../nowhere-of-the-campaign",
+    "upwards": "../../x",
     "list": "[1]",
     "null": "null",
 }

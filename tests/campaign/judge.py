@@ -210,7 +210,8 @@ def _run(
     longest: float,
 ) -> Outcome:
     with TemporaryDirectory(dir=template.parent) as name:
-        folder = Path(name) / "inputs"
+        # Two levels down: what a case writes upwards (``--output ../../x``) is still its own.
+        folder = Path(name) / "own" / "inputs"
         shutil.copytree(template, folder, symlinks=True)
 
         def work() -> None:
