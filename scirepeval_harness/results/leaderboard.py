@@ -176,11 +176,12 @@ def measured_row(
     notes = [f"{name} {missing}" for name, record in done.items() if (missing := shortfall(record))]
     partial = bool(notes)
     others = {name: record for name, record in result.tasks.items() if name not in done}
-    outdated = {name: record for name, record in others.items() if record.status == "outdated"}
-    notes += [f"left out: {name}, {record.error}" for name, record in outdated.items()]
-    failed = [name for name in others if name not in outdated]
-    if failed:
-        notes.append(f"failed: {', '.join(failed)}")
+    for status in dict.fromkeys(record.status for record in others.values()):
+        own = {name: record for name, record in others.items() if record.status == status}
+        if status == "outdated":
+            notes += [f"left out: {name}, {record.error}" for name, record in own.items()]
+        else:
+            notes.append(f"{status}: {', '.join(own)}")
     limits = {record.settings["limit"] for record in done.values() if record.settings["limit"]}
     if limits:
         notes.append(f"limited to {', '.join(map(str, sorted(limits)))} queries or rows a task")

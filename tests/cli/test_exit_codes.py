@@ -73,7 +73,10 @@ def test_an_interrupted_run_says_what_is_finished_and_how_to_go_on(
     words = ["run", "--model", "bm25", "--task", "sample-cite", "--task", "sample-search",
              "--output", str(tmp_path)]  # fmt: skip
     assert code_of(*words) == 130
-    said = capsys.readouterr().err.splitlines()[-1]
+    shown = capsys.readouterr()
+    assert "interrupted: sample-cite" in shown.out
+    assert "failed" not in shown.out + shown.err
+    said = shown.err.splitlines()[-1]
     assert "1 of 2 tasks are finished" in said
     assert f"--output {tmp_path} --resume" in said
     assert "did not finish" not in said
