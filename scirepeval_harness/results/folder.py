@@ -249,11 +249,17 @@ def _files(folder: Path, suite: str, task: str) -> dict[str, Path]:
 def _read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def lists(kind: pa.DataType) -> pd.ArrowDtype | None:
+        # Seven million lists of Python would take gigabytes.
+        return pd.ArrowDtype(kind) if pa.types.is_list(kind) else None
 
     if path.exists() and not path.is_file():
         raise StorageError("not a file", where=str(path), fix=AGAIN)
     try:
-        return pd.read_parquet(regular(path))
+        table: pd.DataFrame = pq.read_table(regular(path)).to_pandas(types_mapper=lists)
+        return table
     except (OSError, ValueError, KeyError, TypeError, OverflowError, pa.ArrowException) as error:
         raise StorageError(f"cannot be read ({error})", where=str(path), fix=AGAIN) from error
 
@@ -296,6 +302,8 @@ def _write_parquet(path: Path, table: pd.DataFrame) -> None:
 
     # Without pandas' metadata, which names library versions: equal scores give equal bytes.
     arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+    # In one piece: where pieces meet must not show in the bytes.
+    arrow = arrow.combine_chunks()
     write_with(path, lambda temporary: pq.write_table(arrow, temporary, compression="zstd"))
 
 

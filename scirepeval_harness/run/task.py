@@ -224,6 +224,8 @@ def as_kept(
 def _score_records(
     outcome: base.Outcome, draws: Mapping[str, NDArray[np.float64]]
 ) -> Iterator[records.ScoreRecord]:
+    fields = dict.fromkeys(score.field for score in outcome.scores)
+    items = {name: distinct_items(outcome.items, name) for name in fields}
     for score in outcome.scores:
         yield records.ScoreRecord(
             key=score.key,
@@ -232,7 +234,7 @@ def _score_records(
             field=score.field,
             value=score.value,
             interval=interval(draws[score.key]) if score.key in draws else None,
-            items=distinct_items(outcome.items, score.field),
+            items=items[score.field],
         )
 
 
