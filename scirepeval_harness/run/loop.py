@@ -176,6 +176,7 @@ class _ModelRun:
     ahead: int = 0
     ahead_seconds: float = 0.0
     interrupted: bool = False
+    warned: set[str] = field(default_factory=set)
 
     def run(self) -> bool:
         """Run all tasks; True when the user interrupted it."""
@@ -297,7 +298,8 @@ class _ModelRun:
                 self.cached += scored.cached
                 with phases.time("write"):
                     files.write_task(self.folder, record, scored.outcome.items, scored.draws)
-            self.progress.say(_result_line(self.spec.name, record, sum(phases.seconds.values())))
+            line = _result_line(self.spec.name, record, sum(phases.seconds.values()), self.warned)
+            self.progress.say(line)
         except Exception as error:  # noqa: BLE001
             trace = traceback.format_exc()
             known = isinstance(error, HarnessError)
@@ -377,8 +379,13 @@ def model_warnings(
     """What a reader of a task's score should know of the model: that it was trained on the data,
     or that its folder has prompts that nobody uses."""
     found = []
-    if trained := [name for name in (task.name, suite.name) if name in spec.trained_on]:
-        found.append(f"the model is known to have been trained on {trained[0]}")
+    names = (task.name, f"{suite.name}/{suite.group_of(task.name)}", suite.name)
+    if trained := [name for name in names if name in spec.trained_on]:
+        # Without the task's name: what several tasks say alike is told once.
+        found.append(
+            f"the model was trained on the training data of {trained[0]}: one that was not is at "
+            "a disadvantage here"
+        )
     if unused := getattr(model, "unused_prompts", ()):
         found.append(
             f"the model's folder names prompts that are not used: {', '.join(unused)}; "
@@ -387,14 +394,16 @@ def model_warnings(
     return tuple(found)
 
 
-def _result_line(model: str, record: TaskRecord, seconds: float) -> str:
+def _result_line(model: str, record: TaskRecord, seconds: float, warned: set[str]) -> str:
     """What is said of a finished task: its scores, the time, whether something was missing, and
-    what else to beware of."""
+    what else to beware of that no task before it said, which joins ``warned``."""
     shown = [score for score in record.scores if score.field is None]
     scores = "  ".join(f"{score.key} {score.value:.2f}" for score in shown)
     partial = "" if record.coverage is None or record.coverage.complete else "  PARTIAL"
     # The first warning of a partial score says how much was missing.
-    rest = "".join(f"  WARNING: {text}" for text in record.warnings[bool(partial) :])
+    new = [text for text in record.warnings[bool(partial) :] if text not in warned]
+    warned.update(new)
+    rest = "".join(f"  WARNING: {text}" for text in new)
     return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}{rest}"
 
 
