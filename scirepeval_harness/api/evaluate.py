@@ -233,8 +233,9 @@ def evaluate(
     interrupted = False
     try:
         folders = run(
-            chosen.models, chosen.selection, options, arguments, progress or SILENT, arrived
-        )
+            chosen.models, chosen.selection, options, arguments, progress or SILENT, arrived,
+            chosen.registry.tasks,
+        )  # fmt: skip
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(
