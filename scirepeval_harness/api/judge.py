@@ -15,6 +15,7 @@ from scirepeval_harness.files import bundled, working_folder
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.folder import load_results as load_folders
 from scirepeval_harness.schema import read_spec
+from scirepeval_harness.task.draw import require_one_scale
 from scirepeval_harness.task.registry import Registry
 from scirepeval_harness.task.spec import (
     AuthorReading,
@@ -107,6 +108,7 @@ def leaderboard(
     suites = Readings(few_shot, s2and, reviewers).suites(
         registry, as_list(suite) or _suites_of(loaded)
     )
+    require_one_scale(suites)
     rows = [measured_row(r, suites, registry.tasks, intervals=intervals) for r in loaded]
     if published:
         task_set = _one_task_set(suites)
@@ -155,6 +157,7 @@ def compare(
     results = [own for own in found if own is not None]
     names = as_list(suite) or _suites_of(results)
     suites = Readings(few_shot, s2and, reviewers).suites(registry, names)
+    require_one_scale(suites)
     first, *rest = _read_systems(systems, suites)
     return Comparisons(
         compare_systems(
@@ -218,6 +221,7 @@ def check(
         sets = {entry.task_set for entry in suites}
         related = [name for name, entry in registry.suites.items() if entry.task_set in sets]
         suites = readings.suites(registry, related)
+    require_one_scale(suites)
     if policy is None or isinstance(policy, Policy):
         rules, where = policy or Policy(), "the policy"
     else:
@@ -312,6 +316,7 @@ def report(
     suites = Readings(few_shot, s2and, reviewers).suites(
         registry, as_list(suite) or _suites_of(loaded)
     )
+    require_one_scale(suites)
     check_suites(suites)
     systems, base = _systems(loaded, place, baseline, suites)
     content = build_report(

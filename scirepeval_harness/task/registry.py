@@ -12,6 +12,7 @@ from scirepeval_harness.extensions import BUILT_IN, EVALUATIONS, METRICS, folder
 from scirepeval_harness.files import bundled
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import did_you_mean, read_spec, unknown, validate
+from scirepeval_harness.task.draw import drawn_suite
 from scirepeval_harness.task.official import Refused, read_official, slug_of
 from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 
@@ -117,6 +118,8 @@ def load_registry(extra: Sequence[Path] = ()) -> Registry:
     places = [bundled("tasks"), *brought, *(path.expanduser() for path in extra)]
     for folder in dict.fromkeys(places):
         _read_folder(folder, brought.get(folder), found)
+    for suite in [suite for suite in found.suites.values() if suite.of is not None]:
+        _draw_suite(suite, found)
     for suite in found.suites.values():
         _check_suite(suite, found)
     return found
@@ -263,12 +266,7 @@ def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found:
     names: list[str] = []
     for file in files:
         for task, origin in _read_tasks(file):
-            if task.name in found.origins:
-                raise SpecError(
-                    f"name: task {task.name!r} is already defined in {found.origins[task.name]}",
-                    where=origin,
-                    fix="Rename one of the two",
-                )
+            _require_new(task.name, found, origin)
             found.origins[task.name], found.homes[task.name] = origin, suite.name
             if isinstance(task, Refused):
                 found.refused[task.name] = task.error
@@ -280,6 +278,25 @@ def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found:
         suite = suite.model_copy(update={"unlisted": (*suite.unlisted, *adopted)})
     found.suites[suite.name] = suite.at(folder, package)
     found.suite_files[suite.name] = where
+
+
+def _draw_suite(suite: SuiteSpec, found: Registry) -> None:
+    where = found.suite_files[suite.name]
+    drawn, tasks = drawn_suite(suite, found.suites, found.tasks, where)
+    for task in tasks:
+        _require_new(task.name, found, where)
+        found.tasks[task.name] = task
+        found.origins[task.name], found.homes[task.name] = where, suite.name
+    found.suites[suite.name] = drawn
+
+
+def _require_new(task: str, found: Registry, where: str) -> None:
+    if task in found.origins:
+        raise SpecError(
+            f"name: task {task!r} is already defined in {found.origins[task]}",
+            where=where,
+            fix="Rename one of the two",
+        )
 
 
 def _implicit_suite(folder: Path, found: Registry) -> SuiteSpec:

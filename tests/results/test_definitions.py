@@ -236,3 +236,16 @@ def test_resuming_keeps_the_definitions_of_what_it_keeps(made: Path, tmp_path: P
     assert set(held.suites) == {"own", "sample"}
     assert {"own-search", "sample-search"} <= set(held.tasks)
     assert sh.leaderboard(output / "one", suite="own").rows[0].means["Search"].value is not None
+
+
+def test_a_draw_of_one_s_own_is_read_by_what_the_folder_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = tmp_path / "mini"
+    suite.mkdir()
+    text = 'name = "mini"\ntitle = "Mini"\nof = "sample"\n[draw]\nname = "mini"\nshare = 0.5\n'
+    (suite / "suite.toml").write_text(text)
+    what: dict[str, Any] = {"suite": "mini", "tasks": "sample-search-mini", "tasks_dirs": [suite]}
+    made = sh.evaluate("bm25", **what, output=tmp_path / "out", cache=None)
+    monkeypatch.chdir(tmp_path)
+    assert str(sh.leaderboard("out")) == str(made.leaderboard())
