@@ -167,10 +167,6 @@ def evaluate(
         >>> results["tfidf"].scores[["task", "metric"]].values.tolist()
         [['sample-search', 'ndcg']]
     """
-    from scirepeval_harness.results.folder import load_results
-    from scirepeval_harness.run.arrival import arrive
-    from scirepeval_harness.run.loop import RunInterrupted, run
-
     if engine == "local" and (ray_address or workers):
         raise UsageError(
             "--ray-address and --workers belong to --engine ray", fix="Add --engine ray"
@@ -188,10 +184,24 @@ def evaluate(
         normalize=normalize,
         truncate_dim=truncate_dim,
     )
+    say = progress or SILENT
+    count, models_said = len(chosen.selection), ", ".join(spec.name for spec in chosen.models)
+    say.tell(
+        "start",
+        f"{models_said} on {', '.join(chosen.suites)}: {count} task{'s' if count != 1 else ''}",
+        models=[spec.name for spec in chosen.models],
+        suites=chosen.suites,
+        tasks=[task.name for _, task in chosen.selection],
+    )
+    # After the first line: these take seconds to load, and silence looks like nothing happened.
+    from scirepeval_harness.results.folder import load_results
+    from scirepeval_harness.run.arrival import arrive
+    from scirepeval_harness.run.loop import RunInterrupted, run
+
     missing: list[tuple[str, str]] = []
 
     def arrived(selection: Selection) -> Selection:
-        named, say = as_list(tasks), progress or SILENT
+        named = as_list(tasks)
         kept, lost = arrive(selection, chosen.places, named=named, offline=offline, progress=say)
         missing.extend(lost)
         return kept
@@ -232,9 +242,7 @@ def evaluate(
     )
     interrupted = False
     try:
-        folders = run(
-            chosen.models, chosen.selection, options, arguments, progress or SILENT, arrived
-        )
+        folders = run(chosen.models, chosen.selection, options, arguments, say, arrived)
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(

@@ -20,6 +20,7 @@ from scirepeval_harness.model.base import (
 )
 from scirepeval_harness.model.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
+from scirepeval_harness.progress import time_in_words
 from scirepeval_harness.run.engine import LocalEngine, build_models
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
 from scirepeval_harness.task.spec import TaskSpec
@@ -62,7 +63,7 @@ class SpacePlan:
             ", ".join(self.roles),
             *(f"{count:,}" for count in counts),
             tokens_in_words([self]).removesuffix(" tokens") if open_work else "0",
-            time_in_words(self.seconds) if open_work else "none",
+            expected_time(self.seconds) if open_work else "none",
         )
 
     @property
@@ -101,6 +102,8 @@ class ModelPlan:
     spaces: tuple[SpacePlan, ...] = ()
     problems: tuple[str, ...] = ()
     """What could not be planned, in words."""
+    tasks: tuple[str, ...] = ()
+    """What the model runs of the chosen tasks."""
 
     @property
     def seconds(self) -> float | None:
@@ -131,8 +134,23 @@ class ModelPlan:
         if texts == cached:
             return f"{line}, nothing to encode"
         tokens = tokens_in_words(spaces)
-        line += f", {texts - cached:,} to encode ({tokens}), {time_in_words(self.seconds)}"
+        line += f", {texts - cached:,} to encode ({tokens}), {expected_time(self.seconds)}"
         return line if self.cost is None else f"{line}, about {self.cost:.2g} USD"
+
+    def facts(self) -> dict[str, object]:
+        """For programs, and for a display of the whole run."""
+        spaces = self.spaces
+        return {
+            "model": self.model,
+            "documents": self.documents,
+            "texts": sum(space.texts for space in spaces),
+            "cached": sum(space.cached for space in spaces),
+            "tokens": None
+            if any(space.tokens is None for space in spaces)
+            else round(sum(space.tokens or 0 for space in spaces)),
+            "seconds": self.seconds,
+            "tasks": list(self.tasks),
+        }
 
 
 def plan_run(
@@ -155,6 +173,8 @@ def plan_run(
             for plan, (spec, model) in zip(plans, models, strict=True)
             if spec.can_run(task)
         ]
+        for plan, _ in able:
+            plan.tasks += (task.name,)
         try:
             requests = requests_of(task, loader.get(task, suite).data) if able else ()
         except Exception as error:  # noqa: BLE001
@@ -234,12 +254,6 @@ def tokens_in_words(spaces: Sequence[SpacePlan]) -> str:
     return f"about {round(total, -digits):,} tokens"
 
 
-def time_in_words(seconds: float | None) -> str:
+def expected_time(seconds: float | None) -> str:
     """``about 3 min``; says so where no earlier run measured a rate."""
-    if seconds is None:
-        return "time unknown (no rate measured here yet)"
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s" if seconds else "no time"
-    if seconds < 5_400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"
+    return "time unknown (no rate measured here yet)" if seconds is None else time_in_words(seconds)
