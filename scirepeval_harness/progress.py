@@ -50,6 +50,7 @@ class Progress(Protocol):
         ... )
         tfidf on sample: 1 task
         tfidf  plan: 254 documents, fitted on each task, none kept
+        expected: encoding nothing to do; scoring about 1 s
         tfidf  sample-search  ndcg 57.62
     """
 
@@ -59,7 +60,7 @@ class Progress(Protocol):
 
     def tell(self, event: str, line: str, **facts: object) -> None:
         """What happened, for programs by name and facts (JSON-ready), for persons as a line:
-        ``start``, ``plan``, ``result``, ``failed``, ``detail``."""
+        ``start``, ``plan``, ``cost``, ``result``, ``failed``, ``detail``."""
         ...
 
     def bar(

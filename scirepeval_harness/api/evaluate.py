@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from scirepeval_harness.model.kinds import Pooling
     from scirepeval_harness.model.spec import ModelSpec
     from scirepeval_harness.progress import Progress
-    from scirepeval_harness.run.plan import ModelPlan
+    from scirepeval_harness.run.plan import RunPlan
 
 DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
 DEFAULT_SUITE = "sample"
@@ -196,12 +196,17 @@ def evaluate(
     # After the first line: these take seconds to load, and silence looks like nothing happened.
     from scirepeval_harness.results.folder import load_results
     from scirepeval_harness.run.arrival import arrive
+    from scirepeval_harness.run.cost import Cost, absent_tasks, wanted
     from scirepeval_harness.run.loop import RunInterrupted, run
 
     missing: list[tuple[str, str]] = []
 
     def arrived(selection: Selection) -> Selection:
         named = as_list(tasks)
+        if not offline:
+            absent = absent_tasks(selection, chosen.places)
+            if found := wanted(chosen.models, selection, absent, ask=True):
+                say.say(f"to download: {Cost(tuple(found)).downloads_in_words}")
         kept, lost = arrive(selection, chosen.places, named=named, offline=offline, progress=say)
         missing.extend(lost)
         return kept
@@ -292,13 +297,15 @@ def plan(
     prompts: Prompts | Sequence[str] = (),
     normalize: bool | None = None,
     truncate_dim: int | None = None,
-) -> tuple[ModelPlan, ...]:
-    """What `evaluate` would encode with the same arguments: reads data and the store, writes
-    nothing, loads tokenizers and no weights.
+    probe: Probe = "reference",
+) -> RunPlan:
+    """What `evaluate` would encode with the same arguments: reads data and the store, writes and
+    downloads nothing, loads tokenizers and no weights. The hub is asked for sizes, unless offline.
 
     Returns:
         For each model its texts by way of encoding: distinct ones, those in the store, tokens,
         and seconds where an earlier run measured a rate; ``problems`` names what cannot be planned.
+        ``cost`` is what all of it needs: downloads, time, disk, memory, and what will be left out.
 
     Raises:
         UsageError, HarnessError: as `evaluate`.
@@ -335,8 +342,10 @@ def plan(
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,
+        probe=probe,
     )
-    return dry_run(chosen.models, chosen.selection, options)
+    lacks = [f"{name}: {why}" for name, why in (*chosen.left_out, *chosen.refused)]
+    return dry_run(chosen.models, chosen.selection, options, lacks)
 
 
 def fetch(

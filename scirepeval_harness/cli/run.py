@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 import scirepeval_harness as sh
 from scirepeval_harness.cli.display import display
 from scirepeval_harness.cli.options import DataDir, TasksDir, declared
-from scirepeval_harness.cli.output import LOG_JSON, print_table, say, show
+from scirepeval_harness.cli.output import LOG_JSON, print_fields, print_table, say, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
 from scirepeval_harness.options import Engine, Probe, Quantize, VectorPrecision
@@ -102,7 +101,7 @@ def run_command(
         "truncate_dim": truncate_dim,
     }
     if only_plan:
-        _show_plan(sh.plan(model or None, **what))
+        _show_plan(sh.plan(model or None, **what, probe=probe))
         return
     interrupted: KeyboardInterrupt | None = None
     try:
@@ -135,8 +134,8 @@ def run_command(
     results.require_complete()
 
 
-def _show_plan(plans: Sequence[Any]) -> None:
-    """Print one line a model, then a table of the ways of encoding.
+def _show_plan(plans: Any) -> None:
+    """Print one line a model, a table of the ways of encoding, and what all of it costs.
 
     Raises:
         IncompleteRunError: tasks that could not be planned, after all the others were shown.
@@ -148,6 +147,8 @@ def _show_plan(plans: Sequence[Any]) -> None:
         say("")
         print_table(PLAN_HEADER, rows, ("documents", "cached", "texts", "tokens"))
         say("documents: every mention in every task; texts: distinct ones, each encoded once")
+    say("")
+    print_fields(plans.cost.rows())
     problems = list(dict.fromkeys(problem for plan in plans for problem in plan.problems))
     for problem in problems:
         say(f"not planned: {problem}", err=True)

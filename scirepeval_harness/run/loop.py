@@ -38,9 +38,10 @@ from scirepeval_harness.results.record import (
 )
 from scirepeval_harness.roles import Role
 from scirepeval_harness.run import task as scoring
+from scirepeval_harness.run.cost import keep_time
 from scirepeval_harness.run.engine import Engine, build_models, open_engine
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
-from scirepeval_harness.run.plan import plan_run
+from scirepeval_harness.run.plan import cost_of, plan_run
 from scirepeval_harness.task.dataset import EncodeRequest, LoadedTask
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import encode_ahead
@@ -114,6 +115,7 @@ def run(
                 for folder, (_, model) in zip(folders, built, strict=True)
             ]
             plans = plan_run(built, selection, loader, store)
+            costs = cost_of([spec for spec, _ in built], plans, selection, options)
         except KeyboardInterrupt:
             progress.say("interrupted before the first task")
             raise RunInterrupted(()) from None
@@ -125,6 +127,7 @@ def run(
                     progress.say(f"{model.name}  {reading}")
         for plan in plans:
             progress.tell("plan", plan.summary, **plan.facts())
+        progress.tell("cost", costs.line, **costs.facts())
         interrupted = False
         sweep(options.output)
         for folder, found in zip(folders, earlier, strict=True):
@@ -297,6 +300,8 @@ class _ModelRun:
                 self.cached += scored.cached
                 with phases.time("write"):
                     files.write_task(self.folder, record, scored.outcome.items, scored.draws)
+                encoding = phases.seconds.get("encode", 0.0)
+                keep_time(task, self.options, sum(phases.seconds.values()) - encoding)
             seconds = sum(phases.seconds.values())
             self.progress.tell(
                 "result",

@@ -76,9 +76,10 @@ def test_a_pipe_gets_lines_without_control_characters(
 ) -> None:
     assert run("--output", str(tmp_path)) == 0
     shown = capsys.readouterr().err
-    first, plan, result = shown.splitlines()
+    first, plan, expected, result = shown.splitlines()
     assert first == "tfidf on sample: 1 task"
     assert plan.startswith("tfidf  plan: ")
+    assert expected.startswith("expected: encoding nothing to do; scoring about ")
     assert result.startswith("tfidf  sample-search  ndcg ")
     assert shown.replace("\n", "").isprintable()
 
@@ -105,10 +106,10 @@ def test_a_program_gets_an_object_a_line_and_errors_too(
     assert run("--output", str(tmp_path), "--log-json") == 0
     shown = capsys.readouterr()
     events = [json.loads(line) for line in shown.err.splitlines()]
-    assert [event["event"] for event in events] == ["start", "plan", "result"]
+    assert [event["event"] for event in events] == ["start", "plan", "cost", "result"]
     assert events[0]["tasks"] == events[1]["tasks"] == ["sample-search"]
     scores = json.loads((tmp_path / "tfidf" / "sample" / "sample-search.json").read_text())
-    assert events[2]["scores"]["ndcg"] == scores["scores"][0]["value"]
+    assert events[3]["scores"]["ndcg"] == scores["scores"][0]["value"]
     assert "TF-IDF" in shown.out, "standard output holds the leaderboard alone"
     assert run("--output", str(tmp_path), "--log-json") == 2
     *_, last = (json.loads(line) for line in capsys.readouterr().err.splitlines())
