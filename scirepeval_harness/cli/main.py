@@ -15,9 +15,10 @@ from scirepeval_harness import __version__
 from scirepeval_harness.cli import cache, data, mdcr, models, runs, s2and, tasks
 from scirepeval_harness.cli.check import check_command
 from scirepeval_harness.cli.compare import compare_command
+from scirepeval_harness.cli.display import json_line
 from scirepeval_harness.cli.fetch import fetch_command
 from scirepeval_harness.cli.leaderboard import leaderboard_command
-from scirepeval_harness.cli.output import say
+from scirepeval_harness.cli.output import LOG_JSON, say
 from scirepeval_harness.cli.report import report_command
 from scirepeval_harness.cli.run import run_command
 from scirepeval_harness.errors import HarnessError
@@ -43,21 +44,26 @@ class Boundary(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            say(str(stop) or "Interrupted", err=True)
+            _last_words(ctx, "interrupted", str(stop) or "Interrupted", INTERRUPTED)
             raise typer.Exit(INTERRUPTED) from None
         except (HarnessError, OSError) as error:
+            code = error.exit_code if isinstance(error, HarnessError) else HarnessError.exit_code
             if ctx.params["debug"]:
                 traceback.print_exc()
             elif not isinstance(error, BrokenPipeError):  # who listened is gone, and knows
-                say(f"Error: {_acted_on(error)}", err=True)
-            code = error.exit_code if isinstance(error, HarnessError) else HarnessError.exit_code
+                _last_words(ctx, "error", f"Error: {_acted_on(error)}", code)
             raise typer.Exit(code) from error
         except Exception as error:
             if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):
                 raise  # typer's own: a wrong option, or the end that a command chose
             # Whatever else it is, nobody foresaw it, and a gate must not take it for a regression.
-            say(f"Error: {_defect(error)}", err=True)
+            _last_words(ctx, "defect", f"Error: {_defect(error)}", DEFECT)
             raise typer.Exit(DEFECT) from error
+
+
+def _last_words(ctx: Any, event: str, line: str, code: int) -> None:
+    """Why a command ends, as a line, or as an object where standard error holds objects."""
+    say(json_line(event, line, exit_code=code) if ctx.meta.get(LOG_JSON) else line, err=True)
 
 
 def _acted_on(error: HarnessError | OSError) -> HarnessError:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import scirepeval_harness as sh
+from scirepeval_harness.cli.display import display
 from scirepeval_harness.cli.options import DataDir, TasksDir, declared
-from scirepeval_harness.cli.output import print_table, say, show
+from scirepeval_harness.cli.output import LOG_JSON, print_fields, print_table, say, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
 from scirepeval_harness.options import Engine, Probe, Quantize, VectorPrecision
@@ -21,6 +21,7 @@ PLAN_HEADER = ("model", "roles", "documents", "texts", "cached", "to encode", "t
 
 
 def run_command(
+    context: typer.Context,
     model: Annotated[list[str] | None, declared("models", metavar="NAME")] = None,
     suite: Annotated[list[str] | None, declared("suites", metavar="NAME")] = None,
     task: Annotated[list[str] | None, declared("tasks", metavar="NAME")] = None,
@@ -57,14 +58,28 @@ def run_command(
     only_plan: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be encoded, and stop there.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but failures, and the leaderboard.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say every phase with its seconds.")
+    ] = False,
+    log_json: Annotated[
+        bool,
+        typer.Option("--log-json", help="One JSON object a line on standard error, errors too."),
+    ] = False,
 ) -> None:
     """Evaluate models and print the leaderboard.
 
     Without arguments: BM25, TF-IDF and MiniLM on the packaged sample, which is synthetic. With
     --model alone: SciRepEval and MDCR.
     """
+    # For the errors, which are printed where all commands end.
+    context.meta[LOG_JSON] = log_json
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other", fix="Give one of them")
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose exclude each other", fix="Give one of them")
     what: dict[str, Any] = {
         "suite": suite,
         "tasks": task,
@@ -86,24 +101,25 @@ def run_command(
         "truncate_dim": truncate_dim,
     }
     if only_plan:
-        _show_plan(sh.plan(model or None, **what))
+        _show_plan(sh.plan(model or None, **what, probe=probe))
         return
     interrupted: KeyboardInterrupt | None = None
     try:
-        results = sh.evaluate(
-            model or None,
-            **what,
-            engine=engine,
-            ray_address=ray_address,
-            workers=workers,
-            probe=probe,
-            vector_precision=width,
-            quantize=quantize,
-            output=output,
-            runs=None if output else RUNS,
-            existing="resume" if resume else "overwrite" if overwrite else "refuse",
-            progress=sh.Terminal(),
-        )
+        with display(verbosity=verbose - quiet, as_json=log_json) as progress:
+            results = sh.evaluate(
+                model or None,
+                **what,
+                engine=engine,
+                ray_address=ray_address,
+                workers=workers,
+                probe=probe,
+                vector_precision=width,
+                quantize=quantize,
+                output=output,
+                runs=None if output else RUNS,
+                existing="resume" if resume else "overwrite" if overwrite else "refuse",
+                progress=progress,
+            )
     except sh.Interrupted as stop:
         results, interrupted = stop.results, stop
     for name, why in results.left_out:
@@ -118,8 +134,8 @@ def run_command(
     results.require_complete()
 
 
-def _show_plan(plans: Sequence[Any]) -> None:
-    """Print one line a model, then a table of the ways of encoding.
+def _show_plan(plans: Any) -> None:
+    """Print one line a model, a table of the ways of encoding, and what all of it costs.
 
     Raises:
         IncompleteRunError: tasks that could not be planned, after all the others were shown.
@@ -131,6 +147,8 @@ def _show_plan(plans: Sequence[Any]) -> None:
         say("")
         print_table(PLAN_HEADER, rows, ("documents", "cached", "texts", "tokens"))
         say("documents: every mention in every task; texts: distinct ones, each encoded once")
+    say("")
+    print_fields(plans.cost.rows())
     problems = list(dict.fromkeys(problem for plan in plans for problem in plan.problems))
     for problem in problems:
         say(f"not planned: {problem}", err=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, T
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluations.metrics import bounds_of
 from scirepeval_harness.extensions import EVALUATIONS
-from scirepeval_harness.progress import SILENT
+from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.roles import Format, Role
 from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.task.dataset import Coverage, Document, EncodeRequest, Qrels
@@ -98,7 +98,7 @@ class ScoreOptions:
 
     ``width`` is the precision that the vectors are rounded to already. ``device`` is where the fast
     probe computes, None for one that it chooses; ``fit`` fits the probes, None for this process;
-    ``say`` takes lines on how far long work is.
+    ``progress`` takes lines and bars on how far long work is.
     """
 
     seed: int = 42
@@ -106,7 +106,7 @@ class ScoreOptions:
     width: VectorPrecision = "float32"
     device: str | None = None
     fit: FitSamples | None = None
-    say: Callable[[str], None] = SILENT.say
+    progress: Progress = SILENT
 
 
 class Evaluation(ABC, Generic[Data]):

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from scirepeval_harness.probes.fit import ProbeJob
+    from scirepeval_harness.probes.problem import ProbeFit
     from scirepeval_harness.task.load import DataOptions
     from scirepeval_harness.task.sources import Source
     from scirepeval_harness.task.spec import Readings, TaskSpec
@@ -99,15 +101,23 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
 
         # A cluster chooses its devices itself; this machine may have none of them.
         own = options.probe == "fast" and options.fit is None
-        return evaluate_probe(
-            task,
-            data,
-            vectors,
-            probe=options.probe,
-            seed=options.seed,
-            device=choose_devices(options.device)[0] if own else None,
-            fit=options.fit or fit_samples,
-        )
+        fit = options.fit or fit_samples
+        with options.progress.bar(task.name, expected_fits(task, data), "fit", "probe") as advance:
+
+            def counted(job: ProbeJob) -> Iterator[ProbeFit]:
+                for fitted in fit(job):
+                    advance(fitted.fits)
+                    yield fitted
+
+            return evaluate_probe(
+                task,
+                data,
+                vectors,
+                probe=options.probe,
+                seed=options.seed,
+                device=choose_devices(options.device)[0] if own else None,
+                fit=counted,
+            )
 
     def fingerprint(self, data: LabelledSet) -> Iterator[tuple[object, ...]]:
         yield from base.document_rows(data.documents)
@@ -132,6 +142,18 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
 
 
 EVALUATION = ProbeEvaluation()
+
+
+def expected_fits(task: TaskSpec, data: LabelledSet) -> int:
+    """Fits of a task's probes, searches over C included; fewer where few-shot settings find fewer
+    samples than they ask for, or a class is constant."""
+    from scirepeval_harness.probes.problem import FOLDS, grid_of
+
+    searched = FOLDS * len(grid_of("regression" if not data.classes else "single")) + 1
+    if task.multi_label:
+        samples = 1 + sum(shot.iterations for shot in task.few_shot)
+        return samples * searched * len(data.classes)
+    return searched + sum(shot.iterations for shot in task.few_shot)
 
 
 def read_labelled(

@@ -25,7 +25,7 @@ from scirepeval_harness.model.base import (
 )
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
-from scirepeval_harness.progress import SILENT, Progress
+from scirepeval_harness.progress import DETAIL, FAILED, SILENT, Progress
 from scirepeval_harness.results import folder as files
 from scirepeval_harness.results.environment import Environment, describe_environment
 from scirepeval_harness.results.record import (
@@ -39,9 +39,10 @@ from scirepeval_harness.results.record import (
 )
 from scirepeval_harness.roles import Role
 from scirepeval_harness.run import task as scoring
+from scirepeval_harness.run.cost import keep_time
 from scirepeval_harness.run.engine import Engine, build_models, open_engine
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
-from scirepeval_harness.run.plan import plan_run
+from scirepeval_harness.run.plan import cost_of, plan_run
 from scirepeval_harness.task.dataset import EncodeRequest, LoadedTask
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import encode_ahead
@@ -120,6 +121,7 @@ def run(
                 for folder, (_, model) in zip(folders, built, strict=True)
             ]
             plans = plan_run(built, selection, loader, store)
+            costs = cost_of([spec for spec, _ in built], plans, selection, options)
         except KeyboardInterrupt:
             progress.say("interrupted before the first task")
             raise RunInterrupted(()) from None
@@ -130,7 +132,8 @@ def run(
                 if reading := getattr(model, "reading", ""):
                     progress.say(f"{model.name}  {reading}")
         for plan in plans:
-            progress.say(plan.summary)
+            progress.tell("plan", plan.summary, **plan.facts())
+        progress.tell("cost", costs.line, **costs.facts())
         interrupted = False
         sweep(options.output)
         for folder, found in zip(folders, earlier, strict=True):
@@ -305,23 +308,40 @@ class _ModelRun:
                 self.cached += scored.cached
                 with phases.time("write"):
                     files.write_task(self.folder, record, scored.outcome.items, scored.draws)
-            line = _result_line(self.spec.name, record, sum(phases.seconds.values()), self.warned)
-            self.progress.say(line)
+                encoding = phases.seconds.get("encode", 0.0)
+                keep_time(task, self.options, sum(phases.seconds.values()) - encoding)
+            seconds = sum(phases.seconds.values())
+            self.progress.tell(
+                "result",
+                _result_line(self.spec.name, record, seconds, self.warned),
+                model=self.spec.name,
+                task=task.name,
+                scores={score.key: score.value for score in record.scores},
+                warnings=list(record.warnings),
+                seconds=round(seconds, 3),
+            )
+            parts = ", ".join(f"{phase} {value:.1f} s" for phase, value in phases.seconds.items())
+            self.progress.tell(DETAIL, f"{self.spec.name}  {task.name}  {parts}")
         except Exception as error:  # noqa: BLE001
             trace = traceback.format_exc()
             known = isinstance(error, HarnessError)
             what = str(error) if known else f"{type(error).__name__}: {error}"
             if task.name in self.earlier.kept:
                 # Of other data, say: what is finished does not become a failure by asking again.
-                self.progress.say(f"{self.spec.name}  {task.name}  KEPT as it was; now: {what}")
+                self._tell_failed(task, f"KEPT as it was; now: {what}", what)
                 return
             # The traceback goes to the run file alone: it holds paths of this machine.
             record = self._unfinished(suite, task, draft, "failed", what)
-            self.progress.say(f"{self.spec.name}  {task.name}  FAILED  {record.error}")
+            self._tell_failed(task, f"FAILED  {record.error}", what)
             files.write_task(self.folder, record)
         if resumed and task.name in self.entries:
             return  # its entry has the seconds that the scores really took
         self._note(record, phases.seconds, trace)
+
+    def _tell_failed(self, task: TaskSpec, words: str, error: str) -> None:
+        name = self.spec.name
+        line = f"{name}  {task.name}  {words}"
+        self.progress.tell(FAILED, line, model=name, task=task.name, error=error)
 
     def _interrupt(self) -> None:
         """Write down that the user ended the run, and in which task."""

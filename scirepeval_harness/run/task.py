@@ -258,7 +258,7 @@ def score_vectors(
     told = base.ScoreOptions(
         seed=options.seed, probe=options.probe, width=width, device=options.device,
         # None lets the evaluation choose among this machine's devices; a cluster has its own.
-        fit=None if fit is fit_samples else fit, say=progress.say,
+        fit=None if fit is fit_samples else fit, progress=progress,
     )  # fmt: skip
     return base.evaluation_of(task).score(task, data, as_kept(task, data, vectors, options), told)
 

@@ -170,6 +170,8 @@ class TaskSpec(Strict):
     synthetic: bool = False
     notes: str = ""
     draw: Draw | None = None
+    expected_documents: int | None = Field(default=None, ge=0)
+    """About how many, for the plan of a run whose data is not here yet; moves nothing."""
 
     @pydantic.model_validator(mode="after")
     def check_consistency(self) -> Self:
@@ -188,7 +190,7 @@ class TaskSpec(Strict):
     def without_empty_options(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A key that all older files lack would change every definition's hash.
         found: dict[str, Any] = dump(self)
-        for key in ("options", "download", "draw"):
+        for key in ("options", "download", "draw", "expected_documents"):
             if not found.get(key):
                 found.pop(key, None)
         return found
@@ -205,7 +207,7 @@ class TaskSpec(Strict):
     def definition_hash(self) -> str:
         """First 12 hex digits of the SHA-256 of all that may move the task's score."""
         # Where files are downloaded from moves no score: a fingerprint stands beside each one.
-        cosmetic = {"title", "notes", "synthetic", "download"}
+        cosmetic = {"title", "notes", "synthetic", "download", "expected_documents"}
         text = json.dumps(self.model_dump(mode="json", exclude=cosmetic), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
