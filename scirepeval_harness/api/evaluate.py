@@ -26,6 +26,7 @@ from scirepeval_harness.options import (
 from scirepeval_harness.progress import SILENT
 from scirepeval_harness.roles import Role
 from scirepeval_harness.schema import unknown
+from scirepeval_harness.task.draw import require_one_scale
 from scirepeval_harness.task.places import Data, Places, check_names, place_of, read_places
 from scirepeval_harness.task.registry import Registry, load_registry
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
@@ -247,7 +248,10 @@ def evaluate(
     )
     interrupted = False
     try:
-        folders = run(chosen.models, chosen.selection, options, arguments, say, arrived)
+        folders = run(
+            chosen.models, chosen.selection, options, arguments, say, arrived,
+            chosen.registry.tasks,
+        )  # fmt: skip
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(
@@ -459,6 +463,7 @@ def choose(
     named = as_list(tasks)
     default = () if named else own or (BENCHMARK if models is not None else (DEFAULT_SUITE,))
     selected = registry.select(as_list(suite) or default, named, formats_of(formats))
+    require_one_scale(own_suite for own_suite, _ in selected)
     places = read_places(data)
     check_names(places, registry)
     homes = {own_suite.name for own_suite, _ in selected}

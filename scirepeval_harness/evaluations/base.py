@@ -130,6 +130,8 @@ class Evaluation(ABC, Generic[Data]):
     """Whether a model without vectors, which scores pairs of texts (BM25), can be evaluated."""
     takes_fields: ClassVar[bool] = False
     """Whether a task may name ``expected_fields``."""
+    takes_draw: ClassVar[bool] = False
+    """Whether :meth:`read` keeps to a task's ``draw``."""
     options: ClassVar[tuple[str, ...]] = ()
     """Keys that a task may have under ``[options]``."""
     settings: ClassVar[tuple[str, ...]] = ()
@@ -149,6 +151,8 @@ class Evaluation(ABC, Generic[Data]):
             raise ValueError(f"evaluation {self.name} does not fit format {task.format}")
         if task.expected_fields and not self.takes_fields:
             raise ValueError("expected_fields needs evaluation citation_pools")
+        if task.draw and not self.takes_draw:
+            raise ValueError(f"evaluation {self.name} takes no draw; leave the task out")
         for key in task.options:
             if key not in self.options:
                 fix = did_you_mean(key, self.options) if self.options else "it takes none"

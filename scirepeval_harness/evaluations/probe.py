@@ -15,6 +15,7 @@ from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import shown
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document
+from scirepeval_harness.task.draw import drawn_splits
 from scirepeval_harness.task.tables import (
     Table,
     as_number,
@@ -65,6 +66,7 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
     name = "probe"
     formats = (Format.CLASSIFICATION, Format.REGRESSION)
     settings = ("probe",)
+    takes_draw = True
 
     def check(self, task: TaskSpec) -> None:
         super().check(task)
@@ -172,6 +174,11 @@ def read_labelled(
         CoverageError: a label without a document.
     """
     splits = [_rows(task, table) for table in (train, test)]
+    if task.draw is not None:
+        splits = [
+            ([keys[row] for row in rows], [labels[row] for row in rows])
+            for (keys, labels), rows in zip(splits, drawn_splits(task, splits), strict=True)
+        ]
     values, classes = _encode(task, [labels for _, labels in splits])
     _check_splits(values, classes, (train.name, test.name))
     ids = [list(keys) for keys, _ in splits]

@@ -173,8 +173,11 @@ def measured_row(
             # Held fixed, a score would make the interval of its average too narrow.
             if fixed.keys() & set(column_tasks(suite, column)):
                 means[column.name] = replace(means[column.name], interval=None)
-    notes = [f"{name} {missing}" for name, record in done.items() if (missing := shortfall(record))]
-    partial = bool(notes)
+    notes = list(result.remarks)
+    notes += [
+        f"{name} {missing}" for name, record in done.items() if (missing := shortfall(record))
+    ]
+    partial = any(shortfall(record) for record in done.values())
     others = {name: record for name, record in result.tasks.items() if name not in done}
     for status in dict.fromkeys(record.status for record in others.values()):
         own = {name: record for name, record in others.items() if record.status == status}

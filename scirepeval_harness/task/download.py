@@ -38,7 +38,7 @@ class Kept:
 
 def folder_of(task: TaskSpec) -> Path:
     """Where the files of a task are kept."""
-    return data_dir() / task.name
+    return data_dir() / task.whole
 
 
 def have(task: TaskSpec) -> bool:
