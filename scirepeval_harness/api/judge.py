@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from scirepeval_harness.api.results import PathLike, Results, as_list, registry_for
 from scirepeval_harness.errors import SpecError, UsageError
@@ -68,6 +68,8 @@ def leaderboard(
     *,
     published: bool = False,
     intervals: bool = False,
+    by: Literal["system", "task"] = "system",
+    sort: str | None = None,
     suite: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
     few_shot: FewShotReading | None = None,
@@ -76,15 +78,20 @@ def leaderboard(
 ) -> Leaderboard:
     """The rows of results, of the published table, or of both.
 
+    A row of which something is missing never stands above a whole one.
+
     Args:
         results: from `evaluate` or `load_results`, or result folders.
         published: add the published rows of the suites' task set.
         intervals: give each average its 95% bootstrap interval, for which draws are read.
+        by: ``task`` shows a row for every number that enters an average, and a column a system.
+        sort: rows by this column, the highest first; by task, by this system.
         suite: columns of these suites only.
         tasks_dirs: folders of your own task files.
         few_shot, s2and, reviewers: another reading of the protocol's open points.
 
     Raises:
+        UnknownNameError: no such column to sort by.
         UsageError: nothing to show, or published rows for suites of several task sets.
         StorageError: a file that cannot be read.
 
@@ -97,7 +104,9 @@ def leaderboard(
     from scirepeval_harness.model.registry import load_models
     from scirepeval_harness.reporting.leaderboard import Leaderboard
     from scirepeval_harness.results.leaderboard import (
+        PublishedScore,
         measured_row,
+        ordered,
         published_rows,
         read_published,
     )
@@ -109,12 +118,21 @@ def leaderboard(
         registry, as_list(suite) or _suites_of(loaded)
     )
     require_one_scale(suites)
-    rows = [measured_row(r, suites, registry.tasks, intervals=intervals) for r in loaded]
+    titles: dict[str, str] = {}
+    printed: tuple[PublishedScore, ...] = ()
     if published:
         task_set = _one_task_set(suites)
         titles = {model.name: model.title for model in load_models().values()}
-        rows += published_rows(read_published(bundled("results/published")), task_set, titles)
-    return Leaderboard(tuple(rows), tuple(suites), intervals)
+        printed = read_published(bundled("results/published"))
+    if by == "task":
+        from scirepeval_harness.reporting.build import task_lines
+
+        systems, lines = task_lines(loaded, suites, registry.tasks, printed, titles)
+        return Leaderboard(systems, tuple(suites), lines=lines).sorted(sort)
+    rows = [measured_row(r, suites, registry.tasks, intervals=intervals) for r in loaded]
+    if published:
+        rows += published_rows(printed, task_set, titles)
+    return Leaderboard(ordered(rows), tuple(suites), intervals).sorted(sort)
 
 
 def compare(

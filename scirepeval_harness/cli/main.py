@@ -20,7 +20,7 @@ from scirepeval_harness.cli.fetch import fetch_command
 from scirepeval_harness.cli.leaderboard import leaderboard_command
 from scirepeval_harness.cli.output import LOG_JSON, say
 from scirepeval_harness.cli.report import report_command
-from scirepeval_harness.cli.run import run_command
+from scirepeval_harness.cli.run import EXAMPLES, run_command
 from scirepeval_harness.errors import HarnessError
 
 DEFECT, INTERRUPTED = 70, 130
@@ -95,9 +95,8 @@ app = typer.Typer(
     help="Evaluate embedding models of scientific papers on SciRepEval and MDCR.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
-app.command("run")(run_command)
+app.command("run", epilog="\n\n".join(("Examples:", *EXAMPLES)))(run_command)
 app.command("fetch")(fetch_command)
 app.command("leaderboard")(leaderboard_command)
 app.command("compare")(compare_command)

@@ -9,7 +9,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.display import display
-from scirepeval_harness.cli.options import DataDir, TasksDir, declared
+from scirepeval_harness.cli.options import RESULTS, SAID, declared, flag
 from scirepeval_harness.cli.output import LOG_JSON, print_fields, print_table, say, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
@@ -17,17 +17,25 @@ from scirepeval_harness.options import Engine, Probe, Quantize, VectorPrecision
 from scirepeval_harness.roles import Format
 
 RUNS = Path("results") / "runs"
+EXAMPLES = (
+    "run --model specter2 --dry-run: what it needs and costs",
+    "run --model specter2: the whole row",
+    "run --model path/to/model --pooling mean --suite scirepeval",
+    "run --model mine.toml --task search --limit 100: a quick look",
+    "run --model specter2 --output results/mine --resume: goes on after Ctrl-C",
+)
+"""Printed below the help, each on a line of its own."""
 PLAN_HEADER = ("model", "roles", "documents", "texts", "cached", "to encode", "tokens", "time")
 
 
 def run_command(
     context: typer.Context,
-    model: Annotated[list[str] | None, declared("models", metavar="NAME")] = None,
-    suite: Annotated[list[str] | None, declared("suites", metavar="NAME")] = None,
-    task: Annotated[list[str] | None, declared("tasks", metavar="NAME")] = None,
-    format: Annotated[list[Format] | None, declared("formats", metavar="|".join(Format))] = None,
-    tasks_dir: TasksDir = None,
-    data: DataDir = None,
+    model: Annotated[list[str] | None, declared("models")] = None,
+    suite: Annotated[list[str] | None, declared("suites")] = None,
+    task: Annotated[list[str] | None, declared("tasks")] = None,
+    format: Annotated[list[Format] | None, declared("formats")] = None,
+    tasks_dir: Annotated[list[Path] | None, declared("tasks_dirs")] = None,
+    data: Annotated[list[str] | None, declared("data")] = None,
     limit: Annotated[int | None, declared("limit")] = None,
     device: Annotated[str | None, declared("device")] = None,
     dtype: Annotated[str | None, declared("dtype")] = None,
@@ -37,7 +45,7 @@ def run_command(
     workers: Annotated[int | None, declared("workers")] = None,
     pooling: Annotated[Pooling | None, declared("pooling")] = None,
     max_length: Annotated[int | None, declared("max_length")] = None,
-    prompt: Annotated[list[str] | None, declared("prompts", metavar="USE=TEXT")] = None,
+    prompt: Annotated[list[str] | None, declared("prompts")] = None,
     normalize: Annotated[bool | None, declared("normalize")] = None,
     truncate_dim: Annotated[int | None, declared("truncate_dim")] = None,
     probe: Annotated[Probe, declared("probe")] = "reference",
@@ -46,33 +54,32 @@ def run_command(
     seed: Annotated[int, declared("seed")] = 42,
     output: Annotated[Path | None, declared("output")] = None,
     cache: Annotated[Path | None, declared("cache")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors.")] = False,
+    no_cache: Annotated[bool, flag(RESULTS, "Keep no vectors.", "--no-cache")] = False,
     offline: Annotated[bool, declared("offline")] = False,
     allow_missing: Annotated[bool, declared("allow_missing")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep finished tasks of --output, and add to them.")
+        bool, flag(RESULTS, "Keep finished tasks of --output, and add to them.", "--resume")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the results in --output.")
+        bool, flag(RESULTS, "Replace the results in --output.", "--overwrite")
     ] = False,
     only_plan: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be encoded, and stop there.")
+        bool, flag(SAID, "Say what the run would do and cost, and stop there.", "--dry-run")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but failures, and the leaderboard.")
+        bool, flag(SAID, "Say failures alone, and the leaderboard.", "--quiet", "-q")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say every phase with its seconds.")
+        bool, flag(SAID, "Say every phase with its seconds.", "--verbose", "-v")
     ] = False,
     log_json: Annotated[
-        bool,
-        typer.Option("--log-json", help="One JSON object a line on standard error, errors too."),
+        bool, flag(SAID, "One JSON object a line on standard error, errors too.", "--log-json")
     ] = False,
 ) -> None:
     """Evaluate models and print the leaderboard.
 
-    Without arguments: BM25, TF-IDF and MiniLM on the packaged sample, which is synthetic. With
-    --model alone: SciRepEval and MDCR.
+    With --model alone: SciRepEval and MDCR. Without any: three models on the
+    packaged sample, which is synthetic.
     """
     # For the errors, which are printed where all commands end.
     context.meta[LOG_JSON] = log_json

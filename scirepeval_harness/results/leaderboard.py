@@ -195,6 +195,21 @@ def measured_row(
     return Row(result.run.model.title, means, notes=tuple(notes), partial=partial)
 
 
+def ordered(rows: Sequence[Row], column: str | None = None) -> tuple[Row, ...]:
+    """Rows by a column's mean, the highest first; by none, in the order given, measured ones before
+    published ones. A row of partial data or numbers never stands above a whole one."""
+
+    def place(row: Row) -> tuple[float, ...]:
+        if column is None:
+            return row.published, row.partial or any(mean.partial for mean in row.means.values())
+        mean = row.means.get(column)
+        if mean is None or mean.value is None:
+            return 2, 0.0
+        return row.partial or mean.partial, -mean.value
+
+    return tuple(sorted(rows, key=place))
+
+
 def _not_resampled(done: Mapping[str, TaskRecord]) -> dict[str, list[str]]:
     """Score keys without an interval, of tasks that have other scores with one or items."""
     by_task = {
