@@ -341,15 +341,16 @@ def verify(
 def record_of(result: Result, registry: Registry) -> dict[str, Any]:
     """What is listed of a result; averages of suites that are registered."""
     from scirepeval_harness.reporting.leaderboard import mean_text
-    from scirepeval_harness.results.leaderboard import measured_row
+    from scirepeval_harness.results.leaderboard import measured_row, with_columns
 
     averages: dict[str, dict[str, str]] = {}
     current = result.as_of(registry)
     for name in result.run.suites:
         suite = registry.suites.get(name)
         known = suite is not None and all(task in registry.tasks for task in suite.task_names())
-        if suite is not None and known and suite.columns:
-            means = measured_row(current, [suite], registry.tasks).means
+        if suite is not None and known:
+            own = with_columns([suite], [current], registry.tasks)
+            means = measured_row(current, own, registry.tasks).means
             averages[name] = {column: mean_text(mean) for column, mean in means.items()}
     data = [record.data for record in result.tasks.values() if record.data is not None]
     return {

@@ -236,3 +236,16 @@ def test_resuming_keeps_the_definitions_of_what_it_keeps(made: Path, tmp_path: P
     assert set(held.suites) == {"own", "sample"}
     assert {"own-search", "sample-search"} <= set(held.tasks)
     assert sh.leaderboard(output / "one", suite="own").rows[0].means["Search"].value is not None
+
+
+def test_a_list_without_columns_ends_with_a_table(tasks: Path, tmp_path: Path) -> None:
+    bare = Path(shutil.copytree(tasks, tmp_path / "bare"))
+    (bare / "suite.toml").unlink()
+    what: dict[str, Any] = {"tasks_dirs": [bare], "data": bare, "cache": None}
+    results = sh.evaluate("bm25", **what, output=tmp_path / "results")
+    assert results.leaderboard().columns == ["adhoc_search", "Average"]
+    assert "| adhoc\\_search | Average |" in (tmp_path / "results" / "leaderboard.md").read_text()
+    (record,) = sh.load_results(tmp_path / "results").records
+    assert set(record["averages"]["bare"]) == {"adhoc_search", "Average"}
+    page = sh.report(tmp_path / "results", tmp_path / "report").page
+    assert "Average</button>" in page.read_text()
