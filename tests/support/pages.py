@@ -53,7 +53,7 @@ def blocks(page: Path) -> list[Block]:
     text, found = page.read_text(encoding="utf-8"), []
     for match in BLOCK.finditer(text):
         lines = [line.removeprefix(match["indent"]) for line in match["text"].splitlines(True)]
-        line = text.count("\n", 0, match.start("text"))
+        line = text.count("\n", 0, match.start("text")) + 1
         found.append(
             Block(
                 match["language"],
