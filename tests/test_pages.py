@@ -66,7 +66,7 @@ def test_a_line_that_cannot_be_typed_is_found(line: str) -> None:
 def test_a_page_that_shows_something_else_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```console\n$ python -m scirepeval_harness --version\n9.9\n```\n")
-    with pytest.raises(AssertionError, match="page.md:2"):
+    with pytest.raises(AssertionError, match=r"page\.md:2"):
         Reader(tmp_path).follow(page)
 
 
