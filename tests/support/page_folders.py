@@ -93,5 +93,6 @@ def pools(folder: Path) -> None:
 FOLDERS: dict[str, Callable[[Path], None]] = {
     "models.md": models,
     "leaderboard.md": baselines,
+    "README.md": baselines,
     "whole-row.md": pools,
 }

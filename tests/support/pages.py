@@ -217,6 +217,10 @@ class Reader:
         arguments = of_harness(words)
         if arguments is not None:
             return self._harness(arguments)
+        if words == ["make", "demo"]:
+            # tests/test_baselines.py holds a run of the same to these results; here its table.
+            results = [f"results/baselines/sample/{name}" for name in ("bm25", "tfidf", "minilm")]
+            return self._harness(["leaderboard", *results])
         if command.strip() == "echo $?":
             return f"{self.code}\n"
         if words[0] in ("make", "pip", "git", "cd"):
@@ -250,9 +254,9 @@ def matches(shown: Sequence[str], printed: str) -> bool:
         wanted.pop()
     if not wanted:
         return True
-    given = "\n".join(line.rstrip() for line in printed.rstrip().splitlines())
-    pattern = "\n".join(
-        r"(?:.*\n)*?.*" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*")
+    given = "".join(f"{line.rstrip()}\n" for line in printed.rstrip().splitlines())
+    pattern = "".join(
+        r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + "\n"
         for line in wanted
     )
     return re.fullmatch(pattern, given) is not None
