@@ -84,6 +84,15 @@ def baselines(folder: Path) -> None:
     shutil.copytree(BASELINES, folder / "results" / "baselines" / "sample")
 
 
+def released(folder: Path) -> None:
+    """A model that is out, another that may follow it, and a policy."""
+    for place in ("results/released", "baselines/released"):
+        shutil.copytree(BASELINES / "tfidf", folder / place)
+    for place in ("results/new", "results/new-model"):
+        shutil.copytree(BASELINES / "minilm", folder / place)
+    shutil.copy(BASELINES.parent / "policy.toml", folder / "gate.toml")
+
+
 def pools(folder: Path) -> None:
     """A folder that may be called MDCR's."""
     for path in (SAMPLE / "pools").iterdir():
@@ -94,5 +103,6 @@ FOLDERS: dict[str, Callable[[Path], None]] = {
     "models.md": models,
     "leaderboard.md": baselines,
     "README.md": baselines,
+    "ci.md": released,
     "whole-row.md": pools,
 }
