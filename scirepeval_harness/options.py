@@ -66,12 +66,16 @@ class Choices:
     )] = ()
     tasks: Annotated[Words, Option("Only this task. May be repeated.", "--task")] = ()
     formats: Annotated[Words, Option(
-        "Only tasks of this format. May be repeated.", "--format"
+        "classification, regression, proximity or adhoc_search: these tasks only. May be repeated.",
+        "--format",
     )] = ()
     tasks_dirs: Annotated[Words, Option(
         "A folder of your own task files. May be repeated.", "--tasks-dir"
     )] = ()
-    pooling: Annotated[str | None, Option("For models not registered.")] = None
+    pooling: Annotated[str | None, Option(
+        "cls, second, mean, last, max or weighted_mean, for models not registered. Default: the "
+        "folder's own, else cls."
+    )] = None
     max_length: Annotated[int | None, Option(
         "Tokens a text, for models not registered.", least=2
     )] = None

@@ -23,7 +23,7 @@ CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["t
 ]
 CONTRACTS = {contract["id"]: contract for contract in CONFIG["contracts"]}
 
-ONE_MODULE = {"adapters", "bm25s", "datasets", "Stemmer", "pytrec_eval", "jinja2", "tqdm", "httpx"}
+ONE_MODULE = {"adapters", "bm25s", "datasets", "Stemmer", "pytrec_eval", "jinja2", "httpx"}
 """Libraries that a single module knows, so that another version or another library is one edit."""
 
 PLACES = {
@@ -31,6 +31,7 @@ PLACES = {
     "matplotlib": ["reporting/*.py"],
     "numba": ["probes/*.py"],
     "typer": ["cli/*.py"],
+    "rich": ["cli/*.py"],
     "s2and": ["evaluations/s2and/experiment.py"],
     "playwright": [],
     "hypothesis": [],

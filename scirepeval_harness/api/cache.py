@@ -60,7 +60,7 @@ def verify(cache: str | Path | None = None, progress: Progress | None = None) ->
 
     root, spaces = folder(cache), info(cache)
     size = sum(space.bytes for space in spaces)
-    with (progress or SILENT).bar("verify", size, "B") as advance:
+    with (progress or SILENT).bar("vectors", size, "B", "verify") as advance:
         damaged = verify_store(root, advance)
     return Verified(root, sum(space.shards for space in spaces), size, tuple(damaged))
 

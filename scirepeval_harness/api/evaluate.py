@@ -26,6 +26,7 @@ from scirepeval_harness.options import (
 from scirepeval_harness.progress import SILENT
 from scirepeval_harness.roles import Role
 from scirepeval_harness.schema import unknown
+from scirepeval_harness.task.draw import require_one_scale
 from scirepeval_harness.task.places import Data, Places, check_names, place_of, read_places
 from scirepeval_harness.task.registry import Registry, load_registry
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from scirepeval_harness.model.kinds import Pooling
     from scirepeval_harness.model.spec import ModelSpec
     from scirepeval_harness.progress import Progress
-    from scirepeval_harness.run.plan import ModelPlan
+    from scirepeval_harness.run.plan import RunPlan
 
 DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
 DEFAULT_SUITE = "sample"
@@ -167,10 +168,6 @@ def evaluate(
         >>> results["tfidf"].scores[["task", "metric"]].values.tolist()
         [['sample-search', 'ndcg']]
     """
-    from scirepeval_harness.results.folder import load_results
-    from scirepeval_harness.run.arrival import arrive
-    from scirepeval_harness.run.loop import RunInterrupted, run
-
     if engine == "local" and (ray_address or workers):
         raise UsageError(
             "--ray-address and --workers belong to --engine ray", fix="Add --engine ray"
@@ -188,10 +185,29 @@ def evaluate(
         normalize=normalize,
         truncate_dim=truncate_dim,
     )
+    say = progress or SILENT
+    count, models_said = len(chosen.selection), ", ".join(spec.name for spec in chosen.models)
+    say.tell(
+        "start",
+        f"{models_said} on {', '.join(chosen.suites)}: {count} task{'s' if count != 1 else ''}",
+        models=[spec.name for spec in chosen.models],
+        suites=chosen.suites,
+        tasks=[task.name for _, task in chosen.selection],
+    )
+    # After the first line: these take seconds to load, and silence looks like nothing happened.
+    from scirepeval_harness.results.folder import load_results
+    from scirepeval_harness.run.arrival import arrive
+    from scirepeval_harness.run.cost import Cost, absent_tasks, wanted
+    from scirepeval_harness.run.loop import RunInterrupted, run
+
     missing: list[tuple[str, str]] = []
 
     def arrived(selection: Selection) -> Selection:
-        named, say = as_list(tasks), progress or SILENT
+        named = as_list(tasks)
+        if not offline:
+            absent = absent_tasks(selection, chosen.places)
+            if found := wanted(chosen.models, selection, absent, ask=True):
+                say.say(f"to download: {Cost(tuple(found)).downloads_in_words}")
         kept, lost = arrive(selection, chosen.places, named=named, offline=offline, progress=say)
         missing.extend(lost)
         return kept
@@ -233,8 +249,9 @@ def evaluate(
     interrupted = False
     try:
         folders = run(
-            chosen.models, chosen.selection, options, arguments, progress or SILENT, arrived
-        )
+            chosen.models, chosen.selection, options, arguments, say, arrived,
+            chosen.registry.tasks,
+        )  # fmt: skip
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(
@@ -284,13 +301,15 @@ def plan(
     prompts: Prompts | Sequence[str] = (),
     normalize: bool | None = None,
     truncate_dim: int | None = None,
-) -> tuple[ModelPlan, ...]:
-    """What `evaluate` would encode with the same arguments: reads data and the store, writes
-    nothing, loads tokenizers and no weights.
+    probe: Probe = "reference",
+) -> RunPlan:
+    """What `evaluate` would encode with the same arguments: reads data and the store, writes and
+    downloads nothing, loads tokenizers and no weights. The hub is asked for sizes, unless offline.
 
     Returns:
         For each model its texts by way of encoding: distinct ones, those in the store, tokens,
         and seconds where an earlier run measured a rate; ``problems`` names what cannot be planned.
+        ``cost`` is what all of it needs: downloads, time, disk, memory, and what will be left out.
 
     Raises:
         UsageError, HarnessError: as `evaluate`.
@@ -327,8 +346,10 @@ def plan(
         device=device,
         dtype=dtype,
         batch_tokens=batch_tokens,
+        probe=probe,
     )
-    return dry_run(chosen.models, chosen.selection, options)
+    lacks = [f"{name}: {why}" for name, why in (*chosen.left_out, *chosen.refused)]
+    return dry_run(chosen.models, chosen.selection, options, lacks)
 
 
 def fetch(
@@ -442,6 +463,7 @@ def choose(
     named = as_list(tasks)
     default = () if named else own or (BENCHMARK if models is not None else (DEFAULT_SUITE,))
     selected = registry.select(as_list(suite) or default, named, formats_of(formats))
+    require_one_scale(own_suite for own_suite, _ in selected)
     places = read_places(data)
     check_names(places, registry)
     homes = {own_suite.name for own_suite, _ in selected}

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from scirepeval_harness.api.results import PathLike, Results, as_list, load_results
+from scirepeval_harness.api.results import PathLike, Results, as_list, registry_for
 from scirepeval_harness.errors import SpecError, UsageError
 from scirepeval_harness.files import bundled, working_folder
 from scirepeval_harness.results.folder import Result
+from scirepeval_harness.results.folder import load_results as load_folders
 from scirepeval_harness.schema import read_spec
-from scirepeval_harness.task.registry import Registry, load_registry
+from scirepeval_harness.task.draw import require_one_scale
+from scirepeval_harness.task.registry import Registry
 from scirepeval_harness.task.spec import (
     AuthorReading,
     FewShotReading,
@@ -66,6 +68,8 @@ def leaderboard(
     *,
     published: bool = False,
     intervals: bool = False,
+    by: Literal["system", "task"] = "system",
+    sort: str | None = None,
     suite: Names = None,
     tasks_dirs: Sequence[PathLike] = (),
     few_shot: FewShotReading | None = None,
@@ -74,15 +78,20 @@ def leaderboard(
 ) -> Leaderboard:
     """The rows of results, of the published table, or of both.
 
+    A row of which something is missing never stands above a whole one.
+
     Args:
         results: from `evaluate` or `load_results`, or result folders.
         published: add the published rows of the suites' task set.
         intervals: give each average its 95% bootstrap interval, for which draws are read.
+        by: ``task`` shows a row for every number that enters an average, and a column a system.
+        sort: rows by this column, the highest first; by task, by this system.
         suite: columns of these suites only.
         tasks_dirs: folders of your own task files.
         few_shot, s2and, reviewers: another reading of the protocol's open points.
 
     Raises:
+        UnknownNameError: no such column to sort by.
         UsageError: nothing to show, or published rows for suites of several task sets.
         StorageError: a file that cannot be read.
 
@@ -95,9 +104,12 @@ def leaderboard(
     from scirepeval_harness.model.registry import load_models
     from scirepeval_harness.reporting.leaderboard import Leaderboard
     from scirepeval_harness.results.leaderboard import (
+        PublishedScore,
         measured_row,
+        ordered,
         published_rows,
         read_published,
+        with_columns,
     )
 
     if results is None and not published:
@@ -106,12 +118,23 @@ def leaderboard(
     suites = Readings(few_shot, s2and, reviewers).suites(
         registry, as_list(suite) or _suites_of(loaded)
     )
-    rows = [measured_row(r, suites, registry.tasks, intervals=intervals) for r in loaded]
+    require_one_scale(suites)
+    suites = with_columns(suites, loaded, registry.tasks)
+    titles: dict[str, str] = {}
+    printed: tuple[PublishedScore, ...] = ()
     if published:
         task_set = _one_task_set(suites)
         titles = {model.name: model.title for model in load_models().values()}
-        rows += published_rows(read_published(bundled("results/published")), task_set, titles)
-    return Leaderboard(tuple(rows), tuple(suites), intervals)
+        printed = read_published(bundled("results/published"))
+    if by == "task":
+        from scirepeval_harness.reporting.build import task_lines
+
+        systems, lines = task_lines(loaded, suites, registry.tasks, printed, titles)
+        return Leaderboard(systems, tuple(suites), lines=lines).sorted(sort)
+    rows = [measured_row(r, suites, registry.tasks, intervals=intervals) for r in loaded]
+    if published:
+        rows += published_rows(printed, task_set, titles)
+    return Leaderboard(ordered(rows), tuple(suites), intervals).sorted(sort)
 
 
 def compare(
@@ -149,11 +172,12 @@ def compare(
 
     if not others:
         raise UsageError("one system cannot be compared", fix="Give two or more")
-    registry = _registry(tasks_dirs)
-    systems = [_result_of(system, registry) or system for system in (base, *others)]
-    results = [system for system in systems if isinstance(system, Result)]
+    found, registry = _found((base, *others), tasks_dirs)
+    systems = [own or system for own, system in zip(found, (base, *others), strict=True)]
+    results = [own for own in found if own is not None]
     names = as_list(suite) or _suites_of(results)
     suites = Readings(few_shot, s2and, reviewers).suites(registry, names)
+    require_one_scale(suites)
     first, *rest = _read_systems(systems, suites)
     return Comparisons(
         compare_systems(
@@ -204,8 +228,7 @@ def check(
     from scirepeval_harness.comparison.policy import Policy
     from scirepeval_harness.reporting.gate import Verdict
 
-    registry = _registry(tasks_dirs)
-    of_candidate, of_baseline = (_result_of(s, registry) for s in (candidate, baseline))
+    (of_candidate, of_baseline), registry = _found((candidate, baseline), tasks_dirs)
     if of_candidate is None:
         raise UsageError(
             "no such result folder", where=str(candidate), fix="Give one that `run` wrote"
@@ -218,6 +241,7 @@ def check(
         sets = {entry.task_set for entry in suites}
         related = [name for name, entry in registry.suites.items() if entry.task_set in sets]
         suites = readings.suites(registry, related)
+    require_one_scale(suites)
     if policy is None or isinstance(policy, Policy):
         rules, where = policy or Policy(), "the policy"
     else:
@@ -299,9 +323,10 @@ def report(
 
     with _matplotlib_leaves_nothing():
         from scirepeval_harness.reporting.pages import default_folder, write_report
-    from scirepeval_harness.results.leaderboard import read_published
+    from scirepeval_harness.results.leaderboard import read_published, with_columns
 
-    given, registry = _loaded(results, tasks_dirs)
+    beside = [] if baseline is None else [baseline]
+    given, registry = _loaded(results, tasks_dirs, beside)
     if model_card is not None and len(given) != 1:
         raise UsageError(
             f"{len(given)} results, but a model card is of one model",
@@ -311,11 +336,13 @@ def report(
     suites = Readings(few_shot, s2and, reviewers).suites(
         registry, as_list(suite) or _suites_of(loaded)
     )
-    check_suites(suites)
+    require_one_scale(suites)
+    shown = with_columns(suites, loaded, registry.tasks)
+    check_suites(shown)
     systems, base = _systems(loaded, place, baseline, suites)
     content = build_report(
         loaded,
-        suites,
+        shown,
         registry.tasks,
         published=read_published(bundled("results/published")) if published else (),
         model_titles={model.name: model.title for model in load_models().values()},
@@ -332,7 +359,7 @@ def report(
         from scirepeval_harness.reporting.model_card import add_to_model_card
 
         row = content.rows[len(loaded) - 1]
-        number = add_to_model_card(Path(model_card), loaded[-1], row, suites, registry.tasks)
+        number = add_to_model_card(Path(model_card), loaded[-1], row, shown, registry.tasks)
     return WrittenReport(folder, tuple(files), number)
 
 
@@ -342,9 +369,10 @@ def _with_baseline(
     """The results with the baseline among them, and its place; None for a published one."""
     if baseline is None:
         return tuple(results), 0
-    base = _result_of(baseline, registry)
-    if base is None:
+    found = _find(baseline)
+    if found is None:
         return tuple(results), None
+    base = _judged(found, registry)
     for place, result in enumerate(results):
         if result.folder.resolve() == base.folder.resolve():
             return tuple(results), place
@@ -374,25 +402,42 @@ def _systems(
 def _loaded(
     results: Results | Result | PathLike | Sequence[Result | PathLike] | None,
     tasks_dirs: Sequence[PathLike],
+    beside: Sequence[Systems] = (),
 ) -> tuple[tuple[Result, ...], Registry]:
-    """Results in whatever form they are given, and the tasks by which they are read."""
+    """Results in whatever form they are given, and the tasks by which they are read, with those
+    that the results ``beside`` define."""
+    installed = None
     if isinstance(results, Results):
-        registry = _registry(tasks_dirs) if tasks_dirs else results.registry
-        return tuple(_judged(result, registry) for result in results.values()), registry
-    if results is None:
-        return (), _registry(tasks_dirs)
-    registry = _registry(tasks_dirs)
-    listed = [results] if isinstance(results, (Result, str, Path)) else list(results)
-    loaded = [
-        result
-        for entry in listed
-        for result in ([entry] if isinstance(entry, Result) else load_results(entry).values())
-    ]
+        loaded = list(results.values())
+        installed = None if tasks_dirs else results.registry
+    else:
+        listed: Sequence[Result | PathLike] = (
+            [results] if isinstance(results, (Result, str, Path)) else results or ()
+        )
+        loaded = [own for entry in listed for own in _results_of(entry)]
+    more = [own for own in map(_find, beside) if own is not None]
+    registry = registry_for([*loaded, *more], tasks_dirs, installed)
     return tuple(_judged(result, registry) for result in loaded), registry
 
 
-def _registry(tasks_dirs: Sequence[PathLike]) -> Registry:
-    return load_registry([Path(folder) for folder in tasks_dirs])
+def _results_of(entry: Result | PathLike) -> Sequence[Result]:
+    return [entry] if isinstance(entry, Result) else load_folders([Path(entry)])
+
+
+def _found(
+    systems: Sequence[Systems], tasks_dirs: Sequence[PathLike]
+) -> tuple[list[Result | None], Registry]:
+    """The results, None for what is no folder (a published row, perhaps), and the tasks by which
+    they are read."""
+    found = [_find(system) for system in systems]
+    registry = registry_for([own for own in found if own is not None], tasks_dirs)
+    return [own and _judged(own, registry) for own in found], registry
+
+
+def _find(system: Systems) -> Result | None:
+    from scirepeval_harness.comparison.systems import find_result
+
+    return system if isinstance(system, Result) else find_result(str(system))
 
 
 def _suites_of(results: Sequence[Result]) -> list[str]:
@@ -413,17 +458,9 @@ def _judged(result: Result, registry: Registry) -> Result:
     under another version of a task is no score of today."""
     from scirepeval_harness.results.verify import require_consistent
 
-    current = result.under(registry.tasks)
+    current = result.as_of(registry)
     require_consistent(current, registry.tasks)
     return current
-
-
-def _result_of(system: Systems, registry: Registry) -> Result | None:
-    """The result, or None for what is no folder: a published row, perhaps."""
-    from scirepeval_harness.comparison.systems import find_result
-
-    found = system if isinstance(system, Result) else find_result(str(system))
-    return None if found is None else _judged(found, registry)
 
 
 def _read_systems(systems: Sequence[Systems], suites: Sequence[SuiteSpec]) -> tuple[System, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,14 @@ from scirepeval_harness.results.folder import load_results as read_folders
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import unknown
 from scirepeval_harness.task.places import Data, read_places
-from scirepeval_harness.task.registry import Registry, load_registry
+from scirepeval_harness.task.registry import Registry, load_registry, with_defined
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scirepeval_harness.model.spec import ModelSpec
     from scirepeval_harness.reporting.leaderboard import Leaderboard
+    from scirepeval_harness.results.record import RunRecord
     from scirepeval_harness.run.verify import Verification
     from scirepeval_harness.task.spec import AuthorReading, FewShotReading, ReviewerReading
 
@@ -187,12 +189,24 @@ class Results(Mapping[str, Result]):
         return self.leaderboard()._repr_html_()
 
 
+def registry_for(
+    results: Sequence[Result],
+    tasks_dirs: Sequence[PathLike] = (),
+    installed: Registry | None = None,
+) -> Registry:
+    """The installed tasks and suites, those of the folders, and what the results define beside
+    them."""
+    installed = installed or load_registry([Path(path) for path in tasks_dirs])
+    return with_defined(installed, [own.defined for own in results if own.defined is not None])
+
+
 def load_results(*paths: PathLike, tasks_dirs: Sequence[PathLike] = ()) -> Results:
     """Results that lie in folders, written by this version or an older one.
 
     Args:
         paths: result folders, or folders that hold result folders.
-        tasks_dirs: folders of task files of your own that the results need for their averages.
+        tasks_dirs: folders of task files of your own, for averages by these instead of by the
+            definitions in the results, and for results of older versions, which hold none.
 
     Raises:
         UsageError: a path without results.
@@ -207,7 +221,7 @@ def load_results(*paths: PathLike, tasks_dirs: Sequence[PathLike] = ()) -> Resul
         raise UsageError("no folder is named", fix="Give a folder of results")
     results = read_folders([Path(path) for path in paths])
     folder = Path(paths[0]) if len(paths) == 1 else None
-    return Results(results, load_registry([Path(path) for path in tasks_dirs]), folder=folder)
+    return Results(results, registry_for(results, tasks_dirs), folder=folder)
 
 
 RUNS = Path("results") / "runs"
@@ -245,7 +259,7 @@ def runs(*folders: PathLike, tasks_dirs: Sequence[PathLike] = ()) -> FoundRuns:
     """Every result in the folders, up to three levels down; ``results/runs`` without a folder.
 
     Args:
-        tasks_dirs: folders of your own task files, for the averages of their suites.
+        tasks_dirs: folders of your own task files, as for `load_results`.
 
     Raises:
         UsageError: no such folder.
@@ -257,12 +271,12 @@ def runs(*folders: PathLike, tasks_dirs: Sequence[PathLike] = ()) -> FoundRuns:
     """
     from scirepeval_harness.results.folder import readable_results, result_folders
 
-    registry = load_registry([Path(path) for path in tasks_dirs])
     found = dict.fromkeys(
         path for folder in folders or (RUNS,) for path in result_folders(Path(folder))
     )
     results, unread = readable_results(list(found))
     results = tuple(sorted(results, key=lambda own: (own.run.created_at, str(own.folder))))
+    registry = registry_for(results, tasks_dirs)
     return FoundRuns(results, unread, tuple(record_of(own, registry) for own in results))
 
 
@@ -280,7 +294,7 @@ def verify(
         folder: one result folder.
         cache: the store of vectors from which scores are computed again; None for items alone.
         data: the folder of the tasks' data, as for `evaluate`.
-        tasks_dirs: folders of your own task files.
+        tasks_dirs: folders of your own task files, as for `load_results`.
 
     Returns:
         What was found: ``ok``, ``faults`` (errors, each with its file), ``sealed``, and ``tasks``
@@ -294,43 +308,58 @@ def verify(
         >>> [found.items for found in sh.verify("results/baselines/sample/bm25").tasks][:2]
         ['agree', 'agree']
     """
-    from scirepeval_harness.model.prompts import parse_prompts
-    from scirepeval_harness.model.registry import load_models, resolve_model
+    from scirepeval_harness.model.registry import load_models
     from scirepeval_harness.results.folder import read_run
     from scirepeval_harness.run.verify import verify_result
 
-    known = load_models()
-    models = list(known.values())
-    asked = ("pooling", "max_length", "normalize", "truncate_dim")
-    if cache is not None:
-        arguments = read_run(Path(folder)).arguments
-        for text in arguments.get("models") or ():
-            # What is not here any more is said of the tasks: they were not checked.
-            with suppress(HarnessError):
-                own = {name: arguments.get(name) for name in asked}
-                prompts = parse_prompts(arguments.get("prompts") or ())
-                models.append(resolve_model(text, known, prompts=prompts, **own))
+    run = read_run(Path(folder))
+    models = models_of(run) if cache is not None else list(load_models().values())
+    looked_at = Result(Path(folder), run, {})
+    registry = registry_for([looked_at], tasks_dirs)
+    if looked_at.defined is not None:
+        # Its scores are those of its own definitions, whatever is installed today.
+        own = with_defined(Registry(), [looked_at.defined])
+        registry = replace(registry, tasks={**registry.tasks, **own.tasks})
     return verify_result(
         Path(folder),
-        load_registry([Path(path) for path in tasks_dirs]),
+        registry,
         models,
         cache=None if cache is None else Path(cache),
         data=read_places(data),
     )
 
 
+def models_of(run: RunRecord) -> list[ModelSpec]:
+    """The registered models, and those that the run asked for in its own words; without what is
+    not here any more."""
+    from scirepeval_harness.model.prompts import parse_prompts
+    from scirepeval_harness.model.registry import load_models, resolve_model
+
+    known, arguments = load_models(), run.arguments
+    said = {
+        name: arguments.get(name) for name in ("pooling", "max_length", "normalize", "truncate_dim")
+    }
+    models = list(known.values())
+    for text in arguments.get("models") or ():
+        with suppress(HarnessError):
+            prompts = parse_prompts(arguments.get("prompts") or ())
+            models.append(resolve_model(text, known, prompts=prompts, **said))
+    return models
+
+
 def record_of(result: Result, registry: Registry) -> dict[str, Any]:
     """What is listed of a result; averages of suites that are registered."""
     from scirepeval_harness.reporting.leaderboard import mean_text
-    from scirepeval_harness.results.leaderboard import measured_row
+    from scirepeval_harness.results.leaderboard import measured_row, with_columns
 
     averages: dict[str, dict[str, str]] = {}
-    current = result.under(registry.tasks)
+    current = result.as_of(registry)
     for name in result.run.suites:
         suite = registry.suites.get(name)
         known = suite is not None and all(task in registry.tasks for task in suite.task_names())
-        if suite is not None and known and suite.columns:
-            means = measured_row(current, [suite], registry.tasks).means
+        if suite is not None and known:
+            own = with_columns([suite], [current], registry.tasks)
+            means = measured_row(current, own, registry.tasks).means
             averages[name] = {column: mean_text(mean) for column, mean in means.items()}
     data = [record.data for record in result.tasks.values() if record.data is not None]
     return {

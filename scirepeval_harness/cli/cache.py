@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import scirepeval_harness as sh
+from scirepeval_harness.cli.display import display
 from scirepeval_harness.cli.options import AsJson
 from scirepeval_harness.cli.output import print_json, print_table, say
 
@@ -70,7 +71,8 @@ def _record(space: Any) -> dict[str, object]:
 def verify(cache: CacheDir = None) -> None:
     """Check every checksum. Damaged shards are named and set aside; the next run encodes again what
     was lost. Exit code 3 where there was damage."""
-    found = sh.cache.verify(cache, progress=sh.Terminal())
+    with display() as progress:
+        found = sh.cache.verify(cache, progress=progress)
     for item in found.damaged:
         say(f"damaged: {item.reason}; {item.saved:,} rows saved; set aside as {item.shard}")
     checked = f"{found.shards} shards, {sh.cache.size_in_words(found.bytes)} in {found.folder}"

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 import scirepeval_harness as sh
+from scirepeval_harness.cli.display import display
 from scirepeval_harness.cli.options import TasksDir
 from scirepeval_harness.cli.output import say
 
@@ -29,9 +30,10 @@ def fetch_command(
 ) -> None:
     """Download the models and the data that a later `run --offline` needs."""
     what: dict[str, Any] = {"suite": suite, "tasks": task, "tasks_dirs": tasks_dir or ()}
-    for part in sh.fetch(model or (), **what, progress=sh.Terminal()):
-        if part.folder is not None:
-            name = f"{part.name}@{part.revision}" if part.revision else part.name
-            say(f"{name}  {part.folder}")
-        else:
-            say(f"{part.name}  {part.revision or 'nothing to fetch'}")
+    with display() as progress:
+        for part in sh.fetch(model or (), **what, progress=progress):
+            if part.folder is not None:
+                name = f"{part.name}@{part.revision}" if part.revision else part.name
+                say(f"{name}  {part.folder}")
+            else:
+                say(f"{part.name}  {part.revision or 'nothing to fetch'}")

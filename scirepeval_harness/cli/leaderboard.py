@@ -29,12 +29,22 @@ def leaderboard_command(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Show the 95% bootstrap interval of each average.")
     ] = False,
+    by: Annotated[
+        Literal["system", "task"],
+        typer.Option(help="task: a row for every task's number, a column a system."),
+    ] = "system",
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The highest of this column first, such as Average."),
+    ] = None,
     shape: Annotated[Shape, typer.Option("--format", help="How to print it.")] = "table",
 ) -> None:
     """Print the leaderboard of results, published rows, or both."""
     board = sh.leaderboard(
         results or None,
         published=published,
+        by=by,
+        sort=sort,
         intervals=intervals or shape == "csv",
         **reading(suite, tasks_dir, few_shot, s2and, reviewers),
     )

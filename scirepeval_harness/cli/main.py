@@ -15,11 +15,13 @@ from scirepeval_harness import __version__
 from scirepeval_harness.cli import cache, data, mdcr, models, runs, s2and, tasks
 from scirepeval_harness.cli.check import check_command
 from scirepeval_harness.cli.compare import compare_command
+from scirepeval_harness.cli.display import json_line
 from scirepeval_harness.cli.fetch import fetch_command
+from scirepeval_harness.cli.items import items_command
 from scirepeval_harness.cli.leaderboard import leaderboard_command
-from scirepeval_harness.cli.output import say
+from scirepeval_harness.cli.output import LOG_JSON, say
 from scirepeval_harness.cli.report import report_command
-from scirepeval_harness.cli.run import run_command
+from scirepeval_harness.cli.run import EXAMPLES, run_command
 from scirepeval_harness.errors import HarnessError
 
 DEFECT, INTERRUPTED = 70, 130
@@ -43,21 +45,26 @@ class Boundary(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            say(str(stop) or "Interrupted", err=True)
+            _last_words(ctx, "interrupted", str(stop) or "Interrupted", INTERRUPTED)
             raise typer.Exit(INTERRUPTED) from None
         except (HarnessError, OSError) as error:
+            code = error.exit_code if isinstance(error, HarnessError) else HarnessError.exit_code
             if ctx.params["debug"]:
                 traceback.print_exc()
             elif not isinstance(error, BrokenPipeError):  # who listened is gone, and knows
-                say(f"Error: {_acted_on(error)}", err=True)
-            code = error.exit_code if isinstance(error, HarnessError) else HarnessError.exit_code
+                _last_words(ctx, "error", f"Error: {_acted_on(error)}", code)
             raise typer.Exit(code) from error
         except Exception as error:
             if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):
                 raise  # typer's own: a wrong option, or the end that a command chose
             # Whatever else it is, nobody foresaw it, and a gate must not take it for a regression.
-            say(f"Error: {_defect(error)}", err=True)
+            _last_words(ctx, "defect", f"Error: {_defect(error)}", DEFECT)
             raise typer.Exit(DEFECT) from error
+
+
+def _last_words(ctx: Any, event: str, line: str, code: int) -> None:
+    """Why a command ends, as a line, or as an object where standard error holds objects."""
+    say(json_line(event, line, exit_code=code) if ctx.meta.get(LOG_JSON) else line, err=True)
 
 
 def _acted_on(error: HarnessError | OSError) -> HarnessError:
@@ -89,14 +96,14 @@ app = typer.Typer(
     help="Evaluate embedding models of scientific papers on SciRepEval and MDCR.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
-app.command("run")(run_command)
+app.command("run", epilog="\n\n".join(("Examples:", *EXAMPLES)))(run_command)
 app.command("fetch")(fetch_command)
 app.command("leaderboard")(leaderboard_command)
 app.command("compare")(compare_command)
 app.command("check")(check_command)
 app.command("report")(report_command)
+app.command("items")(items_command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")

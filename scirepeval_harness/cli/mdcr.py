@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import scirepeval_harness as sh
+from scirepeval_harness.cli.display import display
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
 from scirepeval_harness.cli.output import print_json, print_table, say
 from scirepeval_harness.model.kinds import Pooling
@@ -46,25 +47,26 @@ def write_scores_command(
 
     Higher is better: minus the Euclidean distance of the vectors, or the score of a lexical model.
     """
-    written = sh.mdcr.write_scores(
-        model,
-        output,
-        data=data,
-        task=task,
-        tasks_dirs=tasks_dir or (),
-        device=device,
-        dtype=dtype,
-        batch_tokens=batch_tokens,
-        pooling=pooling,
-        max_length=max_length,
-        prompts=prompt or (),
-        normalize=normalize,
-        truncate_dim=truncate_dim,
-        vector_precision=width,
-        cache=None if no_cache else cache or "default",
-        offline=offline,
-        progress=sh.Terminal(),
-    )
+    with display() as progress:
+        written = sh.mdcr.write_scores(
+            model,
+            output,
+            data=data,
+            task=task,
+            tasks_dirs=tasks_dir or (),
+            device=device,
+            dtype=dtype,
+            batch_tokens=batch_tokens,
+            pooling=pooling,
+            max_length=max_length,
+            prompts=prompt or (),
+            normalize=normalize,
+            truncate_dim=truncate_dim,
+            vector_precision=width,
+            cache=None if no_cache else cache or "default",
+            offline=offline,
+            progress=progress,
+        )
     say(f"{written.pairs} pairs of {written.queries} queries: {written.path}")
 
 

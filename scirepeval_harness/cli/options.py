@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+import scirepeval_harness as sh
 from scirepeval_harness.options import CHOICES, LAST_SEED, OPTIONS
+from scirepeval_harness.roles import Format
 from scirepeval_harness.task.spec import AuthorReading, FewShotReading, ReviewerReading
 
 TasksDir = Annotated[
@@ -57,9 +59,91 @@ def reading(
     }
 
 
-def declared(name: str, metavar: str | None = None) -> Any:
-    """The option of a run as options.py declares it."""
+WHAT, TEXTS, SCORES, WHERE, RESULTS, SAID = (
+    "What is run",
+    "How texts are encoded",
+    "How vectors are scored",
+    "On what machines",
+    "Where results lie",
+    "What is said",
+)
+"""The groups of a run's options, in the order of its help."""
+SHOWN: dict[str, tuple[str, str]] = {
+    "models": (WHAT, "NAME"),
+    "suites": (WHAT, "NAME"),
+    "tasks": (WHAT, "NAME"),
+    "formats": (WHAT, "FORMAT"),
+    "tasks_dirs": (WHAT, "FOLDER"),
+    "data": (WHAT, "FOLDER"),
+    "limit": (WHAT, "N"),
+    "allow_missing": (WHAT, ""),
+    "dtype": (TEXTS, "TYPE"),
+    "batch_tokens": (TEXTS, "N"),
+    "pooling": (TEXTS, "POOLING"),
+    "max_length": (TEXTS, "N"),
+    "prompts": (TEXTS, "USE=TEXT"),
+    "normalize": (TEXTS, ""),
+    "truncate_dim": (TEXTS, "N"),
+    "probe": (SCORES, "PROBE"),
+    "vector_precision": (SCORES, "TYPE"),
+    "quantize": (SCORES, "KIND"),
+    "seed": (SCORES, "N"),
+    "device": (WHERE, "DEVICE"),
+    "engine": (WHERE, "ENGINE"),
+    "ray_address": (WHERE, "ADDRESS"),
+    "workers": (WHERE, "N"),
+    "offline": (WHERE, ""),
+    "output": (RESULTS, "FOLDER"),
+    "cache": (RESULTS, "FOLDER"),
+}
+"""Of each option its group, and what stands for its value: short, so that no help is squeezed into
+half of a terminal."""
+
+
+def declared(name: str) -> Any:
+    """The option of a run as options.py declares it, in its group, with names that complete."""
     option = {**CHOICES, **OPTIONS}[name]
+    group, metavar = SHOWN[name]
     return typer.Option(
-        option.flag, help=option.help, min=option.least, max=option.most, metavar=metavar
+        option.flag,
+        help=option.help,
+        min=option.least,
+        max=option.most,
+        metavar=metavar,
+        rich_help_panel=group,
+        autocompletion=COMPLETED.get(name),
     )
+
+
+def flag(group: str, help: str, *names: str) -> Any:
+    """A flag of a run that the command line alone has."""
+    return typer.Option(*names, help=help, rich_help_panel=group, metavar="")
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Registered models that begin so."""
+    return [name for name in sh.models() if name.startswith(incomplete)]
+
+
+def complete_task(incomplete: str) -> list[str]:
+    """Tasks that begin so."""
+    return [name for name in sh.tasks() if name.startswith(incomplete)]
+
+
+def complete_suite(incomplete: str) -> list[str]:
+    """Suites that begin so."""
+    suites = dict.fromkeys(str(record["suite"]) for record in sh.tasks().records)
+    return [name for name in suites if name.startswith(incomplete)]
+
+
+def complete_format(incomplete: str) -> list[str]:
+    """Formats that begin so."""
+    return [str(one) for one in Format if one.startswith(incomplete)]
+
+
+COMPLETED = {
+    "models": complete_model,
+    "tasks": complete_task,
+    "suites": complete_suite,
+    "formats": complete_format,
+}

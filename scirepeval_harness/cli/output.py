@@ -13,6 +13,9 @@ import typer
 from scirepeval_harness.progress import harmless, printable
 from scirepeval_harness.reporting.table import Table, aligned, text_table
 
+LOG_JSON = "scirepeval_harness.log_json"
+"""In a command's context: whether standard error holds JSON alone."""
+
 
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print lines. All that commands print goes this way: names in it are anybody's."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import scirepeval_harness as sh
+from scirepeval_harness.cli.display import display
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline
 from scirepeval_harness.cli.output import print_json, print_table, say
 
@@ -36,8 +37,9 @@ def embed_papers(
     offline: Offline = False,
 ) -> None:
     """Write a model's vectors as S2AND's files, for `s2and run` or to use them elsewhere."""
-    for path in sh.s2and.embed(model, output, data=data, offline=offline, progress=sh.Terminal()):
-        say(str(path))
+    with display() as progress:
+        for path in sh.s2and.embed(model, output, data=data, offline=offline, progress=progress):
+            say(str(path))
 
 
 @app.command("run")

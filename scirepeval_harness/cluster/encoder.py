@@ -74,6 +74,9 @@ class RayEncoder:
     def count_tokens(self, documents: Sequence[Document], role: Role) -> NDArray[np.int64]:
         return self._here.count_tokens(documents, role)
 
+    def overlong(self, documents: Sequence[Document], role: Role) -> NDArray[np.bool_]:
+        return self._here.overlong(documents, role)
+
     def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
         """Vectors (len(documents), dimensions), float32, in the order given."""
         batches = self.encode_batches(documents, role)

@@ -13,6 +13,7 @@ from scirepeval_harness.comparison.systems import System
 from scirepeval_harness.errors import StorageError
 from scirepeval_harness.evaluations.base import Outcome, Score, evaluation_of
 from scirepeval_harness.results.record import ScoreRecord, TaskRecord
+from scirepeval_harness.statistics.labels import LabelSets
 from scirepeval_harness.task.spec import TaskSpec
 
 Array = NDArray[np.float64]
@@ -69,11 +70,10 @@ def _same(a: pd.DataFrame, b: pd.DataFrame, keys: Sequence[str], shared: str | N
         return False
     if shared is None:
         return True
-    first, second = a[shared].to_numpy(), b[shared].to_numpy()
-    if first.dtype != object:
-        return bool((first == second).all())
-    # Lists of classes, read back as arrays, which == would compare element by element.
-    return all(np.array_equal(x, y) for x, y in zip(first, second, strict=True))
+    if a[shared].dtype.kind == "f":
+        return bool((a[shared].to_numpy() == b[shared].to_numpy()).all())
+    # Lists of classes, which == would compare element by element.
+    return LabelSets.of_column(a[shared]).same(LabelSets.of_column(b[shared]))
 
 
 def _other_items(a: pd.DataFrame, b: pd.DataFrame) -> str:

@@ -94,7 +94,7 @@ class AuthorDisambiguation(base.Evaluation[AuthorBlocks]):
         if S2AND_METRIC in task.metrics:
             from scirepeval_harness.evaluations.s2and.evaluate import evaluate_s2and
 
-            return evaluate_s2and(data, vectors, s2and_dir(), say=options.say)
+            return evaluate_s2and(data, vectors, s2and_dir(), say=options.progress.say)
         from scirepeval_harness.evaluations.clustering import evaluate_author_disambiguation
 
         return evaluate_author_disambiguation(task, data, vectors)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, T
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.evaluations.metrics import bounds_of
 from scirepeval_harness.extensions import EVALUATIONS
-from scirepeval_harness.progress import SILENT
+from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.roles import Format, Role
 from scirepeval_harness.schema import did_you_mean
 from scirepeval_harness.task.dataset import Coverage, Document, EncodeRequest, Qrels
@@ -92,13 +92,23 @@ class Outcome:
     notes: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class RankedPools:
+    """What a task ranks: labels by field of study ("" where there are none), the candidates'
+    documents (none where it ranks no documents), and labelled candidates without a document."""
+
+    fields: Mapping[str, Qrels]
+    candidates: Mapping[str, Document] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreOptions:
     """What scoring is told besides the task, its data and its vectors.
 
     ``width`` is the precision that the vectors are rounded to already. ``device`` is where the fast
     probe computes, None for one that it chooses; ``fit`` fits the probes, None for this process;
-    ``say`` takes lines on how far long work is.
+    ``progress`` takes lines and bars on how far long work is.
     """
 
     seed: int = 42
@@ -106,7 +116,7 @@ class ScoreOptions:
     width: VectorPrecision = "float32"
     device: str | None = None
     fit: FitSamples | None = None
-    say: Callable[[str], None] = SILENT.say
+    progress: Progress = SILENT
 
 
 class Evaluation(ABC, Generic[Data]):
@@ -130,6 +140,8 @@ class Evaluation(ABC, Generic[Data]):
     """Whether a model without vectors, which scores pairs of texts (BM25), can be evaluated."""
     takes_fields: ClassVar[bool] = False
     """Whether a task may name ``expected_fields``."""
+    takes_draw: ClassVar[bool] = False
+    """Whether :meth:`read` keeps to a task's ``draw``."""
     options: ClassVar[tuple[str, ...]] = ()
     """Keys that a task may have under ``[options]``."""
     settings: ClassVar[tuple[str, ...]] = ()
@@ -149,6 +161,8 @@ class Evaluation(ABC, Generic[Data]):
             raise ValueError(f"evaluation {self.name} does not fit format {task.format}")
         if task.expected_fields and not self.takes_fields:
             raise ValueError("expected_fields needs evaluation citation_pools")
+        if task.draw and not self.takes_draw:
+            raise ValueError(f"evaluation {self.name} takes no draw; leave the task out")
         for key in task.options:
             if key not in self.options:
                 fix = did_you_mean(key, self.options) if self.options else "it takes none"
@@ -169,6 +183,14 @@ class Evaluation(ABC, Generic[Data]):
     @abstractmethod
     def documents(self, data: Data) -> Mapping[str, Document]:
         """Every document of the data by id."""
+
+    def pools(self, data: Data) -> RankedPools | None:
+        """What is ranked for each query, for who looks at single queries; None where nothing is."""
+        return None
+
+    def class_names(self, data: Data) -> Sequence[str]:
+        """Names of the classes by their index in the items; empty where they have none."""
+        return ()
 
     def requests(self, task: TaskSpec, data: Data) -> tuple[EncodeRequest, ...]:
         """What is encoded in which role, queries first; all documents in one role by default."""

@@ -16,6 +16,7 @@ from scirepeval_harness.roles import Format, Role
 from scirepeval_harness.schema import shown
 from scirepeval_harness.task.audit import Finding, Share
 from scirepeval_harness.task.dataset import Coverage, Document, Qrels
+from scirepeval_harness.task.draw import drawn_qrels
 from scirepeval_harness.task.tables import (
     Table,
     as_id,
@@ -51,6 +52,7 @@ class PoolEvaluation(base.Evaluation[CitationPools]):
     formats = (Format.PROXIMITY,)
     takes_rankers = True
     takes_fields = True
+    takes_draw = True
 
     def check(self, task: TaskSpec) -> None:
         super().check(task)
@@ -73,6 +75,9 @@ class PoolEvaluation(base.Evaluation[CitationPools]):
 
     def documents(self, data: CitationPools) -> Mapping[str, Document]:
         return data.documents
+
+    def pools(self, data: CitationPools) -> base.RankedPools:
+        return base.RankedPools(data.fields, data.documents, data.lost)
 
     def score(
         self,
@@ -182,7 +187,7 @@ def read_pools(
     raw = read_json_object(pools)
     if not raw:
         raise DataError("no fields of study", where=str(pools), fix="Check the file")
-    fields = {name: _field(raw[name], f"{pools}, field {name}", limit) for name in raw}
+    fields = {name: _field(raw[name], f"{pools}, field {name}") for name in raw}
     _check_lists(raw, str(pools))
     absent = [name for name in task.expected_fields if name not in fields]
     if absent and not allow_missing:
@@ -193,6 +198,9 @@ def read_pools(
         )
     if task.expected_fields:
         fields = {name: fields[name] for name in task.expected_fields if name in fields}
+    if task.draw is not None:
+        fields = {name: drawn_qrels(task.draw, own, len(fields)) for name, own in fields.items()}
+    fields = {name: dict(list(own.items())[:limit]) for name, own in fields.items()}
     needed = [
         key
         for qrels in fields.values()
@@ -215,7 +223,7 @@ def read_pools(
     return CitationPools(found.documents, kept, lost), coverage
 
 
-def _field(queries: object, where: str, limit: int | None) -> dict[str, dict[str, int]]:
+def _field(queries: object, where: str) -> dict[str, dict[str, int]]:
     if not isinstance(queries, Mapping) or not queries:
         raise DataError("no queries", where=where, fix="See docs/protocol.md for the form")
     qrels: dict[str, dict[str, int]] = {}
@@ -237,7 +245,7 @@ def _field(queries: object, where: str, limit: int | None) -> dict[str, dict[str
         if not grades:
             raise DataError(f"query {query} has no candidates", where=where, fix="Remove it")
         qrels[as_id(query, "a query", where)] = grades
-    return dict(list(qrels.items())[:limit])
+    return qrels
 
 
 def _check_lists(fields: Mapping[str, Mapping[str, Mapping[str, object]]], where: str) -> None:

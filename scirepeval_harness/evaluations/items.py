@@ -8,7 +8,7 @@ draws of another.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,9 @@ from scirepeval_harness.evaluations.base import NOT_RESAMPLED, Outcome, Score
 from scirepeval_harness.extensions import METRICS
 from scirepeval_harness.statistics import bootstrap as resample
 from scirepeval_harness.statistics import permutation as paired
-from scirepeval_harness.statistics.bootstrap import Array, one_hot, width_of
+from scirepeval_harness.statistics.bootstrap import Array, Statistic
+from scirepeval_harness.statistics.labels import LabelSets, one_hot, width_of
+from scirepeval_harness.statistics.tau import tau_of
 
 # Metrics whose draws follow from counts.
 COUNTED = ("f1", "f1_macro", "accuracy")
@@ -130,10 +132,14 @@ def _row_score(outcome: Outcome, score: Score, multi_label: bool) -> float:
 
 def _query_draws(outcome: Outcome, how: Resampling) -> dict[str, Array]:
     """Means over queries; over several fields of study, the mean of the fields' means."""
+    groups = {
+        (str(metric), str(field)): rows["value"].to_numpy(np.float64)
+        for (field, metric), rows in outcome.items.groupby(["field", "metric"], sort=True)
+    }
+    means = [resample.mean_of(values, how.draws) for values in groups.values()]
     by_field: dict[str, dict[str, Array]] = {}
-    for (field, metric), rows in outcome.items.groupby(["field", "metric"], sort=True):
-        values = resample.mean_draws(rows["value"].to_numpy(np.float64), how.draws, how.seed)
-        by_field.setdefault(str(metric), {})[str(field)] = 100.0 * values
+    for (metric, field), values in zip(groups, resample.drawn(means, how.seed), strict=True):
+        by_field.setdefault(metric, {})[field] = 100.0 * values
     return {score.key: _of_fields(by_field[score.metric], score) for score in outcome.scores}
 
 
@@ -143,7 +149,9 @@ def _block_draws(outcome: Outcome, how: Resampling) -> dict[str, Array]:
     for field, rows in outcome.items.groupby("field", sort=True):
         size, values = _blocks(rows)
         precision, recall = values.T
-        drawn = resample.b_cubed_draws(size, precision, recall, how.draws, how.seed)
+        [drawn] = resample.drawn(
+            [resample.b_cubed_of(size, precision, recall, how.draws)], how.seed
+        )
         by_field[str(field)] = 100.0 * drawn
     return {score.key: _of_fields(by_field, score) for score in outcome.scores}
 
@@ -163,28 +171,33 @@ def _blocks(rows: pd.DataFrame) -> tuple[Array, Array]:
 
 def _row_draws(outcome: Outcome, how: Resampling) -> dict[str, Array]:
     """Metrics of test rows; a few-shot setting is the mean over its iterations on the same rows."""
+    statistics = {score: list(_row_statistics(outcome, score, how)) for score in outcome.scores}
+    # All at once: a task's settings and metrics are of the same rows, and share their draws.
+    every = iter(resample.drawn([one for own in statistics.values() for one in own], how.seed))
     out: dict[str, Array] = {}
-    for score in outcome.scores:
-        parts = _iterations(outcome, score.setting)
-        rows = len(parts[0])
-        if score.metric in COUNTED:
-            drawn = [_counted(part, outcome, score.metric, how) for part in parts]
-        else:
-            value = METRICS.get(score.metric).on_resample
-            count = resample.draws_for(rows, len(parts), how.draws)
-            sides = [_sides(part, outcome, how.multi_label) for part in parts]
-            drawn = [resample.value_draws(value, *side, count, how.seed) for side in sides]
-        mean = 100.0 * np.mean(drawn, axis=0)
+    for score, own in statistics.items():
+        values = np.concatenate([np.atleast_2d(next(every)) for _ in own])
+        mean = 100.0 * np.mean(values, axis=0)
         # Averages add the draws of tasks up, one by one: a task with fewer repeats them.
         out[score.key] = mean if len(mean) == how.draws else np.resize(mean, how.draws)
     return out
 
 
-def _counted(rows: pd.DataFrame, outcome: Outcome, metric: str, how: Resampling) -> Array:
-    sides = [rows[name].tolist() for name in ("truth", "prediction")]
-    width = width_of(sides, _classes(outcome, 0))
-    truth, predicted = (one_hot(side, width) for side in sides)
-    return resample.count_draws(truth, predicted, metric, how.draws, how.seed)
+def _row_statistics(outcome: Outcome, score: Score, how: Resampling) -> Iterator[Statistic]:
+    parts = _iterations(outcome, score.setting)
+    if score.metric in COUNTED:
+        for rows in dict.fromkeys(len(part) for part in parts):
+            sides = [_label_sides(part) for part in parts if len(part) == rows]
+            yield resample.counts_of(sides, _classes(outcome, 0), score.metric, how.draws)
+        return
+    metric = METRICS.get(score.metric)
+    count = resample.draws_for(len(parts[0]), len(parts), how.draws)
+    for truth, predicted in (_sides(part, outcome, how.multi_label) for part in parts):
+        if score.metric == "kendalltau":
+            pair = truth.astype(np.float64), predicted.astype(np.float64)
+            yield tau_of(*pair, metric.undefined, count)
+        else:
+            yield resample.value_of(metric.on_resample, truth, predicted, count)
 
 
 def _classes(outcome: Outcome, otherwise: int) -> int:
@@ -199,21 +212,24 @@ def _iterations(outcome: Outcome, setting: str) -> list[pd.DataFrame]:
     return [part for _, part in rows.groupby("iteration", sort=True)]
 
 
+def _label_sides(rows: pd.DataFrame) -> tuple[LabelSets, LabelSets]:
+    truth, predicted = (LabelSets.of_column(rows[name]) for name in ("truth", "prediction"))
+    return truth, predicted
+
+
 def _sides(
     rows: pd.DataFrame, outcome: Outcome, multi_label: bool
 ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
     """Truth and predictions in the form in which the metric was scored."""
-    lists = [rows[name].tolist() for name in ("truth", "prediction")]
-    sides: list[NDArray[np.generic]]
     if outcome.kind == "values":
-        sides = [np.asarray(side, dtype=np.float64) for side in lists]
-    else:
-        width = width_of(lists, _classes(outcome, 0))
-        if multi_label or any(len(labels) != 1 for side in lists for labels in side):
-            sides = [one_hot(side, width).astype(np.int64) for side in lists]
-        else:
-            sides = [np.concatenate(side).astype(np.int64) for side in lists]
-    return sides[0], sides[1]
+        truth, predicted = (rows[name].to_numpy(np.float64) for name in ("truth", "prediction"))
+        return truth, predicted
+    sets = _label_sides(rows)
+    width = width_of(sets, _classes(outcome, 0))
+    if multi_label or any((side.sizes != 1).any() for side in sets):
+        truth, predicted = (one_hot(side, width, np.int64) for side in sets)
+        return truth, predicted
+    return sets[0].values, sets[1].values
 
 
 def _query_p(a: Outcome, b: Outcome, score: Score, seed: int, multi_label: bool) -> float:
@@ -260,8 +276,10 @@ def _row_p(a: Outcome, b: Outcome, score: Score, seed: int, multi_label: bool) -
 def _counted_p(
     a: Sequence[pd.DataFrame], b: Sequence[pd.DataFrame], metric: str, classes: int, seed: int
 ) -> float:
-    lists = [a[0]["truth"].tolist(), *(part["prediction"].tolist() for part in (*a, *b))]
-    truth, *predicted = (one_hot(side, width_of(lists, classes)) for side in lists)
+    columns = [a[0]["truth"], *(part["prediction"] for part in (*a, *b))]
+    sets = [LabelSets.of_column(column) for column in columns]
+    width = width_of(sets, classes)
+    truth, *predicted = (one_hot(side, width) for side in sets)
     first, second = predicted[: len(a)], predicted[len(a) :]
     if metric == "accuracy":
         right = [

@@ -15,6 +15,7 @@ from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import shown
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document
+from scirepeval_harness.task.draw import drawn_splits
 from scirepeval_harness.task.tables import (
     Table,
     as_number,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from scirepeval_harness.probes.fit import ProbeJob
+    from scirepeval_harness.probes.problem import ProbeFit
     from scirepeval_harness.task.load import DataOptions
     from scirepeval_harness.task.sources import Source
     from scirepeval_harness.task.spec import Readings, TaskSpec
@@ -63,6 +66,7 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
     name = "probe"
     formats = (Format.CLASSIFICATION, Format.REGRESSION)
     settings = ("probe",)
+    takes_draw = True
 
     def check(self, task: TaskSpec) -> None:
         super().check(task)
@@ -84,6 +88,10 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
     def documents(self, data: LabelledSet) -> Mapping[str, Document]:
         return data.documents
 
+    def class_names(self, data: LabelledSet) -> Sequence[str]:
+        # Items name the class that f1 is of by 1, whatever its rank.
+        return data.classes if data.positive else data.classes[::-1]
+
     def score(
         self,
         task: TaskSpec,
@@ -97,15 +105,23 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
 
         # A cluster chooses its devices itself; this machine may have none of them.
         own = options.probe == "fast" and options.fit is None
-        return evaluate_probe(
-            task,
-            data,
-            vectors,
-            probe=options.probe,
-            seed=options.seed,
-            device=choose_devices(options.device)[0] if own else None,
-            fit=options.fit or fit_samples,
-        )
+        fit = options.fit or fit_samples
+        with options.progress.bar(task.name, expected_fits(task, data), "fit", "probe") as advance:
+
+            def counted(job: ProbeJob) -> Iterator[ProbeFit]:
+                for fitted in fit(job):
+                    advance(fitted.fits)
+                    yield fitted
+
+            return evaluate_probe(
+                task,
+                data,
+                vectors,
+                probe=options.probe,
+                seed=options.seed,
+                device=choose_devices(options.device)[0] if own else None,
+                fit=counted,
+            )
 
     def fingerprint(self, data: LabelledSet) -> Iterator[tuple[object, ...]]:
         yield from base.document_rows(data.documents)
@@ -132,6 +148,18 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
 EVALUATION = ProbeEvaluation()
 
 
+def expected_fits(task: TaskSpec, data: LabelledSet) -> int:
+    """Fits of a task's probes, searches over C included; fewer where few-shot settings find fewer
+    samples than they ask for, or a class is constant."""
+    from scirepeval_harness.probes.problem import FOLDS, grid_of
+
+    searched = FOLDS * len(grid_of("regression" if not data.classes else "single")) + 1
+    if task.multi_label:
+        samples = 1 + sum(shot.iterations for shot in task.few_shot)
+        return samples * searched * len(data.classes)
+    return searched + sum(shot.iterations for shot in task.few_shot)
+
+
 def read_labelled(
     task: TaskSpec,
     documents: Table,
@@ -150,6 +178,11 @@ def read_labelled(
         CoverageError: a label without a document.
     """
     splits = [_rows(task, table) for table in (train, test)]
+    if task.draw is not None:
+        splits = [
+            ([keys[row] for row in rows], [labels[row] for row in rows])
+            for (keys, labels), rows in zip(splits, drawn_splits(task, splits), strict=True)
+        ]
     values, classes = _encode(task, [labels for _, labels in splits])
     _check_splits(values, classes, (train.name, test.name))
     ids = [list(keys) for keys, _ in splits]

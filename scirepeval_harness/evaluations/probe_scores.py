@@ -20,6 +20,7 @@ from scirepeval_harness.options import Probe
 from scirepeval_harness.probes import problem
 from scirepeval_harness.probes.fit import FitSamples, ProbeJob, Rows, fit_samples
 from scirepeval_harness.roles import Format
+from scirepeval_harness.statistics.labels import LabelSets
 from scirepeval_harness.task.spec import FewShot, TaskSpec
 
 ROUNDING = "each iteration's score x 100 rounded to 2 decimals, then their mean"
@@ -64,7 +65,7 @@ def evaluate_probe(
     scores: list[Score] = []
     tables: list[pd.DataFrame] = []
     settings: dict[str, object] = {}
-    patterns = _Patterns()
+    ids = pd.Series(list(data.test_ids))
     try:
         for shot in (None, *task.few_shot):
             name = shot.setting if shot else "full"
@@ -83,7 +84,7 @@ def evaluate_probe(
                     value = 100.0 * METRICS.get(metric).value(truth, predicted)
                     # Rounded as published, or few-shot scores would differ from the papers'.
                     values[metric].append(round(value, 2) if shot else value)
-                tables.append(_items(data, truth, predicted, kind, name, iteration, patterns))
+                tables.append(_items(ids, truth, predicted, name, iteration))
             scores += [Score(m, float(np.mean(v)), name) for m, v in values.items()]
             settings[name] = {
                 **tally.notes(grid),
@@ -153,26 +154,6 @@ class _Tally:
         return {**counts, "chosen_c_counts": dict(sorted(flat.items(), key=lambda p: float(p[0])))}
 
 
-class _Patterns:
-    """Sets of labels as lists, each made once: few-shot settings repeat them millions of times."""
-
-    def __init__(self) -> None:
-        self._lists: dict[bytes, list[int]] = {}
-
-    def of(self, labels: Labels) -> list[list[int]]:
-        if labels.ndim == 1:
-            known = {int(value): [int(value)] for value in np.unique(labels)}
-            return [known[int(value)] for value in labels]
-        packed = np.packbits(labels != 0, axis=1)
-        out: list[list[int]] = []
-        for row, bits in zip(labels, packed, strict=True):
-            key = bits.tobytes()
-            if key not in self._lists:
-                self._lists[key] = np.flatnonzero(row).tolist()
-            out.append(self._lists[key])
-        return out
-
-
 def _samples(
     kind: problem.Kind, labels: Labels, shot: FewShot | None, seed: int
 ) -> Sequence[NDArray[np.int64]]:
@@ -184,22 +165,21 @@ def _samples(
 
 
 def _items(
-    data: LabelledSet,
-    truth: Labels,
-    predicted: Labels,
-    kind: problem.Kind,
-    setting: str,
-    iteration: int,
-    patterns: _Patterns,
+    ids: pd.Series[Any], truth: Labels, predicted: Labels, setting: str, iteration: int
 ) -> pd.DataFrame:
-    regression = kind == "regression"
+    """The items of one fit (:class:`~.base.Outcome`); lists of classes are in Arrow's form."""
+    regression = truth.dtype.kind == "f"
+    truths, predictions = (
+        side.astype(np.float64) if regression else LabelSets.of_matrix(side).column()
+        for side in (truth, predicted)
+    )
     return pd.DataFrame(
         {
             "setting": setting,
             "iteration": iteration,
-            "item": list(data.test_ids),
-            "truth": truth.astype(np.float64) if regression else patterns.of(truth),
-            "prediction": predicted.astype(np.float64) if regression else patterns.of(predicted),
+            "item": ids,
+            "truth": truths,
+            "prediction": predictions,
         }
     )
 

@@ -17,6 +17,7 @@ from scirepeval_harness.schema import shown
 from scirepeval_harness.task import tables
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document, EncodeRequest, Qrels
+from scirepeval_harness.task.draw import drawn_qrels
 from scirepeval_harness.task.tables import Collected, Row, Table, is_list, parts_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class RankingEvaluation(base.Evaluation[RankingSet]):
     name = "ranking"
     formats = (Format.PROXIMITY, Format.ADHOC_SEARCH)
     takes_rankers = True
+    takes_draw = True
 
     def check(self, task: TaskSpec) -> None:
         super().check(task)
@@ -67,6 +69,9 @@ class RankingEvaluation(base.Evaluation[RankingSet]):
 
     def documents(self, data: RankingSet) -> Mapping[str, Document]:
         return {**data.candidates, **data.queries}
+
+    def pools(self, data: RankingSet) -> base.RankedPools:
+        return base.RankedPools({"": data.qrels}, data.candidates, data.lost)
 
     def requests(self, task: TaskSpec, data: RankingSet) -> tuple[EncodeRequest, ...]:
         only_candidates = (d for key, d in data.candidates.items() if key not in data.queries)
@@ -162,7 +167,7 @@ def read_ranking(
         DataError: malformed rows, a query without candidates, documents that are all without text.
         CoverageError: a query or candidate of the labels that has no document.
     """
-    qrels = read_qrels(labels, limit)
+    qrels = read_drawn(task, labels, limit)
     wanted_queries = frozenset(qrels)
     wanted_candidates = frozenset(key for grades in qrels.values() for key in grades)
     queries, candidates = Collected(), Collected()
@@ -259,6 +264,13 @@ def read_qrels(table: Table, limit: int | None = None) -> dict[str, dict[str, in
     if not qrels:
         raise DataError("no relevance labels", where=table.name, fix="The file is empty")
     return qrels
+
+
+def read_drawn(task: TaskSpec, labels: Table, limit: int | None) -> dict[str, dict[str, int]]:
+    """The labels that the task's draw keeps, then at most ``limit`` queries of them."""
+    if task.draw is None:
+        return read_qrels(labels, limit)
+    return dict(list(drawn_qrels(task.draw, read_qrels(labels)).items())[:limit])
 
 
 def without(qrels: Qrels, lost: Container[str]) -> Qrels:

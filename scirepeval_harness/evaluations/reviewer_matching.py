@@ -13,6 +13,7 @@ from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resamp
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.audit import Finding, Share, finding
 from scirepeval_harness.task.dataset import Coverage, Document, Qrels
+from scirepeval_harness.task.draw import drawn_queries, first
 from scirepeval_harness.task.tables import Table, check_coverage, read_flat
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ReviewerMatching(base.Evaluation[ReviewerSet]):
 
     name = "reviewer_matching"
     formats = (Format.PROXIMITY,)
+    takes_draw = True
 
     def check(self, task: TaskSpec) -> None:
         super().check(task)
@@ -59,6 +61,9 @@ class ReviewerMatching(base.Evaluation[ReviewerSet]):
 
     def documents(self, data: ReviewerSet) -> Mapping[str, Document]:
         return data.papers
+
+    def pools(self, data: ReviewerSet) -> base.RankedPools:
+        return base.RankedPools({"": data.hard})
 
     def score(
         self, task: TaskSpec, data: ReviewerSet, vectors: VectorTable, options: base.ScoreOptions
@@ -175,9 +180,6 @@ def read_reviewers(
             reviewers whom neither the hard labels nor the reviewers' list know.
     """
     hard_all, soft_all = ranking.read_qrels(hard), ranking.read_qrels(soft)
-    hard_qrels = dict(list(hard_all.items())[:limit])
-    soft_qrels = {key: value for key, value in soft_all.items() if key in hard_qrels}
-    names = {name for grades in hard_qrels.values() for name in grades}
     listed: dict[str, tuple[str, ...]] = {}
     for number, row in reviewers.rows():
         # Of a reviewer with two rows the last counts, of a paper that stands twice both.
@@ -186,6 +188,18 @@ def read_reviewers(
         if not listed[name]:
             where = reviewers.where(number)
             raise DataError(f"reviewer {name} has no papers", where=where, fix="Add them")
+    if task.draw is not None:
+        listed = {name: first(papers, task.draw.papers) for name, papers in listed.items()}
+        needs = {
+            query: [paper for name in grades for paper in listed.get(name, ())]
+            for query, grades in hard_all.items()
+        }
+        drawn = drawn_queries(task.draw, needs, needs.__getitem__)
+        hard_all = {query: grades for query, grades in hard_all.items() if query in drawn}
+        soft_all = {query: grades for query, grades in soft_all.items() if query in drawn}
+    hard_qrels = dict(list(hard_all.items())[:limit])
+    soft_qrels = {key: value for key, value in soft_all.items() if key in hard_qrels}
+    names = {name for grades in hard_qrels.values() for name in grades}
     unknown = sorted({name for own in soft_qrels.values() for name in own} - names - listed.keys())
     if unknown:
         raise DataError(

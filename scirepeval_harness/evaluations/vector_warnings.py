@@ -6,17 +6,21 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from scirepeval_harness.errors import HarnessError
 from scirepeval_harness.evaluations.base import VectorTable
+from scirepeval_harness.model.base import Model, kept_encoders
 from scirepeval_harness.task.dataset import EncodeRequest
 from scirepeval_harness.task.spec import TaskSpec
+from scirepeval_harness.vectors.cut import count_cut
+from scirepeval_harness.vectors.store import EmbeddingStore
 
 LOOKED_AT = 2_048
 # Encoders of papers lie between 0.1 and 0.9; beyond, a small part of a vector tells papers apart.
 NEARLY_ALIKE = 0.95
 # How far a length may lie from 1: float16 rounds to that.
 UNIT = 1e-3
-
-
+# Below, what is lost moves no score that anyone could tell.
+FEW_CUT = 0.01
 ROWS = 1_024
 ALIKE = 1e-4
 
@@ -57,3 +61,28 @@ def vector_warnings(task: TaskSpec, vectors: VectorTable, ids: Sequence[str]) ->
         yield f"the vectors are nearly alike: their mean cosine is {cosine:.3f}"
     if task.few_shot and np.abs(lengths - 1).max() < UNIT:
         yield "vectors of length 1: a few-shot probe with C = 1 can hardly separate them"
+
+
+def cut_warnings(
+    task: TaskSpec, model: Model, requests: Sequence[EncodeRequest], store: EmbeddingStore
+) -> Iterator[str]:
+    """A warning for each role of which at least ``FEW_CUT`` of the texts lose their end at the
+    model's longest input; of an ensemble, for each member."""
+    encoders = kept_encoders(model, task)
+    for encoder in encoders:
+        member = f"{encoder.name}: " if len(encoders) > 1 else ""
+        for request in requests:
+            try:
+                found = count_cut(encoder, request, store)
+            except HarnessError as error:
+                # The vectors are there and the scores stand; only this is not known.
+                yield f"{member}how many {request.role} texts are cut is unknown: {error}"
+                continue
+            if found is not None and found.share >= FEW_CUT:
+                limit = encoder.identity(request.role).details.get("max_length")
+                tokens = f" of {limit} tokens" if limit else ""
+                about = "" if found.exact else "about "
+                yield (
+                    f"{member}{about}{found.share:.1%} of the {request.role} texts are cut at the "
+                    f"longest input{tokens}"
+                )

@@ -108,6 +108,16 @@ class BatchEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class CutEncoder(Encoder, Protocol):
+    """An encoder with a longest input, beyond which texts lose their end."""
+
+    def overlong(self, documents: Sequence[Document], role: Role) -> NDArray[np.bool_] | None:
+        """Which texts (len(documents),) are longer than that; None where it cannot say. Loads a
+        tokenizer and no weights."""
+        ...
+
+
+@runtime_checkable
 class OrderEncoder(BatchEncoder, Protocol):
     """An encoder that is slow to start, and so would rather know all the work of a run at once."""
 

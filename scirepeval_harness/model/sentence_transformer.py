@@ -77,13 +77,13 @@ class SentenceTransformerEncoder(TokenEncoder[SentenceTransformerSpec]):
         }
         return Identity(self.name, role, details)
 
-    def tokenise(self, texts: Sequence[str], role: Role) -> TokenTable:
+    def tokenise(self, texts: Sequence[str], role: Role, limit: int | None = None) -> TokenTable:
         """Tokens of texts as the role's first module reads them."""
         tokenizer = self._load_tokenizer(role)
         if self._read().first(role).kind == STATIC:
             encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
             return TokenTable.of(item.ids for item in encoded)
-        return tokenise(tokenizer, texts, self._max_length(role))
+        return tokenise(tokenizer, texts, limit or self._max_length(role))
 
     def _open(self, role: Role) -> None:
         from scirepeval_harness.model.replica import ModulesReplica

@@ -74,7 +74,8 @@ class ModelSpec(Strict):
     assumed: str = ""
     """Which of the facts and settings nobody has checked against the weights."""
     trained_on: tuple[str, ...] = ()
-    """Tasks or suites, by name, whose data it is known to have been trained on."""
+    """Tasks, suites or a suite's columns (``SUITE/COLUMN``), by name, whose training data it is
+    known to have been trained on."""
     _package: str | None = PrivateAttr(default=None)
 
     @property

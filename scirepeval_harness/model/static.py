@@ -104,6 +104,24 @@ class StaticEncoder:
             vectors /= np.where(lengths > 0, lengths, 1)
         return vectors
 
+    def overlong(self, documents: Sequence[Document], role: Role) -> NDArray[np.bool_]:
+        """Which texts (len(documents),) are longer than the longest input."""
+        self._locate()  # its config may hold the longest input
+        if self._max_length() is None:
+            return np.zeros(len(documents), dtype=bool)
+        tokenizer, _ = self._load()
+        texts = [self.text(document, role) for document in documents]
+        encoded = tokenizer.encode_batch_fast(
+            [text[: self._most_characters] for text in texts], add_special_tokens=False
+        )
+        return np.array(
+            [
+                len(text) > len(text[: self._most_characters]) or bool(item.overflowing)
+                for text, item in zip(texts, encoded, strict=True)
+            ],
+            dtype=bool,
+        )
+
     def _locate(self) -> Snapshot:
         if self._found is None:
             self._found = find(self._spec, offline=self._offline)

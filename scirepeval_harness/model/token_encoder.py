@@ -30,6 +30,8 @@ S = TypeVar("S", bound=WeightsSpec)
 # Documents tokenised and sorted at a time: the next window's tokens are made while this one is
 # encoded, and memory stays bounded however long the corpus.
 WINDOW = 16_384
+# More special tokens than any tokenizer puts around a text.
+SPECIAL = 8
 # A template that adds nothing.
 BARE = "{text}"
 
@@ -100,8 +102,9 @@ class TokenEncoder(ABC, Generic[S]):
         """What determines the vectors of a role; reads small files and checksums."""
 
     @abstractmethod
-    def tokenise(self, texts: Sequence[str], role: Role) -> TokenTable:
-        """Tokens of texts that :meth:`text` made; loads the tokenizer and no weights."""
+    def tokenise(self, texts: Sequence[str], role: Role, limit: int | None = None) -> TokenTable:
+        """Tokens of texts that :meth:`text` made, at most ``limit`` each, by default the longest
+        input; loads the tokenizer and no weights."""
 
     @abstractmethod
     def _open(self, role: Role) -> None:
@@ -131,6 +134,18 @@ class TokenEncoder(ABC, Generic[S]):
         """Tokens of each document as encoded: special tokens included, truncated."""
         windows = (table.lengths for _, table in self._windows(documents, role))
         return np.concatenate([np.zeros(0, np.int64), *windows])
+
+    def overlong(self, documents: Sequence[Document], role: Role) -> NDArray[np.bool_]:
+        """Which texts (len(documents),) have more tokens than the longest input."""
+        limit = self._max_length(role)
+        texts = [self.text(document, role) for document in documents]
+        # A token stands for a byte at least: short texts need no tokenizer.
+        sizes = [len(text.encode("utf-8", "surrogatepass")) + SPECIAL for text in texts]
+        found = np.array(sizes, dtype=np.int64) > limit
+        if found.any():
+            long = [text for text, size in zip(texts, found, strict=True) if size]
+            found[found] = self.tokenise(long, role, limit + 1).lengths > limit
+        return found
 
     def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
         """Vectors (len(documents), dimensions), float32, in the order given.

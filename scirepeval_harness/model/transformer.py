@@ -89,9 +89,9 @@ class TransformerEncoder(TokenEncoder[TransformerSpec]):
         """As of every model, behind the role's control code if any."""
         return with_control_code(self._spec.control_codes.get(role), super().text(document, role))
 
-    def tokenise(self, texts: Sequence[str], role: Role) -> TokenTable:
+    def tokenise(self, texts: Sequence[str], role: Role, limit: int | None = None) -> TokenTable:
         """Tokens of texts that :meth:`text` made; loads the tokenizer and no weights."""
-        return tokenise(self._load_tokenizer(role), texts, self._max_length(role))
+        return tokenise(self._load_tokenizer(role), texts, limit or self._max_length(role))
 
     def _open(self, role: Role) -> None:
         """Load what is not loaded yet and switch every replica to the role."""

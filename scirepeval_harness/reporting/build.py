@@ -178,8 +178,30 @@ def _scores(result: Result, task: str) -> dict[str, ScoreRecord]:
     return {score.key: score for score in record.scores} if record and finished else {}
 
 
+def task_lines(
+    results: Sequence[Result],
+    suites: Sequence[SuiteSpec],
+    tasks: Mapping[str, TaskSpec],
+    published: Sequence[leaderboard.PublishedScore] = (),
+    model_titles: Mapping[str, str] | None = None,
+) -> tuple[tuple[leaderboard.Row, ...], tuple[NumberLine, ...]]:
+    """Every number that enters an average, and the systems whose numbers they are, in their order:
+    the results, and published systems of whose tasks anything is known."""
+    titles = unique_titles(results)
+    measured = [
+        replace(leaderboard.measured_row(result, suites, tasks), title=title)
+        for title, result in zip(titles, results, strict=True)
+    ]
+    _, systems, printed = _published(published, suites, model_titles or {})
+    lines = tuple(_number_lines(results, suites, tasks, printed))
+    return (*measured, *systems), lines
+
+
 def _number_lines(
-    results: Sequence[Result], suites: Sequence[SuiteSpec], tasks: Mapping[str, TaskSpec]
+    results: Sequence[Result],
+    suites: Sequence[SuiteSpec],
+    tasks: Mapping[str, TaskSpec],
+    published: Sequence[leaderboard.TaskScores] = (),
 ) -> Iterator[NumberLine]:
     for suite in suites:
         for name in suite.task_names():
@@ -187,6 +209,7 @@ def _number_lines(
                 {key: score.value for key, score in _scores(result, name).items()}
                 for result in results
             ]
+            scores += [dict(printed.get(name, {})) for printed in published]
             by_result = [
                 leaderboard.task_numbers(tasks[name], values, suite.readings) for values in scores
             ]

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scirepeval_harness.reporting import table as form
-from scirepeval_harness.reporting.content import Report, ScoreLine
+from scirepeval_harness.reporting.content import NumberLine, Report, ScoreLine
 from scirepeval_harness.reporting.table import NONE, Cell, Table, shown
-from scirepeval_harness.results.leaderboard import Mean, Row, columns_of
+from scirepeval_harness.results.leaderboard import Mean, Row, columns_of, ordered
 from scirepeval_harness.results.record import ScoreRecord
+from scirepeval_harness.schema import unknown
 from scirepeval_harness.task.spec import Readings, SuiteSpec
 
 if TYPE_CHECKING:
@@ -33,6 +34,29 @@ class Leaderboard:
     rows: tuple[Row, ...]
     suites: tuple[SuiteSpec, ...]
     intervals: bool = False
+    lines: tuple[NumberLine, ...] = ()
+    """Every number that enters an average, in the order of ``rows``: what is shown by task."""
+
+    def sorted(self, column: str | None) -> Leaderboard:
+        """By a column's mean, or of one by task by a system's numbers, the highest first.
+
+        Raises:
+            UnknownNameError: no such column or system.
+        """
+        known = [row.title for row in self.rows] if self.lines else self.columns
+        if column is None:
+            return self
+        if column not in known:
+            raise unknown("system" if self.lines else "column", column, known)
+        if not self.lines:
+            return replace(self, rows=ordered(self.rows, column))
+        place = known.index(column)
+
+        def key(line: NumberLine) -> tuple[bool, float]:
+            value = line.values[place]
+            return value is None, -(value or 0.0)
+
+        return replace(self, lines=tuple(sorted(self.lines, key=key)))
 
     @property
     def columns(self) -> list[str]:
@@ -41,7 +65,10 @@ class Leaderboard:
 
     @property
     def table(self) -> Table:
-        """A row per system, the best whole number of each column marked, with footnotes."""
+        """A row per system, the best whole number of each column marked, with footnotes; by task, a
+        row per number and a column per system."""
+        if self.lines:
+            return _by_task(self)
         columns = columns_of(self.suites)
         cells = [_mean_cells(self.rows, name, DIGITS, interval=self.intervals) for name in columns]
         titles = [Cell(row_title(row)) for row in self.rows]
@@ -53,12 +80,16 @@ class Leaderboard:
             notes=tuple(row_notes(self.rows)),
             synthetic=any(suite.synthetic for suite in self.suites),
             # Only between the two kinds: rows of one kind need no rule above the first.
-            rule_before=published.index(True) if len(set(published)) == 2 else None,
+            rule_before=published.index(True)
+            if len(set(published)) == 2 and published == sorted(published)
+            else None,
         )
 
     @property
     def values(self) -> Table:
         """Every number in a column of its own, with what it counts and its interval's ends."""
+        if self.lines:
+            return self.table
         columns = columns_of(self.suites)
         synthetic = Cell(_yes(any(suite.synthetic for suite in self.suites)))
         rows = []
@@ -90,11 +121,36 @@ class Leaderboard:
         return replace(self, intervals=False).table.to_latex("tab:leaderboard")
 
     def to_pandas(self) -> pd.DataFrame:
-        """`values` as a frame, a row per model."""
-        return self.values.to_pandas().set_index("model")
+        """`values` as a frame, a row per model, or per number by task."""
+        return self.values.to_pandas().set_index(["Task", "Metric"] if self.lines else "model")
 
     def _repr_html_(self) -> str:
         return self.table.to_html()
+
+
+def _by_task(board: Leaderboard) -> Table:
+    whole = [not row.partial for row in board.rows]
+    rows = []
+    for line in board.lines:
+        # Best as printed, so that of two alike both are marked.
+        rounded = [round(v, DIGITS) for v, ok in zip(line.values, whole, strict=True) if ok and v]
+        best = max(rounded) if len(rounded) > 1 else None
+        cells = [
+            Cell(NONE)
+            if value is None
+            else Cell(f"{value:.{DIGITS}f}", value, best=ok and round(value, DIGITS) == best)
+            for value, ok in zip(line.values, whole, strict=True)
+        ]
+        rows.append((Cell(shown(line.title)), Cell(line.metric), *cells))
+    return Table(
+        ("Task", "Metric", *map(row_title, board.rows)),
+        tuple(rows),
+        left=2,
+        caption=caption(board.suites),
+        # Of single numbers nothing is counted.
+        notes=tuple(row_notes([replace(row, means={}) for row in board.rows])),
+        synthetic=any(suite.synthetic for suite in board.suites),
+    )
 
 
 def caption(suites: Sequence[SuiteSpec]) -> str:

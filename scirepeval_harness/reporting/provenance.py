@@ -158,12 +158,15 @@ def execution_gaps(title: str, result: Result) -> Iterator[Gap]:
 
 
 def warnings(title: str, result: Result) -> Iterator[str]:
-    """What the tasks warned of, one line each."""
+    """What the tasks warned of; what several say in the same words is one line."""
+    found: dict[str, list[str]] = {}
     for name, record in result.tasks.items():
-        yield from (f"{title}, {name}: {text}" for text in record.warnings)
         limit = record.settings.get("limit")
-        if limit:
-            yield f"{title}, {name}: limited to {limit} queries or rows"
+        limited = (f"limited to {limit} queries or rows",) if limit else ()
+        for text in (*record.warnings, *limited):
+            found.setdefault(text, []).append(name)
+    for text, names in found.items():
+        yield f"{title}, {', '.join(names)}: {text}"
 
 
 def run_command_line(arguments: Mapping[str, object]) -> str:

@@ -29,6 +29,7 @@ from scirepeval_harness.results.record import (
     TaskRun,
     score_faults,
 )
+from scirepeval_harness.task.registry import Defined, Registry, defined_otherwise
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 Schema = TypeVar("Schema", bound=BaseModel)
 RUN_FILE = "run.json"
 AGAIN = "Run the task again"
+OTHERWISE = "run with other definitions of the same version than are used here"
 DEPTH = 3
 """Levels of folders that are looked through: a run's folder holds one folder a model."""
 SCORE_COLUMNS = (
@@ -50,7 +52,8 @@ SCORE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Result:
-    """One model's result folder; items and draws are read when asked for.
+    """One model's result folder; items and draws are read when asked for. ``remarks`` are
+    footnotes on its definitions (`as_of`).
 
     Example:
         >>> import scirepeval_harness as sh
@@ -65,11 +68,27 @@ class Result:
     folder: Path
     run: RunRecord
     tasks: Mapping[str, TaskRecord]
+    remarks: tuple[str, ...] = ()
 
     @property
     def sealed(self) -> bool:
         """Whether the run file holds digests, which were checked when it was read."""
         return self.run.seal is not None
+
+    @property
+    def defined(self) -> Defined | None:
+        """The suites and tasks as the run had them; None in folders of older versions."""
+        held = self.run.definitions
+        if held is None:
+            return None
+        return Defined(str(self.folder / RUN_FILE), held.suites, held.tasks)
+
+    def as_of(self, registry: Registry) -> Result:
+        """The result `under` the registry's tasks, with a remark where the folder defines a task
+        or suite otherwise under the same version."""
+        other = defined_otherwise(registry, self.defined) if self.defined else []
+        said = (f"{OTHERWISE}: {', '.join(other)}",) if other else ()
+        return replace(self.under(registry.tasks), remarks=said)
 
     def under(self, tasks: Mapping[str, TaskSpec]) -> Result:
         """The result as of the tasks' present versions: what was scored under another version has
@@ -249,11 +268,17 @@ def _files(folder: Path, suite: str, task: str) -> dict[str, Path]:
 def _read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def lists(kind: pa.DataType) -> pd.ArrowDtype | None:
+        # Seven million lists of Python would take gigabytes.
+        return pd.ArrowDtype(kind) if pa.types.is_list(kind) else None
 
     if path.exists() and not path.is_file():
         raise StorageError("not a file", where=str(path), fix=AGAIN)
     try:
-        return pd.read_parquet(regular(path))
+        table: pd.DataFrame = pq.read_table(regular(path)).to_pandas(types_mapper=lists)
+        return table
     except (OSError, ValueError, KeyError, TypeError, OverflowError, pa.ArrowException) as error:
         raise StorageError(f"cannot be read ({error})", where=str(path), fix=AGAIN) from error
 
@@ -296,6 +321,8 @@ def _write_parquet(path: Path, table: pd.DataFrame) -> None:
 
     # Without pandas' metadata, which names library versions: equal scores give equal bytes.
     arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+    # In one piece: where pieces meet must not show in the bytes.
+    arrow = arrow.combine_chunks()
     write_with(path, lambda temporary: pq.write_table(arrow, temporary, compression="zstd"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -135,6 +135,56 @@ def columns_of(suites: Sequence[SuiteSpec]) -> list[str]:
     return [column.name for suite in suites for column in suite.columns]
 
 
+AVERAGE = "Average"
+
+
+def with_columns(
+    suites: Sequence[SuiteSpec], results: Sequence[Result], tasks: Mapping[str, TaskSpec]
+) -> list[SuiteSpec]:
+    """The suites, each of which has columns for the results' tasks.
+
+    Where no column of a suite lists any of its tasks that were run, it gets one a format and an
+    average over all of their numbers, as :func:`task_numbers` counts them; a name that another
+    suite has too is followed by the suite's own.
+    """
+    made = [_with_columns(suite, results, tasks) for suite in suites]
+    names = columns_of(made)
+    twice = {name for name in names if names.count(name) > 1}
+    return [
+        own if own is suite else _named_apart(own, twice)
+        for suite, own in zip(suites, made, strict=True)
+    ]
+
+
+def _with_columns(
+    suite: SuiteSpec, results: Sequence[Result], tasks: Mapping[str, TaskSpec]
+) -> SuiteSpec:
+    run = [name for name in suite.task_names() if any(name in own.tasks for own in results)]
+    if not run or any(suite.group_of(name) for name in run):
+        return suite
+    formats: dict[str, list[str]] = {}
+    for name in run:
+        formats.setdefault(tasks[name].format.value, []).append(name)
+    columns = [Column(name=name, tasks=tuple(listed)) for name, listed in formats.items()]
+    average = Column(name=AVERAGE, pools=tuple(formats))
+    rest = tuple(name for name in suite.task_names() if name not in run)
+    return suite.model_copy(update={"columns": (*columns, average), "unlisted": rest})
+
+
+def _named_apart(suite: SuiteSpec, twice: Container[str]) -> SuiteSpec:
+    names = {c.name: f"{c.name} ({suite.name})" for c in suite.columns if c.name in twice}
+    columns = tuple(
+        column.model_copy(
+            update={
+                "name": names.get(column.name, column.name),
+                "pools": tuple(names.get(name, name) for name in column.pools),
+            }
+        )
+        for column in suite.columns
+    )
+    return suite.model_copy(update={"columns": columns})
+
+
 @dataclass(frozen=True)
 class Row:
     """One system's averages by column. ``partial`` tells that a task was scored on a part of its
@@ -173,8 +223,11 @@ def measured_row(
             # Held fixed, a score would make the interval of its average too narrow.
             if fixed.keys() & set(column_tasks(suite, column)):
                 means[column.name] = replace(means[column.name], interval=None)
-    notes = [f"{name} {missing}" for name, record in done.items() if (missing := shortfall(record))]
-    partial = bool(notes)
+    notes = list(result.remarks)
+    notes += [
+        f"{name} {missing}" for name, record in done.items() if (missing := shortfall(record))
+    ]
+    partial = any(shortfall(record) for record in done.values())
     others = {name: record for name, record in result.tasks.items() if name not in done}
     for status in dict.fromkeys(record.status for record in others.values()):
         own = {name: record for name, record in others.items() if record.status == status}
@@ -190,6 +243,21 @@ def measured_row(
         for name, keys in fixed.items()
     ]
     return Row(result.run.model.title, means, notes=tuple(notes), partial=partial)
+
+
+def ordered(rows: Sequence[Row], column: str | None = None) -> tuple[Row, ...]:
+    """Rows by a column's mean, the highest first; by none, in the order given, measured ones before
+    published ones. A row of partial data or numbers never stands above a whole one."""
+
+    def place(row: Row) -> tuple[float, ...]:
+        if column is None:
+            return row.published, row.partial or any(mean.partial for mean in row.means.values())
+        mean = row.means.get(column)
+        if mean is None or mean.value is None:
+            return 2, 0.0
+        return row.partial or mean.partial, -mean.value
+
+    return tuple(sorted(rows, key=place))
 
 
 def _not_resampled(done: Mapping[str, TaskRecord]) -> dict[str, list[str]]:

@@ -184,8 +184,17 @@ class TaskRun(Record):
     left_out = ("files",)
 
 
+class Definitions(Record):
+    """The suites of a run and all of their tasks by name, with every key of their files written
+    out. Plain values: whether they can be used is found out where they are."""
+
+    suites: dict[Slug, dict[str, Any]]
+    tasks: dict[Slug, dict[str, Any]]
+
+
 class RunRecord(Record):
-    """The run file: one model, one or more suites. ``seal`` is a digest of all the rest of it."""
+    """The run file: one model, one or more suites. ``seal`` is a digest of all the rest of it;
+    ``definitions`` is None in older files."""
 
     schema_version: int = RUN_VERSION
     harness_version: str
@@ -205,9 +214,10 @@ class RunRecord(Record):
     git_commit: str | None
     git_dirty: bool | None
     signature: str
+    definitions: Definitions | None = None
     seal: str | None = None
     # Run files of models that nobody charges for stay as they were.
-    left_out = ("seal", "usage")
+    left_out = ("definitions", "seal", "usage")
 
 
 def digest(value: object) -> str:

@@ -25,10 +25,11 @@ from scirepeval_harness.model.base import (
 )
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import Choices, RunOptions
-from scirepeval_harness.progress import SILENT, Progress
+from scirepeval_harness.progress import DETAIL, FAILED, SILENT, Progress
 from scirepeval_harness.results import folder as files
 from scirepeval_harness.results.environment import Environment, describe_environment
 from scirepeval_harness.results.record import (
+    Definitions,
     ModelRecord,
     RunRecord,
     Status,
@@ -38,9 +39,10 @@ from scirepeval_harness.results.record import (
 )
 from scirepeval_harness.roles import Role
 from scirepeval_harness.run import task as scoring
+from scirepeval_harness.run.cost import keep_time
 from scirepeval_harness.run.engine import Engine, build_models, open_engine
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
-from scirepeval_harness.run.plan import plan_run
+from scirepeval_harness.run.plan import cost_of, plan_run
 from scirepeval_harness.task.dataset import EncodeRequest, LoadedTask
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import encode_ahead
@@ -66,6 +68,7 @@ def run(
     arguments: Mapping[str, object] | None = None,
     progress: Progress = SILENT,
     arrived: Callable[[Selection], Selection] = lambda selection: selection,
+    tasks: Mapping[str, TaskSpec] | None = None,
 ) -> tuple[Path, ...]:
     """Evaluate the models one after another; one result folder each, below ``options.output``.
 
@@ -76,6 +79,8 @@ def run(
         arguments: what the run's record says it was asked; by default the options and all names.
         progress: where lines and bars go.
         arrived: fetches data once the models are known to be sound; gives the tasks to run.
+        tasks: all tasks of the suites by name, whose definitions results keep; by default those
+            that are run.
 
     Raises:
         UsageError: two models of one name, results that are already there, those of another model
@@ -94,10 +99,12 @@ def run(
         )
     if arguments is None:
         suites = dict.fromkeys(suite.name for suite, _ in selection)
-        names, tasks = (spec.name for spec in models), (task.name for _, task in selection)
+        names, listed = (spec.name for spec in models), (task.name for _, task in selection)
         arguments = options.arguments(
-            Choices(models=tuple(names), suites=tuple(suites), tasks=tuple(tasks))
+            Choices(models=tuple(names), suites=tuple(suites), tasks=tuple(listed))
         )
+    known = tasks if tasks is not None else {task.name: task for _, task in selection}
+    definitions = definitions_of(selection, known)
     # Before the work: a checkout edited while the run goes on is not what is running.
     environment = describe_environment(Path(scirepeval_harness.__file__).parent)
     with (
@@ -114,6 +121,7 @@ def run(
                 for folder, (_, model) in zip(folders, built, strict=True)
             ]
             plans = plan_run(built, selection, loader, store)
+            costs = cost_of([spec for spec, _ in built], plans, selection, options)
         except KeyboardInterrupt:
             progress.say("interrupted before the first task")
             raise RunInterrupted(()) from None
@@ -124,7 +132,8 @@ def run(
                 if reading := getattr(model, "reading", ""):
                     progress.say(f"{model.name}  {reading}")
         for plan in plans:
-            progress.say(plan.summary)
+            progress.tell("plan", plan.summary, **plan.facts())
+        progress.tell("cost", costs.line, **costs.facts())
         interrupted = False
         sweep(options.output)
         for folder, found in zip(folders, earlier, strict=True):
@@ -132,7 +141,7 @@ def run(
             spec, model = built.popleft()
             one = _ModelRun(
                 spec, model, [pair for pair in selection if spec.can_run(pair[1])], folder, options,
-                arguments, environment, engine, store, loader, progress, found,
+                arguments, definitions, environment, engine, store, loader, progress, found,
             )  # fmt: skip
             # An interrupt ends the whole run, not this model's part of it.
             interrupted = one.run()
@@ -159,6 +168,7 @@ class _ModelRun:
     folder: Path
     options: RunOptions
     arguments: Mapping[str, object]
+    definitions: Definitions
     environment: Environment
     engine: Engine
     store: EmbeddingStore
@@ -176,6 +186,7 @@ class _ModelRun:
     ahead: int = 0
     ahead_seconds: float = 0.0
     interrupted: bool = False
+    warned: set[str] = field(default_factory=set)
 
     def run(self) -> bool:
         """Run all tasks; True when the user interrupted it."""
@@ -297,22 +308,40 @@ class _ModelRun:
                 self.cached += scored.cached
                 with phases.time("write"):
                     files.write_task(self.folder, record, scored.outcome.items, scored.draws)
-            self.progress.say(_result_line(self.spec.name, record, sum(phases.seconds.values())))
+                encoding = phases.seconds.get("encode", 0.0)
+                keep_time(task, self.options, sum(phases.seconds.values()) - encoding)
+            seconds = sum(phases.seconds.values())
+            self.progress.tell(
+                "result",
+                _result_line(self.spec.name, record, seconds, self.warned),
+                model=self.spec.name,
+                task=task.name,
+                scores={score.key: score.value for score in record.scores},
+                warnings=list(record.warnings),
+                seconds=round(seconds, 3),
+            )
+            parts = ", ".join(f"{phase} {value:.1f} s" for phase, value in phases.seconds.items())
+            self.progress.tell(DETAIL, f"{self.spec.name}  {task.name}  {parts}")
         except Exception as error:  # noqa: BLE001
             trace = traceback.format_exc()
             known = isinstance(error, HarnessError)
             what = str(error) if known else f"{type(error).__name__}: {error}"
             if task.name in self.earlier.kept:
                 # Of other data, say: what is finished does not become a failure by asking again.
-                self.progress.say(f"{self.spec.name}  {task.name}  KEPT as it was; now: {what}")
+                self._tell_failed(task, f"KEPT as it was; now: {what}", what)
                 return
             # The traceback goes to the run file alone: it holds paths of this machine.
             record = self._unfinished(suite, task, draft, "failed", what)
-            self.progress.say(f"{self.spec.name}  {task.name}  FAILED  {record.error}")
+            self._tell_failed(task, f"FAILED  {record.error}", what)
             files.write_task(self.folder, record)
         if resumed and task.name in self.entries:
             return  # its entry has the seconds that the scores really took
         self._note(record, phases.seconds, trace)
+
+    def _tell_failed(self, task: TaskSpec, words: str, error: str) -> None:
+        name = self.spec.name
+        line = f"{name}  {task.name}  {words}"
+        self.progress.tell(FAILED, line, model=name, task=task.name, error=error)
 
     def _interrupt(self) -> None:
         """Write down that the user ended the run, and in which task."""
@@ -349,10 +378,11 @@ class _ModelRun:
         roles = {name: value for record in records for name, value in record.model.roles.items()}
         # Of the time before the first task, only what encoding took can be told apart.
         ahead = {"encode": round(self.ahead_seconds, 3)} if self.ahead else {}
+        suites = tuple(dict.fromkeys(entry.suite for entry in entries))
         record = RunRecord(
             harness_version=scirepeval_harness.__version__,
             model=scoring.record_of(self.spec, roles),
-            suites=tuple(dict.fromkeys(entry.suite for entry in entries)),
+            suites=suites,
             status="interrupted" if self.interrupted else "failed" if failed else "ok",
             created_at=self.created.isoformat(timespec="seconds"),
             arguments=dict(self.arguments),
@@ -367,8 +397,33 @@ class _ModelRun:
             git_commit=self.environment.git_commit,
             git_dirty=self.environment.git_dirty,
             signature=run_signature(records, scirepeval_harness.__version__),
+            definitions=joined(self.earlier.definitions, self.definitions, suites),
         )
         files.write_run(self.folder, record)
+
+
+def definitions_of(selection: Selection, tasks: Mapping[str, TaskSpec]) -> Definitions:
+    """The suites of a selection and all of their tasks; a suite of which ``tasks`` lacks one is
+    left out, since no row could be made of it."""
+    suites = {suite.name: suite for suite, _ in selection}
+    whole = {name: own for name, own in suites.items() if set(own.task_names()) <= tasks.keys()}
+    return Definitions(
+        suites={name: own.model_dump(mode="json") for name, own in whole.items()},
+        tasks={
+            name: tasks[name].model_dump(mode="json")
+            for own in whole.values()
+            for name in own.task_names()
+        },
+    )
+
+
+def joined(
+    earlier: Definitions | None, now: Definitions, suites: Sequence[str]
+) -> Definitions | None:
+    """The definitions of the suites, those of an earlier run where this one does not have them."""
+    held = Definitions(suites={}, tasks={}) if earlier is None else earlier
+    found = {name: raw for name, raw in (held.suites | now.suites).items() if name in suites}
+    return Definitions(suites=found, tasks=held.tasks | now.tasks) if found else None
 
 
 def model_warnings(
@@ -377,8 +432,13 @@ def model_warnings(
     """What a reader of a task's score should know of the model: that it was trained on the data,
     or that its folder has prompts that nobody uses."""
     found = []
-    if trained := [name for name in (task.name, suite.name) if name in spec.trained_on]:
-        found.append(f"the model is known to have been trained on {trained[0]}")
+    names = (task.name, f"{suite.name}/{suite.group_of(task.name)}", suite.name)
+    if trained := [name for name in names if name in spec.trained_on]:
+        # Without the task's name: what several tasks say alike is told once.
+        found.append(
+            f"the model was trained on the training data of {trained[0]}: one that was not is at "
+            "a disadvantage here"
+        )
     if unused := getattr(model, "unused_prompts", ()):
         found.append(
             f"the model's folder names prompts that are not used: {', '.join(unused)}; "
@@ -387,14 +447,16 @@ def model_warnings(
     return tuple(found)
 
 
-def _result_line(model: str, record: TaskRecord, seconds: float) -> str:
+def _result_line(model: str, record: TaskRecord, seconds: float, warned: set[str]) -> str:
     """What is said of a finished task: its scores, the time, whether something was missing, and
-    what else to beware of."""
+    what else to beware of that no task before it said, which joins ``warned``."""
     shown = [score for score in record.scores if score.field is None]
     scores = "  ".join(f"{score.key} {score.value:.2f}" for score in shown)
     partial = "" if record.coverage is None or record.coverage.complete else "  PARTIAL"
     # The first warning of a partial score says how much was missing.
-    rest = "".join(f"  WARNING: {text}" for text in record.warnings[bool(partial) :])
+    new = [text for text in record.warnings[bool(partial) :] if text not in warned]
+    warned.update(new)
+    rest = "".join(f"  WARNING: {text}" for text in new)
     return f"{model}  {record.task}  {scores}  ({seconds:.1f} s){partial}{rest}"
 
 
@@ -426,11 +488,13 @@ def result_folders(models: Sequence[ModelSpec], options: RunOptions) -> list[Pat
 @dataclass(frozen=True)
 class Earlier:
     """What an earlier run left in a folder: the tasks that are ``kept`` with their entries, all
-    that its run file ``listed``, and what is to be said of those that are not kept."""
+    that its run file ``listed``, what is to be said of those that are not kept, and what it holds
+    of their definitions."""
 
     kept: Mapping[str, tuple[TaskRun, TaskRecord]] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
     words: tuple[str, ...] = ()
+    definitions: Definitions | None = None
 
 
 def earlier_tasks(folder: Path, model: Model, options: RunOptions) -> Earlier:
@@ -470,7 +534,8 @@ def earlier_tasks(folder: Path, model: Model, options: RunOptions) -> Earlier:
             words.append(f"{entry.task}  not kept: scored by another version of the harness")
         else:
             kept[entry.task] = entry.model_copy(update={"status": "ok"}), record
-    return Earlier(kept, frozenset(entry.task for entry in run.tasks), tuple(words))
+    listed = frozenset(entry.task for entry in run.tasks)
+    return Earlier(kept, listed, tuple(words), run.definitions)
 
 
 def changed_detail(record: ModelRecord, model: Model) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scirepeval_harness.errors import HarnessError
+from scirepeval_harness.errors import HarnessError, OfflineError
 from scirepeval_harness.evaluations.base import requests_of
 from scirepeval_harness.model.base import (
     BatchEncoder,
@@ -20,6 +21,9 @@ from scirepeval_harness.model.base import (
 )
 from scirepeval_harness.model.spec import ModelSpec, Way
 from scirepeval_harness.options import RunOptions
+from scirepeval_harness.progress import time_in_words
+from scirepeval_harness.run import cost
+from scirepeval_harness.run.cost import Cost
 from scirepeval_harness.run.engine import LocalEngine, build_models
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
 from scirepeval_harness.task.spec import TaskSpec
@@ -62,7 +66,7 @@ class SpacePlan:
             ", ".join(self.roles),
             *(f"{count:,}" for count in counts),
             tokens_in_words([self]).removesuffix(" tokens") if open_work else "0",
-            time_in_words(self.seconds) if open_work else "none",
+            expected_time(self.seconds) if open_work else "none",
         )
 
     @property
@@ -101,6 +105,13 @@ class ModelPlan:
     spaces: tuple[SpacePlan, ...] = ()
     problems: tuple[str, ...] = ()
     """What could not be planned, in words."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Documents of each task that the model runs."""
+    expected: int = 0
+    """Documents that nobody could count: the data or the model is not here yet."""
+    encoding: float | None = None
+    scoring: dict[str, float | None] = field(default_factory=dict)
+    """Seconds expected of encoding and of scoring each task, estimates among them."""
 
     @property
     def seconds(self) -> float | None:
@@ -119,6 +130,9 @@ class ModelPlan:
     def summary(self) -> str:
         """One line: documents, texts, what is cached, tokens and expected time."""
         documents = f"{self.documents:,} documents"
+        if self.expected:
+            rest = f"{self.expected:,} of them not counted: their data or the model is not here yet"
+            return f"{self.model}  plan: about {documents}, {rest}"
         if self.way == "rank":
             return f"{self.model}  plan: scores the texts of {documents}, no vectors"
         if self.way == "fit":
@@ -131,8 +145,30 @@ class ModelPlan:
         if texts == cached:
             return f"{line}, nothing to encode"
         tokens = tokens_in_words(spaces)
-        line += f", {texts - cached:,} to encode ({tokens}), {time_in_words(self.seconds)}"
+        line += f", {texts - cached:,} to encode ({tokens}), {expected_time(self.seconds)}"
         return line if self.cost is None else f"{line}, about {self.cost:.2g} USD"
+
+    def expect(self, task: str, documents: int) -> None:
+        """Count a task whose documents, or the model that would encode them, are not here."""
+        self.sizes[task] = documents
+        self.documents += documents
+        self.expected += documents
+
+    def facts(self) -> dict[str, object]:
+        """For programs, and for a display of the whole run."""
+        spaces = self.spaces
+        return {
+            "model": self.model,
+            "documents": self.documents,
+            "texts": sum(space.texts for space in spaces),
+            "cached": sum(space.cached for space in spaces),
+            "tokens": None
+            if any(space.tokens is None for space in spaces)
+            else round(sum(space.tokens or 0 for space in spaces)),
+            "seconds": self.encoding,
+            "tasks": list(self.sizes),
+            "scoring": self.scoring,
+        }
 
 
 def plan_run(
@@ -140,10 +176,15 @@ def plan_run(
     selection: Selection,
     loader: TaskLoader,
     store: EmbeddingStore | None,
+    absent: Collection[str] | None = None,
 ) -> tuple[ModelPlan, ...]:
     """Count what each model has to encode. Loads data and tokenizers, no weights.
 
     A task or model that cannot be planned is named in ``problems``; the run itself will say more.
+
+    Args:
+        absent: of a plan that downloads nothing, the tasks whose data is not here. Their documents,
+            and those of models that are not here, are ``expected``.
     """
     # One for all tasks: a text that two of them hold is encoded, and counted, once.
     ledger = Ledger()
@@ -155,14 +196,20 @@ def plan_run(
             for plan, (spec, model) in zip(plans, models, strict=True)
             if spec.can_run(task)
         ]
+        if absent is not None and task.name in absent:
+            for plan, _ in able:
+                plan.expect(task.name, expected_documents(task))
+            continue
         try:
             requests = requests_of(task, loader.get(task, suite).data) if able else ()
         except Exception as error:  # noqa: BLE001
             for plan, _ in able:
+                plan.sizes[task.name] = 0
                 plan.problems += (_problem(task, error),)
             continue
         for plan, model in able:
-            plan.documents += sum(len(request.documents) for request in requests)
+            plan.sizes[task.name] = sum(len(request.documents) for request in requests)
+            plan.documents += plan.sizes[task.name]
             # Rankers, files of vectors and models fitted on each task: nothing is in the store.
             try:
                 for encoder, request in product(kept_encoders(model, task), requests):
@@ -173,9 +220,23 @@ def plan_run(
                         spaces[plan.model, name] = SpacePlan()
                         plan.spaces += (spaces[plan.model, name],)
                     _count(encoder, found, store, spaces[plan.model, name])
+            except OfflineError as error:
+                if absent is None:
+                    plan.problems += (_problem(task, error),)
+                else:
+                    plan.documents -= plan.sizes[task.name]
+                    plan.expect(task.name, plan.sizes[task.name])
             except Exception as error:  # noqa: BLE001
                 plan.problems += (_problem(task, error),)
     return tuple(plans)
+
+
+def expected_documents(task: TaskSpec) -> int:
+    """About how many documents a task needs, of a draw its part; 0 where its file says none."""
+    expected = task.expected_documents or 0
+    if task.draw is None:
+        return expected
+    return round(min(expected * (task.draw.share or 1.0), task.draw.documents or expected))
 
 
 def _problem(task: TaskSpec, error: Exception) -> str:
@@ -184,17 +245,105 @@ def _problem(task: TaskSpec, error: Exception) -> str:
     return f"{task.name}: {kind}{error}"
 
 
+@dataclass(frozen=True)
+class RunPlan(Sequence[ModelPlan]):
+    """What each model will do, and what all of it costs.
+
+    Example:
+        >>> import scirepeval_harness as sh
+        >>> plan = sh.plan("tfidf", suite="sample", tasks="sample-search")
+        >>> len(plan), plan.cost.downloads, plan.cost.encode
+        (1, (), 0.0)
+    """
+
+    models: tuple[ModelPlan, ...]
+    cost: Cost
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.models[place]
+
+    def __len__(self) -> int:
+        return len(self.models)
+
+
 def dry_run(
-    models: Sequence[ModelSpec], selection: Selection, options: RunOptions
-) -> tuple[ModelPlan, ...]:
-    """The plan alone: reads data and the store, loads tokenizers and no weights, writes nothing.
+    models: Sequence[ModelSpec],
+    selection: Selection,
+    options: RunOptions,
+    lacks: Sequence[str] = (),
+) -> RunPlan:
+    """The plan alone: reads data and the store, loads tokenizers and no weights, writes and
+    downloads nothing. The hub is asked for sizes, unless offline.
 
     Raises:
         HarnessError: a model that cannot be built.
     """
     store = EmbeddingStore(options.cache) if options.cache is not None else None
-    with task_loader(options) as loader:
-        return plan_run(build_models(models, options, LocalEngine()), selection, loader, store)
+    absent = cost.absent_tasks(selection, dict(options.data))
+    here = replace(options, offline=True)
+    try:
+        built = build_models(models, here, LocalEngine())
+    except OfflineError:
+        # What a repository holds decides how it is read.
+        built = build_models(models, options, LocalEngine())
+    with task_loader(here) as loader:
+        plans = plan_run(built, selection, loader, store, absent)
+    specs = [spec for spec, _ in built]
+    downloads = cost.wanted(specs, selection, absent, ask=not options.offline)
+    own = cost_of(specs, plans, selection, options)
+    return RunPlan(
+        plans,
+        replace(own, downloads=tuple(downloads), lacks=tuple(lacks), asked=not options.offline),
+    )
+
+
+def cost_of(
+    models: Sequence[ModelSpec],
+    plans: Sequence[ModelPlan],
+    selection: Selection,
+    options: RunOptions,
+) -> Cost:
+    """Time, disk and memory of planned work; measured rates where there are some."""
+    times = cost.read_times(options.cache)
+    tasks = {task.name: task for _, task in selection}
+    encode: list[tuple[float | None, bool]] = []
+    score: list[tuple[float | None, bool]] = []
+    disk = 0.0
+    for spec, plan in zip(models, plans, strict=True):
+        for name, documents in plan.sizes.items():
+            score.append(cost.score_seconds(tasks[name], documents, options, times))
+            plan.scoring[name] = score[-1][0]
+        if plan.way != "encode":
+            continue
+        texts = plan.expected + sum(space.to_encode for space in plan.spaces)
+        disk += texts * cost.vector_bytes(spec) if options.cache is not None else 0.0
+        own: list[tuple[float | None, bool]]
+        own = [(space.seconds, True) for space in plan.spaces if space.seconds is not None]
+        tokens = plan.expected * cost.TOKENS_A_DOCUMENT + sum(
+            space.to_encode * cost.TOKENS_A_DOCUMENT if space.tokens is None else space.tokens
+            for space in plan.spaces
+            if space.seconds is None
+        )
+        if tokens:
+            measured = [space.rate for space in plan.spaces if space.rate]
+            rate = measured[0] if measured else cost.device_rate(spec, options)
+            own.append((tokens / rate if rate else None, bool(measured) and not plan.expected))
+        plan.encoding = _sum(own)
+        encode += own
+    largest = max((size for plan in plans for size in plan.sizes.values()), default=0)
+    return Cost(
+        encode=_sum(encode),
+        encode_measured=all(measured for _, measured in encode),
+        score=_sum(score),
+        score_measured=all(measured for _, measured in score),
+        disk=disk,
+        memory=cost.MEMORY + cost.MEMORY_A_DOCUMENT * largest,
+    )
+
+
+def _sum(parts: Sequence[tuple[float | None, bool]]) -> float | None:
+    times = [seconds for seconds, _ in parts]
+    return None if None in times else sum((time for time in times if time is not None), 0.0)
 
 
 def _count(encoder: Encoder, found: Lookup, store: EmbeddingStore | None, plan: SpacePlan) -> None:
@@ -234,12 +383,6 @@ def tokens_in_words(spaces: Sequence[SpacePlan]) -> str:
     return f"about {round(total, -digits):,} tokens"
 
 
-def time_in_words(seconds: float | None) -> str:
+def expected_time(seconds: float | None) -> str:
     """``about 3 min``; says so where no earlier run measured a rate."""
-    if seconds is None:
-        return "time unknown (no rate measured here yet)"
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s" if seconds else "no time"
-    if seconds < 5_400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"
+    return "time unknown (no rate measured here yet)" if seconds is None else time_in_words(seconds)

@@ -16,7 +16,7 @@ from scirepeval_harness.evaluations import base, scorers
 from scirepeval_harness.evaluations.citation_pools import CitationPools
 from scirepeval_harness.evaluations.exchange import pairs_of
 from scirepeval_harness.evaluations.quantised import quantised
-from scirepeval_harness.evaluations.vector_warnings import identical, vector_warnings
+from scirepeval_harness.evaluations.vector_warnings import cut_warnings, identical, vector_warnings
 from scirepeval_harness.model.base import Encoder, Model, Ranker, in_task
 from scirepeval_harness.model.ensemble import EnsembleRanker, VectorRanker
 from scirepeval_harness.model.spec import ModelSpec
@@ -149,7 +149,9 @@ def score_task(
         HarnessError: what encoding or the evaluator raises.
     """
     encoded = cached = 0
-    model = in_task(model, task)
+    said: tuple[str, ...] = ()
+    requests = base.requests_of(task, loaded.data)
+    model, given = in_task(model, task), model
     if isinstance(model, EnsembleRanker):
         with phases.time("encode"):
             model, made = ranker_of(model, task, loaded.data, store, options, progress)
@@ -157,19 +159,19 @@ def score_task(
     if hasattr(model, "encode"):
         encoder = cast(Encoder, model)
         with phases.time("encode"):
-            requests = base.requests_of(task, loaded.data)
             vectors = embed_task(task.name, requests, encoder, store, progress)
             ids = [document.id for request in requests for document in request.documents]
             alike = tuple(warning for one in requests for warning in identical(one, vectors))
             # Of vectors that are all one, nothing else needs to be said.
             said = alike or tuple(vector_warnings(task, vectors, ids))
-        draft = draft.model_copy(update={"warnings": (*draft.warnings, *said)})
         encoded, cached = vectors.encoded, vectors.cached
         with phases.time("score"):
             outcome = score_vectors(task, loaded.data, vectors, options, fit, progress)
     else:
         with phases.time("score"):
             outcome = base.evaluation_of(task).score_pairs(task, loaded.data, model)
+    with phases.time("encode"):
+        said = (*said, *cut_warnings(task, given, requests, store))
     with phases.time("intervals"):
         # Made once: the intervals come from them here, and they are stored for later comparisons.
         draws = base.evaluation_of(task).draws(task, outcome, options.seed)
@@ -177,6 +179,7 @@ def score_task(
         update={
             "status": "ok",
             "item_kind": outcome.kind,
+            "warnings": (*draft.warnings, *said),
             "scores": tuple(_score_records(outcome, draws)),
             "notes": dict(outcome.notes),
         }
@@ -224,6 +227,8 @@ def as_kept(
 def _score_records(
     outcome: base.Outcome, draws: Mapping[str, NDArray[np.float64]]
 ) -> Iterator[records.ScoreRecord]:
+    fields = dict.fromkeys(score.field for score in outcome.scores)
+    items = {name: distinct_items(outcome.items, name) for name in fields}
     for score in outcome.scores:
         yield records.ScoreRecord(
             key=score.key,
@@ -232,7 +237,7 @@ def _score_records(
             field=score.field,
             value=score.value,
             interval=interval(draws[score.key]) if score.key in draws else None,
-            items=distinct_items(outcome.items, score.field),
+            items=items[score.field],
         )
 
 
@@ -253,7 +258,7 @@ def score_vectors(
     told = base.ScoreOptions(
         seed=options.seed, probe=options.probe, width=width, device=options.device,
         # None lets the evaluation choose among this machine's devices; a cluster has its own.
-        fit=None if fit is fit_samples else fit, say=progress.say,
+        fit=None if fit is fit_samples else fit, progress=progress,
     )  # fmt: skip
     return base.evaluation_of(task).score(task, data, as_kept(task, data, vectors, options), told)
 

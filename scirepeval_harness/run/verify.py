@@ -120,6 +120,8 @@ def _unlike(record: TaskRecord, tasks: Mapping[str, TaskSpec]) -> str | None:
     if task is None:
         return "not checked: the task is not registered"
     if task.definition_hash() != record.definition_hash:
+        if task.version == record.version:
+            return f"not checked: the task has another definition here, of version {task.version}"
         return f"not checked: the task is at version {task.version}, not {record.version}"
     return None
 

@@ -1,21 +1,22 @@
-"""Bootstrap draws: items drawn with replacement, a number computed again on every draw; and the
-metrics that follow from counts, for all draws at once.
+"""Bootstrap draws: items drawn with replacement, numbers computed again on every draw.
 
 Which items a draw takes depends on the seed and the number of items alone: two models scored on
-the same items are resampled alike. Percentile bootstrap: Efron and Tibshirani (1993), chapter 13.
+the same items are resampled alike, and all statistics of as many items share one drawing.
+Percentile bootstrap: Efron and Tibshirani (1993), chapter 13.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scirepeval_harness.statistics.labels import LabelSets, one_hot, width_of
+
 Array = NDArray[np.float64]
-LabelLists = Sequence[Sequence[int]]
-"""The class indices of each row."""
 Seed = tuple[int, ...]
 """Numbers that together seed a generator."""
 Value = Callable[[NDArray[np.generic], NDArray[np.generic]], float]
@@ -25,66 +26,141 @@ CHUNK = 20_000_000
 # Rows that one score's draws may evaluate where few-shot iterations multiply the work.
 BUDGET = 50_000_000
 FEWEST = 200
-# Indices of classes are below it, where nothing says how many classes there are.
-MOST_CLASSES = 65_536
+# Below it float32 holds every whole number, so that sums of counts are exact in any order.
+EXACT = 2**24
 
 
-def weights(items: int, draws: int, seed: Seed) -> Iterator[Array]:
+@dataclass(frozen=True)
+class Draws:
+    """How often each draw takes each item: whole numbers (draws, items), whose rows sum to
+    items."""
+
+    counts: NDArray[np.int64]
+
+    @cached_property
+    def weights(self) -> Array:
+        """The counts as float64."""
+        return self.counts.astype(np.float64)
+
+    @cached_property
+    def narrow(self) -> NDArray[np.floating]:
+        """The counts in the narrowest type whose products with 0 and 1 are exact."""
+        wide = self.counts.shape[1] >= EXACT
+        return self.weights if wide else self.counts.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A number, or several, of so many ``items``, computed anew on each of so many ``draws``."""
+
+    items: int
+    draws: int
+    of: Callable[[Draws], Array]
+    """From some of the draws to values (..., draws)."""
+
+
+def drawn(statistics: Sequence[Statistic], seed: Seed) -> list[Array]:
+    """The values (..., draws) of each statistic; those of as many items have the same draws."""
+    parts: list[list[Array]] = [[] for _ in statistics]
+    for items in dict.fromkeys(statistic.items for statistic in statistics):
+        own = [n for n, statistic in enumerate(statistics) if statistic.items == items]
+        done = 0
+        for counts in counted(items, max(statistics[n].draws for n in own), seed):
+            every = Draws(counts)
+            for n in own:
+                rest = statistics[n].draws - done
+                if rest > 0:
+                    some = every if rest >= len(counts) else Draws(counts[:rest])
+                    parts[n].append(statistics[n].of(some))
+            done += len(counts)
+    return [np.concatenate(part, axis=-1) for part in parts]
+
+
+def counted(items: int, draws: int, seed: Seed) -> Iterator[NDArray[np.int64]]:
     """How often each draw takes each item, in chunks (draws, items); rows sum to items."""
     random = np.random.default_rng([*seed, items])
     step = max(1, CHUNK // max(items, 1))
     shares = np.full(items, 1.0 / items)
     for start in range(0, draws, step):
-        yield random.multinomial(items, shares, size=min(step, draws - start)).astype(np.float64)
+        yield random.multinomial(items, shares, size=min(step, draws - start))
 
 
-def mean_draws(values: Array, draws: int, seed: Seed) -> Array:
-    """Means (draws,) of resampled values (items,)."""
-    return np.concatenate(
-        [part @ values / len(values) for part in weights(len(values), draws, seed)]
-    )
+def weights(items: int, draws: int, seed: Seed) -> Iterator[Array]:
+    """As :func:`counted`, as float64."""
+    return (part.astype(np.float64) for part in counted(items, draws, seed))
 
 
-def b_cubed_draws(size: Array, precision: Array, recall: Array, draws: int, seed: Seed) -> Array:
-    """B-cubed F1 (draws,) of resampled blocks: their signatures, mean precision and recall."""
-    parts = []
-    for part in weights(len(size), draws, seed):
-        total = part @ size
-        p, r = part @ (size * precision) / total, part @ (size * recall) / total
-        parts.append(np.divide(2 * p * r, p + r, out=np.zeros_like(p), where=(p + r) > 0))
-    return np.concatenate(parts)
+def mean_of(values: Array, draws: int) -> Statistic:
+    """The mean of values (items,)."""
+    return Statistic(len(values), draws, lambda part: part.weights @ values / len(values))
 
 
-def count_draws(truth: Array, predicted: Array, metric: str, draws: int, seed: Seed) -> Array:
-    """``f1``, ``f1_macro`` or ``accuracy`` (draws,) of resampled rows of 0/1 labels.
+def b_cubed_of(size: Array, precision: Array, recall: Array, draws: int) -> Statistic:
+    """B-cubed F1 of blocks: their signatures, mean precision and recall."""
+
+    def of(part: Draws) -> Array:
+        total = part.weights @ size
+        p = part.weights @ (size * precision) / total
+        r = part.weights @ (size * recall) / total
+        return np.divide(2 * p * r, p + r, out=np.zeros_like(p), where=(p + r) > 0)
+
+    return Statistic(len(size), draws, of)
+
+
+def counts_of(
+    sides: Sequence[tuple[LabelSets, LabelSets]], least: int, metric: str, draws: int
+) -> Statistic:
+    """``f1``, ``f1_macro`` or ``accuracy`` (sides, draws) of truths and predictions of as many rows
+    each, and of at least ``least`` classes.
 
     These are functions of counts, so that a product of matrices gives all draws at once.
     """
-    single = bool((truth.sum(axis=1) == 1).all() and (predicted.sum(axis=1) == 1).all())
-    parts = []
-    for part in weights(len(truth), draws, seed):
-        hits, said, real = part @ (truth * predicted), part @ predicted, part @ truth
+    widths = [width_of(pair, least) for pair in sides]
+
+    def of(part: Draws) -> Array:
+        return np.stack(list(_of_counts(part, sides, widths, metric)))
+
+    return Statistic(len(sides[0][0].sizes), draws, of)
+
+
+def _of_counts(
+    part: Draws, sides: Sequence[tuple[LabelSets, LabelSets]], widths: Sequence[int], metric: str
+) -> Iterator[Array]:
+    drawn, kind = part.narrow, part.narrow.dtype
+    before: tuple[LabelSets, int] | None = None
+    for (truth, predicted), width in zip(sides, widths, strict=True):
+        # The truth of every iteration is the same, as a rule.
+        if before is None or before[1] != width or not truth.same(before[0]):
+            labels, before = one_hot(truth, width, kind), (truth, width)
+            real = (drawn @ labels).astype(np.float64)
         if metric == "accuracy":
-            parts.append(accuracy_of_counts(part, truth, predicted))
-        else:
-            parts.append(f1_of_counts(hits, said, real, metric, present_only=single))
-    return np.concatenate(parts)
+            yield accuracy_of_counts(drawn, labels, one_hot(predicted, width, kind))
+            continue
+        # Hits beside predictions: one product instead of two.
+        rows, columns = predicted.places()
+        hits_said = np.zeros((len(labels), 2 * width), dtype=kind)
+        hits_said[rows, columns] = labels[rows, columns]
+        hits_said[rows, width + columns] = 1
+        both = (drawn @ hits_said).astype(np.float64)
+        single = bool((truth.sizes == 1).all() and (predicted.sizes == 1).all())
+        yield f1_of_counts(both[:, :width], both[:, width:], real, metric, present_only=single)
 
 
-def value_draws(
-    value: Value, truth: NDArray[np.generic], predicted: NDArray[np.generic], draws: int, seed: Seed
-) -> Array:
-    """Any function of truth and predictions, computed anew (draws,) on each draw's rows."""
-    values = []
-    for part in weights(len(truth), draws, seed):
-        for counts in part.astype(np.int64):
-            taken = np.repeat(np.arange(len(truth)), counts)
-            values.append(value(truth[taken], predicted[taken]))
-    return np.array(values)
+def value_of(
+    value: Value, truth: NDArray[np.generic], predicted: NDArray[np.generic], draws: int
+) -> Statistic:
+    """Any function of truth and predictions, computed anew on each draw's rows."""
+    every = np.arange(len(truth))
+
+    def of(part: Draws) -> Array:
+        taken = (np.repeat(every, counts) for counts in part.counts)
+        return np.array([value(truth[rows], predicted[rows]) for rows in taken])
+
+    return Statistic(len(truth), draws, of)
 
 
 def draws_for(rows: int, iterations: int, draws: int) -> int:
-    """How many draws `value_draws` makes for the mean over so many iterations.
+    """How many draws `value_of` makes for the mean over so many iterations.
 
     All of them for one iteration. Of 10,000 rows and 50 iterations every draw would evaluate half
     a million rows, so that fewer are made, of which an interval is still read well.
@@ -99,32 +175,6 @@ def interval(draws: Array, level: float = 0.95) -> tuple[float, float]:
     tail = 50.0 * (1.0 - level)
     low, high = np.percentile(draws, [tail, 100.0 - tail])
     return float(low), float(high)
-
-
-def width_of(sides: Iterable[LabelLists], least: int) -> int:
-    """How many classes the rows of all sides name, at least ``least``.
-
-    Raises:
-        ValueError: a label that is no index of a class.
-    """
-    labels = np.concatenate([np.zeros(0, np.int64), *map(_flat, sides)])
-    lowest, highest = labels.min(initial=0), labels.max(initial=-1)
-    # A matrix has a column a class: one wrong label must not ask for all of the memory.
-    if lowest < 0 or highest >= max(least, MOST_CLASSES):
-        raise ValueError(f"labels from {lowest} to {highest}")
-    return max(least, 1 + int(highest))
-
-
-def one_hot(lists: LabelLists, width: int) -> Array:
-    """The rows' labels as a 0/1 matrix (rows, width)."""
-    out = np.zeros((len(lists), width))
-    sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
-    out[np.repeat(np.arange(len(lists)), sizes), _flat(lists)] = 1.0
-    return out
-
-
-def _flat(lists: LabelLists) -> NDArray[np.int64]:
-    return np.fromiter(chain.from_iterable(lists), dtype=np.int64)
 
 
 def f1_of_counts(
@@ -145,7 +195,9 @@ def f1_of_counts(
     return np.asarray(f1.sum(axis=1) / np.maximum((total > 0).sum(axis=1), 1))
 
 
-def accuracy_of_counts(weights: Array, truth: Array, predicted: Array) -> Array:
-    """Share of rows (draws,) whose label sets agree."""
-    right = (truth == predicted).all(axis=1).astype(np.float64)
-    return np.asarray(weights @ right / weights.sum(axis=1))
+def accuracy_of_counts(
+    weights: NDArray[np.floating], truth: NDArray[np.floating], predicted: NDArray[np.floating]
+) -> Array:
+    """Share of rows (draws,) whose label sets agree, from how often each draw takes each row."""
+    right = (truth == predicted).all(axis=1).astype(weights.dtype)
+    return np.asarray((weights @ right).astype(np.float64) / weights.sum(axis=1, dtype=np.float64))

@@ -38,7 +38,7 @@ class Kept:
 
 def folder_of(task: TaskSpec) -> Path:
     """Where the files of a task are kept."""
-    return data_dir() / task.name
+    return data_dir() / task.whole
 
 
 def have(task: TaskSpec) -> bool:
@@ -183,12 +183,12 @@ def _fill(session: requests.Session, url: str, part: Path, progress: Progress) -
         if answer.status_code != requests.codes.partial_content:
             done = 0
         tag.write_text(answer.headers.get("ETag", ""), encoding="utf-8")
+        name = part.name.removesuffix(PART)
         announced = answer.headers.get("Content-Length", "")
         total = done + int(announced) if announced.isdigit() else None
-        title = f"download {part.name.removesuffix(PART)}"
         with (
             part.open("ab" if done else "wb") as file,
-            progress.bar(title, total or 0, "B") as advance,
+            progress.bar(name, total or 0, "B", "download") as advance,
         ):
             advance(done)
             try:

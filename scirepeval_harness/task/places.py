@@ -58,9 +58,10 @@ def read_places(given: Data) -> Places:
 
 
 def place_of(places: Places, suite: SuiteSpec, task: TaskSpec) -> Path | None:
-    """The folder of a task, by its own name, its suite's, or for everything; None for none."""
-    for name in (task.name, suite.name, EVERYTHING):
-        if name in places:
+    """The folder of a task, by its own name, its suite's, or for everything; None for none. A draw
+    reads what the whole task reads."""
+    for name in (task.name, suite.name, task.whole, suite.of, EVERYTHING):
+        if name is not None and name in places:
             return places[name]
     return None
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from scirepeval_harness.errors import SpecError, UsageError
 from scirepeval_harness.extensions import BUILT_IN, EVALUATIONS, METRICS, folders
 from scirepeval_harness.files import bundled
 from scirepeval_harness.roles import Format
-from scirepeval_harness.schema import did_you_mean, read_spec, unknown
+from scirepeval_harness.schema import did_you_mean, read_spec, unknown, validate
+from scirepeval_harness.task.draw import drawn_suite
 from scirepeval_harness.task.official import Refused, read_official, slug_of
 from scirepeval_harness.task.spec import HubTable, SuiteSpec, TaskSpec
 
 SUITE_FILE = "suite.toml"
 OFFICIAL_FILES = "*tasks.jsonl"
+Spec = TypeVar("Spec", TaskSpec, SuiteSpec)
 
 
 @dataclass(frozen=True)
 class Registry:
     """Tasks and suites by name. ``origins`` and ``homes`` give a task's file and first suite;
     ``suite_files`` a suite's file, or its folder where it has none; ``refused`` the tasks of lists
-    that cannot be evaluated, with the reason."""
+    that cannot be evaluated, with the reason, and ``unusable`` suites of result folders."""
 
     tasks: dict[str, TaskSpec] = field(default_factory=dict)
     suites: dict[str, SuiteSpec] = field(default_factory=dict)
@@ -30,6 +33,7 @@ class Registry:
     homes: dict[str, str] = field(default_factory=dict)
     suite_files: dict[str, str] = field(default_factory=dict)
     refused: dict[str, SpecError] = field(default_factory=dict)
+    unusable: dict[str, SpecError] = field(default_factory=dict)
 
     def task(self, name: str) -> TaskSpec:
         """The task of a name; raises UnknownNameError with the nearest names, or SpecError for one
@@ -41,7 +45,10 @@ class Registry:
         return self.tasks[name]
 
     def suite(self, name: str) -> SuiteSpec:
-        """The suite of a name; raises UnknownNameError with the nearest names."""
+        """The suite of a name; raises UnknownNameError with the nearest names, or SpecError for a
+        definition that cannot be used here."""
+        if name in self.unusable:
+            raise self.unusable[name]
         if name not in self.suites:
             raise unknown("suite", name, self.suites)
         return self.suites[name]
@@ -111,8 +118,101 @@ def load_registry(extra: Sequence[Path] = ()) -> Registry:
     places = [bundled("tasks"), *brought, *(path.expanduser() for path in extra)]
     for folder in dict.fromkeys(places):
         _read_folder(folder, brought.get(folder), found)
+    for suite in [suite for suite in found.suites.values() if suite.of is not None]:
+        _draw_suite(suite, found)
     for suite in found.suites.values():
         _check_suite(suite, found)
+    return found
+
+
+@dataclass(frozen=True)
+class Defined:
+    """Suites and tasks by name as a result folder holds them: plain values of a file."""
+
+    where: str
+    suites: Mapping[str, Mapping[str, Any]]
+    tasks: Mapping[str, Mapping[str, Any]]
+
+
+def with_defined(registry: Registry, folders: Sequence[Defined]) -> Registry:
+    """The registry with what result folders define and it lacks.
+
+    Of several definitions of a name that of the highest version is taken, of equal versions the
+    first. One that cannot be used here, because a kind of evaluation is not installed, say, is an
+    error only where its suite is asked for.
+    """
+    found = replace(
+        registry,
+        **{
+            name: dict(getattr(registry, name))
+            for name in ("tasks", "suites", "homes", "suite_files", "refused", "unusable")
+        },
+    )
+    for defined in folders:
+        for name, raw in defined.tasks.items():
+            _take(TaskSpec, name, raw, defined.where, found.tasks, registry.tasks, found.refused)
+        for name, raw in defined.suites.items():
+            if _take(
+                SuiteSpec, name, raw, defined.where, found.suites, registry.suites, found.unusable
+            ):
+                found.suite_files[name] = defined.where
+    for name in [name for name in found.suites if name not in registry.suites]:
+        try:
+            _check_suite(found.suites[name], found)
+        except SpecError as error:
+            found.unusable[name] = error
+            del found.suites[name]
+            continue
+        for task in found.suites[name].task_names():
+            found.homes.setdefault(task, name)
+    return found
+
+
+def _take(
+    schema: type[Spec],
+    name: str,
+    raw: Mapping[str, Any],
+    where: str,
+    into: dict[str, Spec],
+    installed: Mapping[str, Spec],
+    errors: dict[str, SpecError],
+) -> bool:
+    """Put a definition where it is the newest of its name; whether it was."""
+    if name in installed:
+        return False
+    try:
+        spec = validate(schema, {**raw, "name": name}, f"{where}, {name}")
+    except SpecError as error:
+        if name not in into:
+            errors.setdefault(name, error)
+        return False
+    if name in into and into[name].version >= spec.version:
+        return False
+    into[name] = spec
+    errors.pop(name, None)
+    return True
+
+
+def defined_otherwise(registry: Registry, defined: Defined) -> list[str]:
+    """What of a folder's definitions is not what stands in the registry under the same version, a
+    line each: ``task NAME``, ``the columns of suite NAME``. Another version is no such difference:
+    it is seen by its number."""
+    found = []
+    for name, raw in defined.tasks.items():
+        try:
+            spec = validate(TaskSpec, raw, defined.where)
+        except SpecError:
+            continue
+        now = registry.tasks.get(name, spec)
+        if now.version == spec.version and now.definition_hash() != spec.definition_hash():
+            found.append(f"task {name}")
+    for name, raw in defined.suites.items():
+        suite = registry.suites.get(name)
+        if suite is None or raw.get("version") != suite.version:
+            continue
+        columns = [column.model_dump(mode="json") for column in suite.columns]
+        if raw.get("columns") != columns:
+            found.append(f"the columns of suite {name}")
     return found
 
 
@@ -166,12 +266,7 @@ def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found:
     names: list[str] = []
     for file in files:
         for task, origin in _read_tasks(file):
-            if task.name in found.origins:
-                raise SpecError(
-                    f"name: task {task.name!r} is already defined in {found.origins[task.name]}",
-                    where=origin,
-                    fix="Rename one of the two",
-                )
+            _require_new(task.name, found, origin)
             found.origins[task.name], found.homes[task.name] = origin, suite.name
             if isinstance(task, Refused):
                 found.refused[task.name] = task.error
@@ -183,6 +278,25 @@ def _read_suite(folder: Path, files: Iterable[Path], package: str | None, found:
         suite = suite.model_copy(update={"unlisted": (*suite.unlisted, *adopted)})
     found.suites[suite.name] = suite.at(folder, package)
     found.suite_files[suite.name] = where
+
+
+def _draw_suite(suite: SuiteSpec, found: Registry) -> None:
+    where = found.suite_files[suite.name]
+    drawn, tasks = drawn_suite(suite, found.suites, found.tasks, where)
+    for task in tasks:
+        _require_new(task.name, found, where)
+        found.tasks[task.name] = task
+        found.origins[task.name], found.homes[task.name] = where, suite.name
+    found.suites[suite.name] = drawn
+
+
+def _require_new(task: str, found: Registry, where: str) -> None:
+    if task in found.origins:
+        raise SpecError(
+            f"name: task {task!r} is already defined in {found.origins[task]}",
+            where=where,
+            fix="Rename one of the two",
+        )
 
 
 def _implicit_suite(folder: Path, found: Registry) -> SuiteSpec:

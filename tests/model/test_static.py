@@ -153,3 +153,13 @@ def test_wordllama_is_the_mean_of_its_table() -> None:
         expected = table[ids].mean(0) if ids else np.zeros(256)
         np.testing.assert_allclose(vector, expected, atol=1e-5)
     assert encoder.identity(Role.QUERY).details["base_revision"] == "0.4.0.post1"
+
+
+def test_texts_are_cut_at_the_longest_input_of_tokens_or_of_characters(tmp_path: Path) -> None:
+    documents = [Document(str(n), ("of " * n,)) for n in (3, 4, 200)]
+    plain = make(save(tmp_path / "plain"), max_length=3)
+    assert plain.overlong(documents, Role.QUERY).tolist() == [False, True, True]
+    assert make(tmp_path / "plain").overlong(documents, Role.QUERY).tolist() == [False] * 3
+    # Six words of a median of six letters: 3 * 6 characters are read, which are six short words.
+    model2vec = make(save(tmp_path / "model2vec", MODEL2VEC | {"max_length": 3}))
+    assert model2vec.overlong(documents, Role.QUERY).tolist() == [False, True, True]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scirepeval_harness.errors import UsageError
+from scirepeval_harness.reporting import provenance
 from scirepeval_harness.reporting.build import build_report, check_suites, unique_titles
 from scirepeval_harness.task.spec import Readings
 from tests.support.made_report import Made, made_report, made_suite
@@ -82,6 +83,18 @@ def test_gaps_and_warnings_name_the_task_and_the_reason(made: Made) -> None:
     assert (partial.system, partial.task, partial.documents) == ("Model B", "search", (20, 40))
     assert (failed.task, failed.status, failed.reason) == ("lost", "failed", "no vectors: Model B")
     assert made.report.warnings == ("Model B, lost: Model B",)
+
+
+def test_what_several_tasks_warn_of_is_one_line(made: Made) -> None:
+    result = made.results[0]
+    first, second, *_ = result.tasks
+    told = {first: ("alike", "own"), second: ("alike",)}
+    tasks = {
+        name: record.model_copy(update={"warnings": told.get(name, ())})
+        for name, record in result.tasks.items()
+    }
+    lines = list(provenance.warnings("A", replace(result, tasks=tasks)))
+    assert lines == [f"A, {first}, {second}: alike", f"A, {first}: own"]
 
 
 def test_a_task_of_another_version_is_a_gap_and_no_score(made: Made) -> None:

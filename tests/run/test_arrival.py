@@ -63,7 +63,9 @@ def test_a_download_arrives_before_the_first_task(address: Address) -> None:
     said = Lines()
     results = sh.evaluate("tfidf", tasks="pools", tasks_dirs=["tasks"], cache=None, progress=said)
     assert results.complete
-    assert said.lines[0].startswith("pools  downloading to ")
+    assert said.lines[1].startswith("to download: ")
+    assert f"pools from {address.url}" in said.lines[1]
+    assert said.lines[2].startswith("pools  downloading to ")
     record = results["tfidf"].tasks["pools"]
     assert record.data.source == "download"
     assert [part.name for part in sh.data.kept(["tasks"])] == ["pools"]

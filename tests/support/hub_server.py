@@ -75,7 +75,9 @@ def reply(root: Path, path: str) -> Reply:
         listing = {
             "id": repo,
             "sha": commit_of(found),
-            "siblings": [{"rfilename": name} for name in names],
+            "siblings": [
+                {"rfilename": name, "size": (found / name).stat().st_size} for name in names
+            ],
         }
         return 200, {"Content-Type": "application/json"}, json.dumps(listing).encode()
     kind = "datasets" if parts[0] == "datasets" else "models"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scirepeval_harness.progress import time_in_words
 from scirepeval_harness.run.plan import (
     ModelPlan,
     SpacePlan,
     even_sample,
-    time_in_words,
     tokens_in_words,
 )
 from scirepeval_harness.vectors.keys import Ledger, key_array, text_key

@@ -1,0 +1,131 @@
+"""What a run costs is said before it begins, and an estimate is called one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+
+import scirepeval_harness as sh
+from scirepeval_harness.model.registry import load_models
+from scirepeval_harness.options import RunOptions
+from scirepeval_harness.run import cost
+from tests.support.hub_runs import NOWHERE
+from tests.support.hub_server import Hub, serve
+from tests.support.tiny_benchmark import build_hub_datasets
+from tests.support.tiny_models import build_hub_models
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("served")
+    build_hub_models(root)
+    build_hub_datasets(root, converted=False)
+    return root
+
+
+@pytest.fixture
+def hub(served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    with serve(served) as server:
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.url)
+        yield server
+
+
+def test_a_plan_asks_the_hub_for_sizes_and_downloads_nothing(
+    hub: Hub, served: Path, tmp_path: Path
+) -> None:
+    plan = sh.plan("specter2", tasks=["search", "nfcorpus"], cache=tmp_path / "cache")
+    sizes = {one.name: one.bytes for one in plan.cost.downloads}
+    assert len(sizes) == 7
+    folder = next((served / "models/allenai/specter2_base").iterdir())
+    files = [path for path in folder.iterdir() if path.suffix in (".json", ".txt", ".safetensors")]
+    weights = [path for path in folder.iterdir() if path.name.endswith((".bin", ".safetensors"))]
+    assert weights
+    assert sizes["allenai/specter2_base"] == sum(path.stat().st_size for path in {*files, *weights})
+    tables = next((served / "datasets/allenai/scirepeval").iterdir())
+    wanted = [*tables.glob("search/*.parquet"), *tables.glob("nfcorpus/*.parquet")]
+    assert sizes["allenai/scirepeval"] == sum(path.stat().st_size for path in wanted)
+    # One call a repository, and no file of any.
+    assert len(hub.asked) == len(set(hub.asked)) == 7
+    assert all(path.startswith("/api/") for path in hub.asked)
+    assert not list((tmp_path / "hub").rglob("*.parquet"))
+    assert plan[0].expected == plan[0].documents == 26_000 + 44_600
+    assert plan.cost.disk == (26_000 + 44_600) * (4 * 768 + 16)
+    assert not plan.cost.encode_measured
+    assert "not counted" in plan[0].summary
+
+
+def test_offline_nobody_is_asked(hub: Hub) -> None:
+    plan = sh.plan("specter2", tasks="search", cache=None, offline=True)
+    assert hub.asked == []
+    assert "size not told (offline): allenai/specter2_base" in plan.cost.downloads_in_words
+    assert plan.cost.disk == 0
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    real = huggingface_hub.HfApi.repo_info
+
+    def counted(self: huggingface_hub.HfApi, *words: object, **more: object) -> object:
+        calls.append(words)
+        return real(self, *words, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", NOWHERE)
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", counted)
+    plan = sh.plan("specter2", tasks="search", cache=None)
+    assert len(calls) == 1
+    assert plan.cost.downloads_in_words.startswith("size not told: ")
+
+
+def test_what_an_earlier_run_took_is_what_the_next_expects(tmp_path: Path) -> None:
+    words = {"suite": "sample", "tasks": "sample-search", "cache": tmp_path}
+    assert not sh.plan("tfidf", **words).cost.score_measured
+    results = sh.evaluate("tfidf", **words)
+    [entry] = results["tfidf"].run.tasks
+    after = sh.plan("tfidf", **words).cost
+    assert after.score_measured
+    took = sum(seconds for phase, seconds in entry.seconds.items() if phase != "encode")
+    assert after.score == pytest.approx(took, abs=0.01)
+    assert "measured here" in after.line
+    assert not sh.plan("tfidf", **words, probe="fast").cost.score_measured
+    (tmp_path / cost.TIMES).write_text("[]")
+    assert not sh.plan("tfidf", **words).cost.score_measured
+
+
+def test_rates_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    spec = load_models()["specter2"]
+    options = RunOptions(output=Path(), dtype="bfloat16")
+    monkeypatch.setattr(cost, "choose_devices", lambda asked: ("cpu",))
+    monkeypatch.setattr(cost.os, "cpu_count", lambda: 2)
+    # Two cores of the machine in docs/speed.md: 2,084 tokens a second.
+    assert cost.device_rate(spec, options) == pytest.approx(2_080)
+    monkeypatch.setattr(cost, "choose_devices", lambda asked: ("cuda:0", "cuda:1"))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    # docs/scale.md: 2.23 million for one.
+    assert cost.device_rate(spec, options) == pytest.approx(2 * 2.23e6, rel=0.02)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some Card 1")
+    assert cost.device_rate(spec, options) is None
+    unknown = cost.Cost(encode=None)
+    assert "encoding unknown (nothing measured here yet)" in unknown.line
+
+
+def test_how_many_documents_are_expected_moves_no_definition() -> None:
+    task = sh.tasks()["search"]
+    other = task.model_copy(update={"expected_documents": None})
+    assert task.expected_documents
+    assert task.definition_hash() == other.definition_hash()
+    assert "expected_documents" not in other.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(4.2e9, "4.2 GB"), (42e9, "42 GB"), (3.4e8, "340 MB"), (12, "12 B")]
+)
+def test_sizes_in_words(count: float, words: str) -> None:
+    assert cost.size(count) == words
