@@ -60,8 +60,8 @@ def run_command(
 ) -> None:
     """Evaluate models and print the leaderboard.
 
-    Without arguments: BM25, TF-IDF and MiniLM on the packaged sample, which is synthetic. With
-    --model alone: SciRepEval and MDCR.
+    Without arguments: BM25, TF-IDF and MiniLM, alone and with its adapters, on the packaged sample,
+    which is synthetic. With --model alone: SciRepEval and MDCR.
     """
     if resume and overwrite:
         raise UsageError("--resume and --overwrite exclude each other", fix="Give one of them")
