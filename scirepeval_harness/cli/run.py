@@ -78,8 +78,8 @@ def run_command(
 ) -> None:
     """Evaluate models and print the leaderboard.
 
-    With --model alone: SciRepEval and MDCR. Without any: three models on the
-    packaged sample, which is synthetic.
+    With --model alone: SciRepEval and MDCR. Without any: BM25, TF-IDF and MiniLM,
+    alone and with its adapters, on the packaged sample, which is synthetic.
     """
     # For the errors, which are printed where all commands end.
     context.meta[LOG_JSON] = log_json
