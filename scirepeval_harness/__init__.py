@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         fetch,
         plan,
     )
+    from scirepeval_harness.api.items import items
     from scirepeval_harness.api.judge import check, compare, leaderboard, report
     from scirepeval_harness.api.results import Results, load_results, runs, verify
     from scirepeval_harness.comparison.policy import Policy
@@ -58,6 +59,7 @@ __all__ = [
     "evaluate",
     "export_merged",
     "fetch",
+    "items",
     "leaderboard",
     "load_results",
     "mdcr",
@@ -80,6 +82,7 @@ _PLACES = {
     "EncoderObject": "model.objects",
     "Evaluation": "evaluations.base",
     "ModelKind": "model.spec",
+    "items": "api.items",
     "Policy": "comparison.policy",
     "Result": "results.folder",
     "metric": "evaluations.metrics",

@@ -109,6 +109,7 @@ def leaderboard(
         ordered,
         published_rows,
         read_published,
+        with_columns,
     )
 
     if results is None and not published:
@@ -118,6 +119,7 @@ def leaderboard(
         registry, as_list(suite) or _suites_of(loaded)
     )
     require_one_scale(suites)
+    suites = with_columns(suites, loaded, registry.tasks)
     titles: dict[str, str] = {}
     printed: tuple[PublishedScore, ...] = ()
     if published:
@@ -321,7 +323,7 @@ def report(
 
     with _matplotlib_leaves_nothing():
         from scirepeval_harness.reporting.pages import default_folder, write_report
-    from scirepeval_harness.results.leaderboard import read_published
+    from scirepeval_harness.results.leaderboard import read_published, with_columns
 
     beside = [] if baseline is None else [baseline]
     given, registry = _loaded(results, tasks_dirs, beside)
@@ -335,11 +337,12 @@ def report(
         registry, as_list(suite) or _suites_of(loaded)
     )
     require_one_scale(suites)
-    check_suites(suites)
+    shown = with_columns(suites, loaded, registry.tasks)
+    check_suites(shown)
     systems, base = _systems(loaded, place, baseline, suites)
     content = build_report(
         loaded,
-        suites,
+        shown,
         registry.tasks,
         published=read_published(bundled("results/published")) if published else (),
         model_titles={model.name: model.title for model in load_models().values()},
@@ -356,7 +359,7 @@ def report(
         from scirepeval_harness.reporting.model_card import add_to_model_card
 
         row = content.rows[len(loaded) - 1]
-        number = add_to_model_card(Path(model_card), loaded[-1], row, suites, registry.tasks)
+        number = add_to_model_card(Path(model_card), loaded[-1], row, shown, registry.tasks)
     return WrittenReport(folder, tuple(files), number)
 
 

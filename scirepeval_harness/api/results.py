@@ -19,7 +19,9 @@ from scirepeval_harness.task.registry import Registry, load_registry, with_defin
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scirepeval_harness.model.spec import ModelSpec
     from scirepeval_harness.reporting.leaderboard import Leaderboard
+    from scirepeval_harness.results.record import RunRecord
     from scirepeval_harness.run.verify import Verification
     from scirepeval_harness.task.spec import AuthorReading, FewShotReading, ReviewerReading
 
@@ -306,23 +308,12 @@ def verify(
         >>> [found.items for found in sh.verify("results/baselines/sample/bm25").tasks][:2]
         ['agree', 'agree']
     """
-    from scirepeval_harness.model.prompts import parse_prompts
-    from scirepeval_harness.model.registry import load_models, resolve_model
+    from scirepeval_harness.model.registry import load_models
     from scirepeval_harness.results.folder import read_run
     from scirepeval_harness.run.verify import verify_result
 
     run = read_run(Path(folder))
-    known = load_models()
-    models = list(known.values())
-    asked = ("pooling", "max_length", "normalize", "truncate_dim")
-    if cache is not None:
-        arguments = run.arguments
-        for text in arguments.get("models") or ():
-            # What is not here any more is said of the tasks: they were not checked.
-            with suppress(HarnessError):
-                said = {name: arguments.get(name) for name in asked}
-                prompts = parse_prompts(arguments.get("prompts") or ())
-                models.append(resolve_model(text, known, prompts=prompts, **said))
+    models = models_of(run) if cache is not None else list(load_models().values())
     looked_at = Result(Path(folder), run, {})
     registry = registry_for([looked_at], tasks_dirs)
     if looked_at.defined is not None:
@@ -338,18 +329,37 @@ def verify(
     )
 
 
+def models_of(run: RunRecord) -> list[ModelSpec]:
+    """The registered models, and those that the run asked for in its own words; without what is
+    not here any more."""
+    from scirepeval_harness.model.prompts import parse_prompts
+    from scirepeval_harness.model.registry import load_models, resolve_model
+
+    known, arguments = load_models(), run.arguments
+    said = {
+        name: arguments.get(name) for name in ("pooling", "max_length", "normalize", "truncate_dim")
+    }
+    models = list(known.values())
+    for text in arguments.get("models") or ():
+        with suppress(HarnessError):
+            prompts = parse_prompts(arguments.get("prompts") or ())
+            models.append(resolve_model(text, known, prompts=prompts, **said))
+    return models
+
+
 def record_of(result: Result, registry: Registry) -> dict[str, Any]:
     """What is listed of a result; averages of suites that are registered."""
     from scirepeval_harness.reporting.leaderboard import mean_text
-    from scirepeval_harness.results.leaderboard import measured_row
+    from scirepeval_harness.results.leaderboard import measured_row, with_columns
 
     averages: dict[str, dict[str, str]] = {}
     current = result.as_of(registry)
     for name in result.run.suites:
         suite = registry.suites.get(name)
         known = suite is not None and all(task in registry.tasks for task in suite.task_names())
-        if suite is not None and known and suite.columns:
-            means = measured_row(current, [suite], registry.tasks).means
+        if suite is not None and known:
+            own = with_columns([suite], [current], registry.tasks)
+            means = measured_row(current, own, registry.tasks).means
             averages[name] = {column: mean_text(mean) for column, mean in means.items()}
     data = [record.data for record in result.tasks.values() if record.data is not None]
     return {

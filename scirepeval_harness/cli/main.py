@@ -17,6 +17,7 @@ from scirepeval_harness.cli.check import check_command
 from scirepeval_harness.cli.compare import compare_command
 from scirepeval_harness.cli.display import json_line
 from scirepeval_harness.cli.fetch import fetch_command
+from scirepeval_harness.cli.items import items_command
 from scirepeval_harness.cli.leaderboard import leaderboard_command
 from scirepeval_harness.cli.output import LOG_JSON, say
 from scirepeval_harness.cli.report import report_command
@@ -102,6 +103,7 @@ app.command("leaderboard")(leaderboard_command)
 app.command("compare")(compare_command)
 app.command("check")(check_command)
 app.command("report")(report_command)
+app.command("items")(items_command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(models.app, name="models")

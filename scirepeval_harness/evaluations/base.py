@@ -92,6 +92,16 @@ class Outcome:
     notes: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class RankedPools:
+    """What a task ranks: labels by field of study ("" where there are none), the candidates'
+    documents (none where it ranks no documents), and labelled candidates without a document."""
+
+    fields: Mapping[str, Qrels]
+    candidates: Mapping[str, Document] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreOptions:
     """What scoring is told besides the task, its data and its vectors.
@@ -173,6 +183,14 @@ class Evaluation(ABC, Generic[Data]):
     @abstractmethod
     def documents(self, data: Data) -> Mapping[str, Document]:
         """Every document of the data by id."""
+
+    def pools(self, data: Data) -> RankedPools | None:
+        """What is ranked for each query, for who looks at single queries; None where nothing is."""
+        return None
+
+    def class_names(self, data: Data) -> Sequence[str]:
+        """Names of the classes by their index in the items; empty where they have none."""
+        return ()
 
     def requests(self, task: TaskSpec, data: Data) -> tuple[EncodeRequest, ...]:
         """What is encoded in which role, queries first; all documents in one role by default."""

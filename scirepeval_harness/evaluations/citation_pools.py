@@ -76,6 +76,9 @@ class PoolEvaluation(base.Evaluation[CitationPools]):
     def documents(self, data: CitationPools) -> Mapping[str, Document]:
         return data.documents
 
+    def pools(self, data: CitationPools) -> base.RankedPools:
+        return base.RankedPools(data.fields, data.documents, data.lost)
+
     def score(
         self,
         task: TaskSpec,

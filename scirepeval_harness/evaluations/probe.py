@@ -88,6 +88,10 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
     def documents(self, data: LabelledSet) -> Mapping[str, Document]:
         return data.documents
 
+    def class_names(self, data: LabelledSet) -> Sequence[str]:
+        # Items name the class that f1 is of by 1, whatever its rank.
+        return data.classes if data.positive else data.classes[::-1]
+
     def score(
         self,
         task: TaskSpec,

@@ -70,6 +70,9 @@ class RankingEvaluation(base.Evaluation[RankingSet]):
     def documents(self, data: RankingSet) -> Mapping[str, Document]:
         return {**data.candidates, **data.queries}
 
+    def pools(self, data: RankingSet) -> base.RankedPools:
+        return base.RankedPools({"": data.qrels}, data.candidates, data.lost)
+
     def requests(self, task: TaskSpec, data: RankingSet) -> tuple[EncodeRequest, ...]:
         only_candidates = (d for key, d in data.candidates.items() if key not in data.queries)
         return (

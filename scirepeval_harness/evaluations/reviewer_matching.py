@@ -62,6 +62,9 @@ class ReviewerMatching(base.Evaluation[ReviewerSet]):
     def documents(self, data: ReviewerSet) -> Mapping[str, Document]:
         return data.papers
 
+    def pools(self, data: ReviewerSet) -> base.RankedPools:
+        return base.RankedPools({"": data.hard})
+
     def score(
         self, task: TaskSpec, data: ReviewerSet, vectors: VectorTable, options: base.ScoreOptions
     ) -> Outcome:

@@ -107,6 +107,7 @@ class EndpointEncoder:
     """
 
     cacheable = True
+    devices = ("server",)
 
     def __init__(self, spec: EndpointSpec, options: EncodeOptions) -> None:
         self.name, self.price = spec.name, spec.price

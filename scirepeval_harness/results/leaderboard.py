@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -133,6 +133,56 @@ def column_tasks(suite: SuiteSpec, column: Column) -> list[str]:
 def columns_of(suites: Sequence[SuiteSpec]) -> list[str]:
     """The columns of all suites, in order."""
     return [column.name for suite in suites for column in suite.columns]
+
+
+AVERAGE = "Average"
+
+
+def with_columns(
+    suites: Sequence[SuiteSpec], results: Sequence[Result], tasks: Mapping[str, TaskSpec]
+) -> list[SuiteSpec]:
+    """The suites, each of which has columns for the results' tasks.
+
+    Where no column of a suite lists any of its tasks that were run, it gets one a format and an
+    average over all of their numbers, as :func:`task_numbers` counts them; a name that another
+    suite has too is followed by the suite's own.
+    """
+    made = [_with_columns(suite, results, tasks) for suite in suites]
+    names = columns_of(made)
+    twice = {name for name in names if names.count(name) > 1}
+    return [
+        own if own is suite else _named_apart(own, twice)
+        for suite, own in zip(suites, made, strict=True)
+    ]
+
+
+def _with_columns(
+    suite: SuiteSpec, results: Sequence[Result], tasks: Mapping[str, TaskSpec]
+) -> SuiteSpec:
+    run = [name for name in suite.task_names() if any(name in own.tasks for own in results)]
+    if not run or any(suite.group_of(name) for name in run):
+        return suite
+    formats: dict[str, list[str]] = {}
+    for name in run:
+        formats.setdefault(tasks[name].format.value, []).append(name)
+    columns = [Column(name=name, tasks=tuple(listed)) for name, listed in formats.items()]
+    average = Column(name=AVERAGE, pools=tuple(formats))
+    rest = tuple(name for name in suite.task_names() if name not in run)
+    return suite.model_copy(update={"columns": (*columns, average), "unlisted": rest})
+
+
+def _named_apart(suite: SuiteSpec, twice: Container[str]) -> SuiteSpec:
+    names = {c.name: f"{c.name} ({suite.name})" for c in suite.columns if c.name in twice}
+    columns = tuple(
+        column.model_copy(
+            update={
+                "name": names.get(column.name, column.name),
+                "pools": tuple(names.get(name, name) for name in column.pools),
+            }
+        )
+        for column in suite.columns
+    )
+    return suite.model_copy(update={"columns": columns})
 
 
 @dataclass(frozen=True)

@@ -181,11 +181,13 @@ def drawn_suite(
 
 
 def _drawn_task(task: TaskSpec, draw: Draw) -> dict[str, object]:
+    expected = math.ceil((draw.share or 1) * (task.expected_documents or 0)) or None
     return {
         **task.model_dump(mode="json"),
         "name": f"{task.name}-{draw.name}",
         "title": f"{task.title} ({draw.name})",
         "draw": draw.model_dump(mode="json"),
+        "expected_documents": expected and min(draw.documents or expected, expected),
     }
 
 

@@ -169,9 +169,9 @@ class TaskSpec(Strict):
     options: dict[str, str | int | float | bool] = Field(default={})
     synthetic: bool = False
     notes: str = ""
+    draw: Draw | None = None
     expected_documents: int | None = Field(default=None, ge=0)
     """About how many, for the plan of a run whose data is not here yet; moves nothing."""
-    draw: Draw | None = None
 
     @pydantic.model_validator(mode="after")
     def check_consistency(self) -> Self:

@@ -19,6 +19,7 @@ CALLS = {
     "compare": ("compare",),
     "check": ("check",),
     "report": ("report",),
+    "items": ("items",),
     "runs list": ("runs",),
     "runs show": ("load_results",),
     "runs verify": ("verify",),

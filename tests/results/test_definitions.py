@@ -249,3 +249,16 @@ def test_a_draw_of_one_s_own_is_read_by_what_the_folder_says(
     made = sh.evaluate("bm25", **what, output=tmp_path / "out", cache=None)
     monkeypatch.chdir(tmp_path)
     assert str(sh.leaderboard("out")) == str(made.leaderboard())
+
+
+def test_a_list_without_columns_ends_with_a_table(tasks: Path, tmp_path: Path) -> None:
+    bare = Path(shutil.copytree(tasks, tmp_path / "bare"))
+    (bare / "suite.toml").unlink()
+    what: dict[str, Any] = {"tasks_dirs": [bare], "data": bare, "cache": None}
+    results = sh.evaluate("bm25", **what, output=tmp_path / "results")
+    assert results.leaderboard().columns == ["adhoc_search", "Average"]
+    assert "| adhoc\\_search | Average |" in (tmp_path / "results" / "leaderboard.md").read_text()
+    (record,) = sh.load_results(tmp_path / "results").records
+    assert set(record["averages"]["bare"]) == {"adhoc_search", "Average"}
+    page = sh.report(tmp_path / "results", tmp_path / "report").page
+    assert "Average</button>" in page.read_text()
