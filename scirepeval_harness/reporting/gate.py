@@ -24,6 +24,12 @@ HEADER = (
     *("95% interval", "p (Holm)", "Tolerance", "Detectable"),
 )
 SPARE = ("Detectable", "Tolerance", "95% interval", "p (Holm)", "Baseline", "Candidate")
+LEGEND = {
+    "Difference": "candidate minus baseline, in points",
+    "p (Holm)": "of a paired test, corrected over all scores",
+    "Tolerance": "points that a score may fall",
+    "Detectable": "the least fall that one test would find",
+}
 TITLES: dict[Outcome, str] = {
     "pass": "passed",
     "regression": "failed: a regression",
@@ -122,7 +128,7 @@ def gate_table(cases: Sequence[Case], caption: str = "") -> Table:
         )
         for case in cases
     )
-    return Table(HEADER, rows, left=4, caption=caption, spare=SPARE)
+    return Table(HEADER, rows, left=4, caption=caption, spare=SPARE, legend=LEGEND)
 
 
 def verdict_line(report: GateReport) -> str:
