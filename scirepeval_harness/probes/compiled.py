@@ -44,6 +44,11 @@ config: Any = numba.config
 _FOLDER = config.CACHE_DIR or _kept()
 
 
+def at_hand() -> bool:
+    """Whether an earlier process has left compiled code of the probes."""
+    return _FOLDER is not None and any(Path(_FOLDER).glob("probes_*/*.nbi"))
+
+
 def compiled(function: Function, *, sums: bool = False) -> Function:
     """The function in machine code, compiled at its first call for each kind of arguments.
 
