@@ -97,7 +97,7 @@ def evaluate(
     runs: PathLike | None = None,
     existing: Existing = "refuse",
     cache: Cache = "default",
-    probe: Probe = "reference",
+    probe: Probe = "exact",
     vector_precision: VectorPrecision = "float32",
     quantize: Quantize | None = None,
     limit: int | None = None,
@@ -136,7 +136,7 @@ def evaluate(
         runs: instead of ``output``, a folder in which one named by suites and time is made.
         existing: what to do with results that are there: ``refuse``, ``resume``, ``overwrite``.
         cache: folder of the vectors kept between runs; None keeps none.
-        probe: ``reference`` (scikit-learn, as the protocol says), ``exact`` or ``fast``.
+        probe: ``exact`` (scikit-learn's steps in machine code), ``sklearn`` or ``fast``.
         vector_precision: ``float16`` rounds vectors as the published code did.
         quantize: ``int8`` or ``binary`` scores vectors as a cheap index keeps them.
         limit: at most so many queries, or rows a split.

@@ -48,7 +48,7 @@ def run_command(
     prompt: Annotated[list[str] | None, declared("prompts")] = None,
     normalize: Annotated[bool | None, declared("normalize")] = None,
     truncate_dim: Annotated[int | None, declared("truncate_dim")] = None,
-    probe: Annotated[Probe, declared("probe")] = "reference",
+    probe: Annotated[Probe, declared("probe")] = "exact",
     width: Annotated[VectorPrecision, declared("vector_precision")] = "float32",
     quantize: Annotated[Quantize | None, declared("quantize")] = None,
     seed: Annotated[int, declared("seed")] = 42,
