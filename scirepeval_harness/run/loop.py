@@ -6,7 +6,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,6 +66,7 @@ def run(
     arguments: Mapping[str, object] | None = None,
     progress: Progress = SILENT,
     arrived: Callable[[Selection], Selection] = lambda selection: selection,
+    loader: TaskLoader | None = None,
 ) -> tuple[Path, ...]:
     """Evaluate the models one after another; one result folder each, below ``options.output``.
 
@@ -76,6 +77,7 @@ def run(
         arguments: what the run's record says it was asked; by default the options and all names.
         progress: where lines and bars go.
         arrived: fetches data once the models are known to be sound; gives the tasks to run.
+        loader: holds data that earlier runs of the same tasks have read; None for one of this run.
 
     Raises:
         UsageError: two models of one name, results that are already there, those of another model
@@ -101,7 +103,7 @@ def run(
     # Before the work: a checkout edited while the run goes on is not what is running.
     environment = describe_environment(Path(scirepeval_harness.__file__).parent)
     with (
-        task_loader(options) as loader,
+        task_loader(options) if loader is None else nullcontext(loader) as loader,
         open_engine(options) as engine,
         open_store(options.cache) as store,
     ):

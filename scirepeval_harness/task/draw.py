@@ -191,7 +191,7 @@ def require_one_scale(suites: Iterable[SuiteSpec]) -> None:
     stand in one table."""
     by_draw: dict[str | None, list[str]] = {}
     for suite in suites:
-        by_draw.setdefault(suite.draw and suite.draw.name, []).append(suite.name)
+        by_draw.setdefault(suite.draw.name if suite.draw else None, []).append(suite.name)
     if len(by_draw) > 1:
         groups = " and of ".join(", ".join(names) for names in by_draw.values())
         raise UsageError(
