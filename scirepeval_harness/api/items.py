@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scirepeval_harness.reporting.items import ItemsView, ShownItem
     from scirepeval_harness.results.record import TaskRecord
     from scirepeval_harness.run.again import Material, Ranks
+    from scirepeval_harness.task.dataset import Document
     from scirepeval_harness.task.registry import Registry
     from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
@@ -170,6 +171,21 @@ def _material(
     last = [] if data is not None else [None]
     named = [folder for folder in dict.fromkeys(folders) if folder is not None]
     return read_material(record, suite, task, [*named, *last])
+
+
+def texts_of(
+    results: Sequence[Result], data: Data
+) -> Callable[[SuiteSpec, TaskSpec], tuple[Mapping[str, Document], Sequence[str], str | None]]:
+    """Reads what a task's items say, by the data of the first result that has the task."""
+
+    def read(
+        suite: SuiteSpec, task: TaskSpec
+    ) -> tuple[Mapping[str, Document], Sequence[str], str | None]:
+        having = [own for own in results if task.name in own.tasks]
+        found = _material(having, having[0].tasks[task.name], suite, task, data)
+        return found.documents, found.classes, found.why
+
+    return read
 
 
 def _places(result: Result, suite: SuiteSpec, task: TaskSpec) -> Iterator[Path | None]:
