@@ -56,7 +56,7 @@ def items(
         query: show these items by id instead.
         metric: of a task that ranks; None for its first.
         setting: of a task with few-shot settings, such as ``64-shot``; None for the full one.
-        candidates: how many candidates of a query are listed; relevant ones further down are too.
+        candidates: how many candidates of a query are listed; so many relevant ones are too.
         data: the folder of the task's data, as for `evaluate`; None for that of the run.
         cache: the store of vectors; None ranks no candidates.
         tasks_dirs: folders of your own task files, as for `load_results`.
@@ -95,6 +95,8 @@ def items(
     frame = values.worst_first("value" if against is None else "difference")
     groups = _groups(frame, as_list(query), worst, best, compared=against is not None)
     wanted = {(row.field, row.item) for _, rows in groups for row in rows}
+    if setting not in (None, "full"):
+        notes.append("Predictions are those of the first draw of training rows.")
     material = _material(found, records[0], suite, spec, data)
     if material.why is not None:
         notes.append(f"No texts: {material.why}. Give the folder of the task's data with --data.")

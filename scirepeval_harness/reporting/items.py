@@ -155,8 +155,9 @@ def _plain(value: Any) -> Any:
 
 
 def candidate_table(item: ShownItem, beside: str | None, most: int) -> Table:
-    """The first candidates, and the relevant ones further down."""
-    kept = [c for n, c in enumerate(item.candidates) if n < most or (c.grade > 0 and n < 4 * most)]
+    """The first candidates, and as many of the relevant ones, wherever they stand."""
+    relevant = {c.id for c in [c for c in item.candidates if c.grade > 0][:most]}
+    kept = [c for n, c in enumerate(item.candidates) if n < most or c.id in relevant]
     header = ["Candidate"]
     rows = [[Cell(one_line(c.id))] for c in kept]
     left = 1
