@@ -168,6 +168,8 @@ def test_other_definitions_of_one_version_are_said_beside_the_row(
     folders: Path, tasks: Path
 ) -> None:
     redefine(folders / "two", lambda held: held["tasks"]["own-search"].update(metrics=["map"]))
+    remarks = [record["remarks"] for record in sh.load_results(folders).records]
+    assert remarks == [[], [f"{OTHERWISE}: task own-search"]]
     one, two = sh.leaderboard(folders).rows
     assert one.notes == ()
     assert two.notes == (f"{OTHERWISE}: task own-search",)
