@@ -213,6 +213,33 @@ def test_what_cannot_be_used_here_is_an_error_where_it_is_needed(
     assert sh.leaderboard(published=True).rows
 
 
+@pytest.mark.parametrize(
+    ("suite", "task", "message"),
+    [
+        ({"columns": 5}, {}, "own: columns"),
+        ({"columns": [{"name": "x", "tasks": ["gone"]}]}, {}, "unknown task 'gone'"),
+        ({"columns": [{"name": "x", "tasks": ["own-search"], "metric": "P_5"}]}, {}, "no metric"),
+        ({"title": {"a": [[]]}}, {}, "own: title"),
+        ({"more": 1}, {}, "own: more: unknown key"),
+        ({}, {"metrics": ["a"]}, "own-search: metrics"),
+        ({}, {"local": {"documents": "../../etc/passwd"}}, "own-search: local.documents"),
+        ({}, {"local": {"documents": "/etc/passwd"}}, "own-search: local.documents"),
+        ({}, {"version": "9" * 5000}, "own-search: version"),
+    ],
+)
+def test_a_definition_that_no_file_may_hold_is_refused_in_one_line(
+    suite: dict[str, Any], task: dict[str, Any], message: str, folders: Path
+) -> None:
+    for name in ("one", "two"):
+        redefine(folders / name, lambda held: held["suites"]["own"].update(suite))
+        redefine(folders / name, lambda held: held["tasks"]["own-search"].update(task))
+    with pytest.raises(sh.HarnessError, match=message) as caught:
+        sh.leaderboard(folders)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    assert len(sh.runs(folders).records) == 2
+
+
 def test_a_definition_takes_no_installed_name() -> None:
     installed = load_registry()
     held = installed.suite("sample").model_dump(mode="json")
