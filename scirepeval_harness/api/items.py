@@ -217,7 +217,7 @@ def _ranks(
             found = rank_again(result, record, task, models_of(result.run), material, wanted, cache)
         ranks.append({} if isinstance(found, str) else found)
         if isinstance(found, str):
-            notes.append(f"Candidates without ranks of {result.run.model.title}: {found}.")
+            notes.append(f"Candidates are not ranked by {result.run.model.title}: {found}.")
     return ranks, notes
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from scirepeval_harness.comparison.items import KEYS, ItemValues, item_values
+from scirepeval_harness.comparison.items import ERROR, KEYS, ItemValues, item_values
 from scirepeval_harness.comparison.records import Comparison
 from scirepeval_harness.reporting.content import ItemGroup, ItemLine
 from scirepeval_harness.reporting.table import NONE, Cell, Table, number, one_line, shown
@@ -81,7 +81,7 @@ class ItemsView:
     def heading(self) -> str:
         """What is shown, of how many items, and their mean."""
         many = f"{len(self.frame):,} {WORDS[self.kind].lower()}s".replace("querys", "queries")
-        text = f"{shown(self.title)} on {shown(self.task)}: {self.measure} of {many}"
+        text = f"{shown(self.title)} on {shown(self.task)}: {in_words(self.measure)} of {many}"
         if self.beside is None:
             return f"{text}, mean {number(self.frame['value'].mean())}."
         means = [number(self.frame[name].mean()) for name in ("value", "other")]
@@ -180,6 +180,11 @@ def candidate_table(item: ShownItem, beside: str | None, most: int) -> Table:
     rest = len(item.candidates) - len(kept)
     notes = (f"{rest} more candidates.",) if rest else ()
     return Table(tuple(header), tuple(map(tuple, rows)), left, notes=notes)
+
+
+def in_words(measure: str) -> str:
+    """The measure, with which way it goes where that is not up."""
+    return f"{measure} (lower is better)" if measure == ERROR else measure
 
 
 def cut(text: str | None, most: int) -> str:
@@ -328,6 +333,6 @@ def group_table(group: ItemGroup, titles: Sequence[str], *, synthetic: bool) -> 
             said = [cut(line.predictions[place], IN_TABLE) for line in group.lines]
             columns.append([Cell(number(v), v, small=s) for v, s in zip(values, said, strict=True)])
     rows = tuple(zip(*columns, strict=True))
-    caption = f"{shown(group.title)}: {group.measure}"
+    caption = f"{shown(group.title)}: {in_words(group.measure)}"
     spare = ("Field", "Why shown")
     return Table(tuple(header), rows, left, caption, synthetic=synthetic, spare=spare)

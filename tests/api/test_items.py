@@ -118,11 +118,11 @@ def test_every_line_fits_the_terminal(width: int) -> None:
 def test_what_is_not_here_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = view("minilm")
     assert found.notes == (
-        f"Candidates without ranks of all-MiniLM-L6-v2: {_lacking(found)} vectors are not in the "
+        f"Candidates are not ranked by all-MiniLM-L6-v2: {_lacking(found)} vectors are not in the "
         "store.",
     )
     assert view("bm25", cache=None).notes == (
-        "Candidates without ranks of BM25: no --cache of vectors.",
+        "Candidates are not ranked by BM25: no --cache of vectors.",
     )
     other = Path(shutil.copytree(load_registry().suite("sample").folder or "", tmp_path / "sample"))
     found = view("bm25", data=tmp_path)
