@@ -48,7 +48,7 @@ def run_command(
     prompt: Annotated[list[str] | None, declared("prompts")] = None,
     normalize: Annotated[bool | None, declared("normalize")] = None,
     truncate_dim: Annotated[int | None, declared("truncate_dim")] = None,
-    probe: Annotated[Probe, declared("probe")] = "reference",
+    probe: Annotated[Probe, declared("probe")] = "exact",
     width: Annotated[VectorPrecision, declared("vector_precision")] = "float32",
     quantize: Annotated[Quantize | None, declared("quantize")] = None,
     seed: Annotated[int, declared("seed")] = 42,
@@ -78,8 +78,8 @@ def run_command(
 ) -> None:
     """Evaluate models and print the leaderboard.
 
-    With --model alone: SciRepEval and MDCR. Without any: three models on the
-    packaged sample, which is synthetic.
+    With --model alone: SciRepEval and MDCR. Without any: BM25, TF-IDF and MiniLM,
+    alone and with its adapters, on the packaged sample, which is synthetic.
     """
     # For the errors, which are printed where all commands end.
     context.meta[LOG_JSON] = log_json

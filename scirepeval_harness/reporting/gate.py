@@ -16,7 +16,7 @@ from scirepeval_harness.comparison.gate import AVERAGES, Case, GateReport, Outco
 from scirepeval_harness.errors import StorageError
 from scirepeval_harness.files import write_json, write_text
 from scirepeval_harness.reporting import table as form
-from scirepeval_harness.reporting.comparison import frame_of
+from scirepeval_harness.reporting.comparison import frame_of, harmless_lines
 from scirepeval_harness.reporting.table import Cell, Table, number, one_line, shown
 
 HEADER = (
@@ -105,6 +105,7 @@ class Verdict:
             yield gate_table(cases)
         if blind := blind_line(self.report):
             yield blind
+        yield from harmless_lines(self.report.comparison)
 
     def _repr_html_(self) -> str:
         return gate_table(self.report.cases, verdict_line(self.report)).to_html()
@@ -186,7 +187,8 @@ def gate_markdown(report: GateReport) -> str:
     for title, cases in (*parts, ("All scores", report.cases)):
         lines += ["", f"### {title}", "", *gate_table(cases).markdown_lines()]
     blind = blind_line(report)
-    return "\n".join([*lines, *(["", blind] if blind else []), ""])
+    said = [*([blind] if blind else []), *harmless_lines(report.comparison)]
+    return "\n".join([*lines, *(part for line in said for part in ("", escape(line))), ""])
 
 
 def gate_values(report: GateReport) -> dict[str, Any]:
@@ -200,6 +202,7 @@ def gate_values(report: GateReport) -> dict[str, Any]:
         "policy": report.policy.model_dump(mode="json"),
         "cases": [asdict(case) for case in report.cases],
         "mismatches": [asdict(entry) for entry in report.comparison.mismatches],
+        "harmless": [asdict(entry) for entry in report.comparison.harmless],
     }
 
 

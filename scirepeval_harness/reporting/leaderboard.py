@@ -284,7 +284,8 @@ def _scores(caption: str, report: Report, lines: Sequence[ScoreLine]) -> Table:
         rows.append((*map(Cell, names), *(_score_cell(s, part, best) for s, part in scores)))
     titles = (row_title(report.systems[place]) for place in places)
     header = ("Task", "Score", "Group", "Format", *titles)
-    return Table(header, tuple(rows), left=4, caption=caption, synthetic=report.synthetic)
+    spare = ("Group", "Format")
+    return Table(header, tuple(rows), 4, caption, synthetic=report.synthetic, spare=spare)
 
 
 def _score_cell(score: ScoreRecord | None, partial: bool, best: float | None) -> Cell:

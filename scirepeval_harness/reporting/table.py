@@ -140,6 +140,11 @@ class Table:
     spare: tuple[str, ...] = ()
     legend: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def minor(self) -> tuple[int, ...]:
+        """The places of the text columns that a narrow screen does without, as a terminal does."""
+        return tuple(c for c in range(1, self.left) if self.header[c] in self.spare)
+
     def to_terminal(self, width: int) -> str:
         """The table within ``width`` characters, for a person: texts are wrapped between words,
         then the ``spare`` columns left out one by one, then each row becomes a list."""
