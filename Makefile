@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 VENV5 := .venv5
 INSTALLED5 := $(VENV5)/.installed
 
-.PHONY: demo test test-transformers5 quick campaign gate baseline bench api-page docs picture lint clean
+.PHONY: demo test test-transformers5 quick campaign gate baseline bench api-page docs golden picture lint clean
 
 demo: $(INSTALLED)  ## install what is needed and run the embedded default
 	$(BIN)/python -m scirepeval_harness run
@@ -32,11 +32,14 @@ baseline: $(INSTALLED)  ## make the committed baseline again, where a score is m
 		--model minilm --dtype float32 --no-cache --output results/baselines/sample --overwrite
 
 bench: $(INSTALLED)  ## measure speed; takes an hour; tables to the terminal, JSON to BENCH_RESULTS
-	for name in encode store second_run ranking probes; do \
+	for name in encode store second_run ranking probes full_size; do \
 		$(BIN)/python benchmarks/$$name.py --output $(BENCH_RESULTS)/$$name.json || exit 1; done
 
 api-page: $(INSTALLED)  ## make docs/api.md again from the docstrings of the public names
 	$(BIN)/python -m tools.api_page
+
+golden: $(INSTALLED)  ## write the golden files of reports and of what a terminal shows anew
+	UPDATE_GOLDEN=1 $(BIN)/python -m pytest tests/cli/test_snapshots.py tests/reporting -k "not browser"
 
 docs: $(INSTALLED)  ## build the site of docs/ into site/; a broken link or anchor is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -76,7 +76,7 @@ def compare(name: str, spectrum: str, rows: int) -> dict[str, object]:
     elif name == "few multi":
         samples = [rng.choice(rows, 150 + k % 50, replace=False) for k in range(SAMPLES)]
     train, test = x[:rows], x[rows:]
-    job = ProbeJob(kind, train, y[:rows], samples, test, grid=grid, seed=42)
+    job = ProbeJob(kind, train, y[:rows], samples, test, grid=grid, seed=42, probe="sklearn")
     found, ours, cpu = timed(lambda: list(fit_samples(replace(job, probe="exact"))))
     # All processors for the reference, whatever memory it takes.
     processes = cpu_count() if grid else 1

@@ -125,7 +125,7 @@ def fit(case: Case, way: str, device: str | None) -> Callable[[], ProbeFit]:
     labels = case.labels[:-TEST_ROWS]
     job = ProbeJob(
         case.kind, train, labels, [np.arange(len(train))], test, grid=True, seed=42,
-        probe="fast" if way == "fast" else "reference", device=device if way == "fast" else None,
+        probe="fast" if way == "fast" else "sklearn", device=device if way == "fast" else None,
     )  # fmt: skip
     # All processors for the reference, whatever memory it takes; the fast probe chooses itself.
     processes = None if way == "fast" else cpu_count()

@@ -12,9 +12,9 @@ from scirepeval_harness.errors import UsageError
 
 LAST_SEED = 2**31 - 1
 """Few-shot draws count on from the seed, and a generator's seed has 32 bits."""
-Probe = Literal["reference", "exact", "fast"]
-"""Who fits the probes: ``reference`` is scikit-learn, as the protocol says; ``exact`` repeats its
-steps in machine code; ``fast`` solves the same problems together, in torch."""
+Probe = Literal["exact", "sklearn", "reference", "fast"]
+"""Who fits the probes: ``exact`` repeats scikit-learn's steps in machine code; ``sklearn``, which
+was called ``reference``, is scikit-learn itself; ``fast`` solves the same problems in torch."""
 Engine = Literal["local", "ray"]
 """Where a run encodes and fits probes: in this process or on a Ray cluster."""
 VectorPrecision = Literal["float32", "float16"]
@@ -35,6 +35,7 @@ class Option:
     ``key`` is its name in records; ``least`` and ``most`` bound its numbers. What is not
     ``recorded`` stands neither in a run's record nor in the command that repeats it; what is
     recorded ``when_given`` stands in no record of a run without it, which stays as it was before.
+    Values that are ``alike`` give the same scores.
     """
 
     help: str
@@ -47,6 +48,7 @@ class Option:
     most: int | None = None
     default: Any = None
     choices: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
 
 
 # fmt: off
@@ -123,10 +125,10 @@ class RunOptions:
         "Models in the cluster. Default: one a GPU, else one a machine.", least=1
     )] = None
     probe: Annotated[Probe, Option(
-        "reference: scikit-learn, as the protocol says; exact: its steps in machine code; fast: "
-        "the same fits in torch.",
-        moves_score="probes",
-    )] = "reference"
+        "exact: scikit-learn's steps in machine code; sklearn, or reference: scikit-learn itself; "
+        "fast: the same fits in torch.",
+        moves_score="probes", alike=("exact", "sklearn", "reference"),
+    )] = "exact"
     # Records say "width", as they did before this had a better name: old results stay comparable.
     vector_precision: Annotated[VectorPrecision, Option(
         "float16 rounds vectors as the published code did.", "--width", "width", "every"

@@ -50,6 +50,7 @@ def test_the_code_scores_the_sample_as_it_did(
             f"{shown.out}{shown.err}\nWhere the scores are meant to move: `make baseline`"
         )
         assert "Gate passed" in shown.out
+    assert "to the same scores: probe reference against exact" in " ".join(shown.out.split())
 
 
 @pytest.mark.parametrize("factor", [0.99, 1.01])

@@ -33,6 +33,20 @@ SPARE = ("from", "few-shot", "extra", "evaluation", "group", "base", "title", "s
 """Columns that a narrow terminal does without, those that go first at the front."""
 
 
+TASK_LEGEND = {
+    "group": "its column of the leaderboard",
+    "metrics": "each counts once in the averages",
+    "few-shot": "rows of a fit (of each class, in multi-label tasks) x fits",
+}
+MODEL_LEGEND = {
+    "kind": "what runs it",
+    "base": "its weights",
+    "roles": "how it tells formats of tasks apart",
+    "extra": "needs pip install 'scirepeval-harness[EXTRA]'",
+}
+"""Of the columns that do not explain themselves."""
+
+
 @dataclass(frozen=True)
 class Catalogue(Mapping[str, T], Generic[T]):
     """Tasks or models by name, in the order of the registry; a table where it is shown.
@@ -47,6 +61,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
 
     entries: Mapping[str, T]
     columns: tuple[str, ...]
+    legend: Mapping[str, str]
     records: tuple[Record, ...]
     sort: str
     _fields: Callable[[str, str | None], Fields]
@@ -68,7 +83,7 @@ class Catalogue(Mapping[str, T], Generic[T]):
         """The columns as text, a row each."""
         rows = [[_cell(record.get(name)) for name in self.columns] for record in self.records]
         count = f"{len(rows)} {self.sort}{'s' if len(rows) != 1 else ''}"
-        return text_table(self.columns, rows, caption=count, spare=SPARE)
+        return text_table(self.columns, rows, caption=count, spare=SPARE, legend=self.legend)
 
     def to_pandas(self) -> pd.DataFrame:
         """The records as a frame, a row each."""
@@ -125,6 +140,7 @@ def tasks(
     return Catalogue(
         {task.name: task for _, task in selection},
         tuple(columns),
+        TASK_LEGEND,
         tuple(records),
         "task",
         lambda name, model: _task_fields(registry, registry.task(name), model),
@@ -171,6 +187,7 @@ def models(*, group: str | None = None, kind: str | None = None) -> Catalogue[Mo
     return Catalogue(
         registered,
         tuple(columns),
+        MODEL_LEGEND,
         tuple(map(_model_record, registered.values())),
         "model",
         lambda name, _: _model_fields(_model_named(name)),

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from scirepeval_harness.progress import Progress
     from scirepeval_harness.run.plan import RunPlan
 
-DEFAULT_MODELS = ("bm25", "tfidf", "minilm")
+# The base beside the base with the matching adapter, and with one adapter for all roles.
+DEFAULT_MODELS = ("bm25", "tfidf", "minilm", "minilm-adapters", "minilm-one-adapter")
 DEFAULT_SUITE = "sample"
 BENCHMARK = ("scirepeval", "mdcr")
 Names = str | Sequence[str] | None
@@ -96,7 +97,7 @@ def evaluate(
     runs: PathLike | None = None,
     existing: Existing = "refuse",
     cache: Cache = "default",
-    probe: Probe = "reference",
+    probe: Probe = "exact",
     vector_precision: VectorPrecision = "float32",
     quantize: Quantize | None = None,
     limit: int | None = None,
@@ -122,7 +123,8 @@ def evaluate(
         models: one or several of: a registered name (`models()`), NAME@REVISION, a model file, a
             local folder, a hub id, a file of vectors, an object with ``encode`` (see
             `EncoderObject`); or a mapping from titles to any of these. None for BM25, TF-IDF and
-            MiniLM on the packaged sample, which is synthetic.
+            MiniLM (alone, with the matching adapters, with one adapter for all roles) on the
+            packaged sample, which is synthetic.
         suite: one or several suites. None for those of ``tasks`` or of ``tasks_dirs``, else
             SciRepEval and MDCR.
         tasks, formats: only these tasks, or tasks of these formats.
@@ -134,7 +136,7 @@ def evaluate(
         runs: instead of ``output``, a folder in which one named by suites and time is made.
         existing: what to do with results that are there: ``refuse``, ``resume``, ``overwrite``.
         cache: folder of the vectors kept between runs; None keeps none.
-        probe: ``reference`` (scikit-learn, as the protocol says), ``exact`` or ``fast``.
+        probe: ``exact`` (scikit-learn's steps in machine code), ``sklearn`` or ``fast``.
         vector_precision: ``float16`` rounds vectors as the published code did.
         quantize: ``int8`` or ``binary`` scores vectors as a cheap index keeps them.
         limit: at most so many queries, or rows a split.

@@ -11,7 +11,7 @@ from scirepeval_harness.api.evaluate import Cache, resolve_cache
 from scirepeval_harness.api.results import PathLike
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.model.prompts import Prompts, parse_prompts
-from scirepeval_harness.options import VectorPrecision
+from scirepeval_harness.options import Quantize, RunOptions, VectorPrecision
 from scirepeval_harness.progress import SILENT
 from scirepeval_harness.task.places import Data, place_of, read_places
 from scirepeval_harness.task.registry import load_registry
@@ -51,14 +51,15 @@ def write_scores(
     normalize: bool | None = None,
     truncate_dim: int | None = None,
     vector_precision: VectorPrecision = "float32",
+    quantize: Quantize | None = None,
     cache: Cache = "default",
     offline: bool = False,
     progress: Progress | None = None,
 ) -> Written:
     """Score every pair of a task's pools with a model, for the benchmark's own script or `score`.
 
-    Higher is better: minus the Euclidean distance of the vectors, or the score of a lexical model.
-    The arguments are those of `evaluate`.
+    Higher is better: minus the Euclidean distance of the vectors, or the score of a lexical model
+    or of an ensemble of scores. The arguments are those of `evaluate`.
 
     Raises:
         UsageError: a task without candidate pools.
@@ -83,9 +84,10 @@ def write_scores(
         EncodeOptions(device=device, dtype=dtype, batch_tokens=batch_tokens, offline=offline),
     )
     with open_store(resolve_cache(cache)) as store:
-        run = score_pairs(
-            spec, pools, built, store, width=vector_precision, progress=progress or SILENT
+        options = RunOptions(
+            output=Path(output), vector_precision=vector_precision, quantize=quantize
         )
+        run = score_pairs(spec, pools, built, store, options, progress or SILENT)
     write(Path(output), run)
     return Written(Path(output), sum(map(len, run.values())), len(run))
 

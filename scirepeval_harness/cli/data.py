@@ -13,6 +13,9 @@ from scirepeval_harness.cli.output import print_json, print_table, say
 app = typer.Typer(help="Show the data that is kept on this machine.", no_args_is_help=True)
 
 
+LEGEND = {"file": "hub: a repository in the cache of the hub, shared with other programs"}
+
+
 @app.command("list")
 def list_data(tasks_dir: TasksDir = None, as_json: AsJson = False) -> None:
     """Show downloads and tables of the hub, with their sizes."""
@@ -30,6 +33,6 @@ def list_data(tasks_dir: TasksDir = None, as_json: AsJson = False) -> None:
         for part in parts
     ]
     if rows:
-        print_table(("task or repository", "file", "size", "fetched"), rows)
+        print_table(("task or repository", "file", "size", "fetched"), rows, legend=LEGEND)
     total = sh.cache.size_in_words(sum(part.bytes for part in parts))
     say(f"{total} in all; downloads are kept in {sh.data.folder()}")

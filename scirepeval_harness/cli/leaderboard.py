@@ -9,7 +9,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import FewShot, Reviewers, S2and, TasksDir, reading
-from scirepeval_harness.cli.output import say, show
+from scirepeval_harness.cli.output import say, say_whole, show
 
 Shape = Literal["table", "md", "csv"]
 
@@ -53,5 +53,5 @@ def leaderboard_command(
     elif shape == "csv":
         say(board.to_csv(), nl=False)
     else:
-        say(board.table.caption)
+        say_whole(board.table.caption)
         show(board.table)

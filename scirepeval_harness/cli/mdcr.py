@@ -12,7 +12,7 @@ from scirepeval_harness.cli.display import display
 from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
 from scirepeval_harness.cli.output import print_json, print_table, say
 from scirepeval_harness.model.kinds import Pooling
-from scirepeval_harness.options import VectorPrecision
+from scirepeval_harness.options import Quantize, VectorPrecision
 
 app = typer.Typer(
     help='Write and score files in MDCR\'s exchange form, {"query_candidate": score}.',
@@ -39,13 +39,15 @@ def write_scores_command(
     normalize: Annotated[bool | None, typer.Option("--normalize", help="As in `run`.")] = None,
     truncate_dim: Annotated[int | None, typer.Option(min=1, help="As in `run`.")] = None,
     width: Annotated[VectorPrecision, typer.Option(help="As in `run`.")] = "float32",
+    quantize: Annotated[Quantize | None, typer.Option(help="As in `run`.")] = None,
     cache: Annotated[Path | None, typer.Option(help="As in `run`.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors.")] = False,
     offline: Offline = False,
 ) -> None:
     """Score every pair of the pools with a model, for the benchmark's own script or `mdcr score`.
 
-    Higher is better: minus the Euclidean distance of the vectors, or the score of a lexical model.
+    Higher is better: minus the Euclidean distance of the vectors, or the score of a lexical model
+    or of an ensemble of scores.
     """
     with display() as progress:
         written = sh.mdcr.write_scores(
@@ -63,6 +65,7 @@ def write_scores_command(
             normalize=normalize,
             truncate_dim=truncate_dim,
             vector_precision=width,
+            quantize=quantize,
             cache=None if no_cache else cache or "default",
             offline=offline,
             progress=progress,

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import typer
 
@@ -36,10 +36,16 @@ def show(table: Table, *, titled: bool = False) -> None:
 
 
 def print_table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], spare: Sequence[str] = ()
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    spare: Sequence[str] = (),
+    legend: Mapping[str, str] | None = None,
 ) -> None:
-    """Print rows of plain text under a header; a narrow terminal does without ``spare`` columns."""
-    show(text_table(header, rows, spare=spare))
+    """Print rows of plain text under a header; a narrow terminal does without ``spare`` columns.
+
+    Below stands what the columns of the ``legend`` are, for a person alone.
+    """
+    show(text_table(header, rows, spare=spare, legend=legend))
 
 
 def show_parts(parts: Iterable[str | Table]) -> None:
@@ -50,12 +56,19 @@ def show_parts(parts: Iterable[str | Table]) -> None:
             say("")
         if isinstance(part, Table):
             show(part)
-        elif sys.stdout.isatty():
-            width = shutil.get_terminal_size().columns
-            for line in part.splitlines():
-                say("\n".join(textwrap.wrap(line, width) or [""]))
         else:
-            say(part)
+            say_whole(part)
+
+
+def say_whole(text: str) -> None:
+    """Print lines, broken between words where a terminal is too narrow for them."""
+    if not sys.stdout.isatty():
+        say(text)
+        return
+    width = shutil.get_terminal_size().columns
+    for line in text.splitlines():
+        kept = textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+        say("\n".join(kept or [""]))
 
 
 def print_fields(pairs: Iterable[tuple[str, str]]) -> None:
@@ -67,7 +80,9 @@ def print_fields(pairs: Iterable[tuple[str, str]]) -> None:
     indent = max(len(name) for name, _ in rows) + 2
     width = shutil.get_terminal_size().columns - indent
     for name, value in rows:
-        lines = textwrap.wrap(value, max(width, 20), break_on_hyphens=False) or [""]
+        lines = textwrap.wrap(
+            value, max(width, 20), break_on_hyphens=False, break_long_words=False
+        ) or [""]
         say(name.ljust(indent) + f"\n{' ' * indent}".join(lines))
 
 

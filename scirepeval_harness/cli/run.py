@@ -10,7 +10,7 @@ import typer
 import scirepeval_harness as sh
 from scirepeval_harness.cli.display import display
 from scirepeval_harness.cli.options import RESULTS, SAID, declared, flag
-from scirepeval_harness.cli.output import LOG_JSON, print_fields, print_table, say, show
+from scirepeval_harness.cli.output import LOG_JSON, print_fields, print_table, say, say_whole, show
 from scirepeval_harness.errors import IncompleteRunError, UsageError
 from scirepeval_harness.model.kinds import Pooling
 from scirepeval_harness.options import Engine, Probe, Quantize, VectorPrecision
@@ -48,7 +48,7 @@ def run_command(
     prompt: Annotated[list[str] | None, declared("prompts")] = None,
     normalize: Annotated[bool | None, declared("normalize")] = None,
     truncate_dim: Annotated[int | None, declared("truncate_dim")] = None,
-    probe: Annotated[Probe, declared("probe")] = "reference",
+    probe: Annotated[Probe, declared("probe")] = "exact",
     width: Annotated[VectorPrecision, declared("vector_precision")] = "float32",
     quantize: Annotated[Quantize | None, declared("quantize")] = None,
     seed: Annotated[int, declared("seed")] = 42,
@@ -78,8 +78,8 @@ def run_command(
 ) -> None:
     """Evaluate models and print the leaderboard.
 
-    With --model alone: SciRepEval and MDCR. Without any: three models on the
-    packaged sample, which is synthetic.
+    With --model alone: SciRepEval and MDCR. Without any: BM25, TF-IDF and MiniLM,
+    alone and with its adapters, on the packaged sample, which is synthetic.
     """
     # For the errors, which are printed where all commands end.
     context.meta[LOG_JSON] = log_json
@@ -133,7 +133,7 @@ def run_command(
         say(f"{name}: {why}")
     board = results.leaderboard() if results else None
     if board is not None and board.columns:
-        say(board.table.caption)
+        say_whole(board.table.caption)
         show(board.table)
     say(f"Results: {results.folder}")
     if interrupted is not None:
@@ -148,12 +148,12 @@ def _show_plan(plans: Any) -> None:
         IncompleteRunError: tasks that could not be planned, after all the others were shown.
     """
     for plan in plans:
-        say(plan.summary)
+        say_whole(plan.summary)
     rows = [(plan.model, *space.in_words()) for plan in plans for space in plan.spaces]
     if rows:
         say("")
         print_table(PLAN_HEADER, rows, ("documents", "cached", "texts", "tokens"))
-        say("documents: every mention in every task; texts: distinct ones, each encoded once")
+        say_whole("documents: every mention in every task; texts: distinct ones, each encoded once")
     say("")
     print_fields(plans.cost.rows())
     problems = list(dict.fromkeys(problem for plan in plans for problem in plan.problems))

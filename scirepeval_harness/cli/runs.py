@@ -15,6 +15,10 @@ from scirepeval_harness.reporting.table import NONE, range_text, shown
 
 HEADER = ("Folder", "Model", "Suite", "Status", "Averages", "Date", "Signature")
 SCORES_HEADER = ("Task", "Score", "Value", "95% interval", "Items", "Documents", "Data")
+LEGEND = {
+    "Averages": "means over the columns of the suite; (x of y) where numbers are missing",
+    "Signature": "the same for runs that score alike: data, model, settings, version",
+}
 SPARE = ("Signature", "Suite", "Data", "Date", "Documents", "Items", "Status")
 
 UNSEALED = "no (an older version's): an edit shows only where scores and items disagree"
@@ -51,7 +55,7 @@ def list_command(
     if as_json:
         print_json(list(found.records), sort_keys=True)
     elif found.records:
-        print_table(HEADER, [_line(record) for record in found.records], SPARE)
+        print_table(HEADER, [_line(record) for record in found.records], SPARE, LEGEND)
     else:
         say("No results.")
     for error in found.unread:

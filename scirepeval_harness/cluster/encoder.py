@@ -44,6 +44,11 @@ class RayEncoder:
         self._here = workers.encoder_of(spec, replace(options, device="cpu"))
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """The cards of the workers; without them, processors, which probes take as well."""
+        return ("cuda",) if self._plan.gpus else ("cpu",)
+
+    @property
     def hardware(self) -> str:
         """The workers: what a rate of encoding was measured on."""
         return f"Ray, {self._plan} on {self._cluster.nodes} machines ({self._options.device})"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.comparison.pairs import Pair, make_pair, paired_draws, paired_p
 from scirepeval_harness.comparison.records import Comparison, Difference, Mismatch, Summary, Verdict
-from scirepeval_harness.comparison.systems import System, by_reason, mismatches
+from scirepeval_harness.comparison.systems import System, by_reason, harmless, mismatches
 from scirepeval_harness.errors import NotComparableError
 from scirepeval_harness.options import LAST_SEED, check_bounds
 from scirepeval_harness.results.leaderboard import column_tasks, columns_of, row, row_draws
@@ -83,6 +83,7 @@ def examine(
     check_bounds("seed", seed, 0, LAST_SEED)
     differences: list[Difference] = []
     left_out: list[Mismatch] = []
+    apart: list[Mismatch] = []
     draws: dict[str, tuple[Draws, Draws]] = {}
     for suite, name in _tasks_of(base, other, suites):
         reasons = mismatches(base, other, name, suite)
@@ -96,6 +97,7 @@ def examine(
             if not allow_mismatch:
                 continue
         left_out += _keys_of_one(base, other, name)
+        apart += harmless(base, other, name)
         if not isinstance(pair, str):
             draws[name] = paired_draws(pair, base, other, seed)
         differences += _differences(base, other, suite, tasks[name], pair, draws.get(name), seed)
@@ -120,6 +122,7 @@ def examine(
         groups=tuple(entry for entry in averages if entry.name in of_tasks),
         averages=tuple(averages),
         mismatches=(*left_out, *not_whole),
+        harmless=tuple(apart),
     )
 
 

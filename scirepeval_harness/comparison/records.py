@@ -90,6 +90,8 @@ class Comparison:
     groups: tuple[Summary, ...]
     averages: tuple[Summary, ...]
     mismatches: tuple[Mismatch, ...]
+    harmless: tuple[Mismatch, ...] = ()
+    """How compared tasks were scored differently, to the same scores: by another probe."""
 
     @property
     def wins(self) -> int:

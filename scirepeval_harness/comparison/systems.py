@@ -178,7 +178,6 @@ def read_systems(
 
 
 SETTINGS = [option.key for option in OPTIONS.values() if option.moves_score == "every"]
-PROBE_SETTINGS = [option.key for option in OPTIONS.values() if option.moves_score == "probes"]
 """What a user may choose and what moves a score for one and the same model."""
 
 
@@ -198,6 +197,13 @@ def mismatches(base: System, other: System, task: str, suite: SuiteSpec) -> tupl
     elif record := a or b:
         reasons += _against_published(record, suite)
     return tuple(Mismatch(task, reason) for reason in reasons)
+
+
+def harmless(base: System, other: System, task: str) -> tuple[Mismatch, ...]:
+    """How a task was scored differently, to the same scores."""
+    a, b = base.records.get(task), other.records.get(task)
+    apart = _settings_apart(a, b) if a and b else ()
+    return tuple(Mismatch(task, reason) for reason, alike in apart if alike)
 
 
 def by_reason(entries: Iterable[Mismatch]) -> dict[str, list[str]]:
@@ -227,15 +233,22 @@ def _differences(a: TaskRecord, b: TaskRecord) -> Iterator[str]:
             yield f"data revision {a.data.revision} against {b.data.revision}"
         else:
             yield f"other rows: data {a.data.fingerprint[:12]} against {b.data.fingerprint[:12]}"
-    for name in (*SETTINGS, *EVALUATIONS.get(a.evaluation).settings):
-        first, second = a.settings.get(name), b.settings.get(name)
-        if first != second:
-            names = ["none" if value is None else str(value) for value in (first, second)]
-            yield f"{name} {' against '.join(names)}"
+    yield from (reason for reason, alike in _settings_apart(a, b) if not alike)
     first, second = _precisions(a), _precisions(b)
     # A model without a network (BM25, TF-IDF, given vectors) has no precision to differ in.
     if first and second and first != second:
         yield f"precision {', '.join(first)} against {', '.join(second)}"
+
+
+def _settings_apart(a: TaskRecord, b: TaskRecord) -> Iterator[tuple[str, bool]]:
+    """Settings in which two records differ, and whether their values give the same scores."""
+    alike = {option.key: option.alike for option in OPTIONS.values()}
+    for name in (*SETTINGS, *EVALUATIONS.get(a.evaluation).settings):
+        first, second = a.settings.get(name), b.settings.get(name)
+        if first != second:
+            names = ["none" if value is None else str(value) for value in (first, second)]
+            same = {first, second} <= set(alike.get(name, ()))
+            yield f"{name} {' against '.join(names)}", same
 
 
 def _against_published(record: TaskRecord, suite: SuiteSpec) -> Iterator[str]:

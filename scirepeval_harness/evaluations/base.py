@@ -112,7 +112,7 @@ class ScoreOptions:
     """
 
     seed: int = 42
-    probe: Probe = "reference"
+    probe: Probe = "exact"
     width: VectorPrecision = "float32"
     device: str | None = None
     fit: FitSamples | None = None

@@ -101,10 +101,12 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
     ) -> base.Outcome:
         from scirepeval_harness.evaluations.probe_scores import evaluate_probe
         from scirepeval_harness.model.devices import choose_devices
-        from scirepeval_harness.probes.fit import fit_samples
+        from scirepeval_harness.probes.fit import fit_samples, prepare
 
         # A cluster chooses its devices itself; this machine may have none of them.
         own = options.probe == "fast" and options.fit is None
+        if options.probe == "exact" and options.fit is None:
+            prepare(options.progress.say)
         fit = options.fit or fit_samples
         with options.progress.bar(task.name, expected_fits(task, data), "fit", "probe") as advance:
 

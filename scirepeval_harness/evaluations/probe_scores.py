@@ -43,8 +43,8 @@ def evaluate_probe(
     setting is the mean over its iterations of scores rounded to two decimals, as published.
 
     Args:
-        probe: ``reference``: scikit-learn's estimators; ``exact``: their steps in machine code;
-            ``fast``: the same problems, in torch.
+        probe: ``exact``: the steps of scikit-learn's estimators in machine code; ``sklearn``: the
+            estimators; ``fast``: the same problems, in torch.
         seed: of the estimators and the few-shot draws; the protocol's is 42.
         device: where the fast probe computes; None for the processor.
         fit: who fits: this process, or a cluster.

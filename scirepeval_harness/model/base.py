@@ -151,6 +151,16 @@ class Metered(Protocol):
         ...
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """An encoder that says where it computes; of any other, nobody knows."""
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Devices as torch names them, or another word for a machine that is not this one."""
+        ...
+
+
 class Ranker(Protocol):
     """A model that scores candidates for a query directly, without vectors (BM25)."""
 
@@ -190,6 +200,12 @@ def members_of(model: Model) -> tuple[Model, ...]:
     """The models of which an ensemble is made; of any other, itself."""
     members: tuple[Model, ...] = getattr(model, "members", (model,))
     return members
+
+
+def leaves_processors(encoder: Encoder) -> bool:
+    """Whether this machine's processors have little to do while the encoder works."""
+    places = encoder.devices if isinstance(encoder, Placed) else ()
+    return bool(places) and not any(place.startswith("cpu") for place in places)
 
 
 def join_parts(parts: Sequence[str], separator: str) -> str:

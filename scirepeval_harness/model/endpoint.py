@@ -6,6 +6,7 @@ the store has it, and after an error or an interrupt those that are on their way
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -27,8 +28,10 @@ from scirepeval_harness.errors import HarnessError, ModelError, OfflineError, Us
 from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors, join_parts
 from scirepeval_harness.model.engine import EncodeStats
 from scirepeval_harness.model.kinds import EndpointSpec
+from scirepeval_harness.model.prompts import prompted, template_for
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.spec import TaskSpec
 
 # English through the tokenizers of today; only an estimate of tokens and cost hangs on it.
 CHARACTERS_A_TOKEN = 4.0
@@ -107,6 +110,7 @@ class EndpointEncoder:
     """
 
     cacheable = True
+    devices = ("server",)
 
     def __init__(self, spec: EndpointSpec, options: EncodeOptions) -> None:
         self.name, self.price = spec.name, spec.price
@@ -119,6 +123,15 @@ class EndpointEncoder:
         self._key: str | None = None
         # After all attempts of one request failed: each further task asks once and does not wait.
         self._given_up = False
+
+    def for_task(self, task: TaskSpec) -> Self:
+        """The same encoder, and the same counts, with the prompts that it has in a task."""
+        spec = self._spec.for_task(task)
+        if spec is self._spec:
+            return self
+        view = copy.copy(self)
+        view._spec = spec
+        return view
 
     @property
     def hardware(self) -> str:
@@ -137,12 +150,15 @@ class EndpointEncoder:
         }
         if spec.dimensions is not None:
             details["dimensions"] = str(spec.dimensions)
+        if template := template_for(spec.prompts, role):
+            details["prompt"] = template
         return Identity(self.name, role, details)
 
     def text(self, document: Document, role: Role) -> str:
-        """The non-empty parts joined by the separator of the model file."""
+        """The non-empty parts joined by the separator of the model file, in the role's prompt."""
         # Servers refuse an empty text; a blank is the nearest that they take.
-        return join_parts(document.parts, self._spec.separator) or " "
+        joined = join_parts(document.parts, self._spec.separator)
+        return prompted(self._spec.prompts, role, document.parts, joined) or " "
 
     def prepare(self, documents: Sequence[Document]) -> None:
         """Nothing: a vector depends on its text alone."""

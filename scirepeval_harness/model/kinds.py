@@ -83,19 +83,15 @@ class Weights(Strict):
         return self.model_copy(update={"path": beside(folder, self.path)})
 
 
-class WeightsSpec(ModelSpec):
-    """A model whose weights are run here, on tokens.
+class PromptedSpec(ModelSpec):
+    """A model whose texts may stand in prompts.
 
     ``prompts`` are templates by use (see :mod:`.prompts`), ``task_prompts`` those of single tasks
-    by name, which go before them. ``truncate_dim`` keeps so many first dimensions of a vector,
-    ``normalize`` then scales it to length 1.
+    by name, which go before them.
     """
 
-    base: Weights
     prompts: dict[Use, Template] = Field(default={})
     task_prompts: dict[str, dict[Use, Template]] = Field(default={})
-    truncate_dim: int | None = Field(default=None, ge=1)
-    normalize: bool = False
 
     def for_task(self, task: TaskSpec) -> Self:
         """The model with the prompts that it has in a task; itself where those are the usual."""
@@ -107,14 +103,31 @@ class WeightsSpec(ModelSpec):
             return self
         return self.model_copy(update={"prompts": chosen, "task_prompts": {}})
 
+    def vector_rows(self) -> list[tuple[str, str]]:
+        """Prompts, where they are set, to print."""
+        rows = [(f"prompt {use}", template) for use, template in self.prompts.items()]
+        for task, prompts in self.task_prompts.items():
+            rows += [(f"prompt {use} in {task}", template) for use, template in prompts.items()]
+        return rows
+
+
+class WeightsSpec(PromptedSpec):
+    """A model whose weights are run here, on tokens.
+
+    ``truncate_dim`` keeps so many first dimensions of a vector, ``normalize`` then scales it to
+    length 1.
+    """
+
+    base: Weights
+    truncate_dim: int | None = Field(default=None, ge=1)
+    normalize: bool = False
+
     def base_in_words(self) -> str:
         return self.base.location
 
     def vector_rows(self) -> list[tuple[str, str]]:
         """Prompts and what is done to a vector, where they are set, to print."""
-        rows = [(f"prompt {use}", template) for use, template in self.prompts.items()]
-        for task, prompts in self.task_prompts.items():
-            rows += [(f"prompt {use} in {task}", template) for use, template in prompts.items()]
+        rows = super().vector_rows()
         if self.truncate_dim is not None:
             rows.append(("dimensions kept", str(self.truncate_dim)))
         if self.normalize:
@@ -333,7 +346,7 @@ class PrecomputedSpec(ModelSpec):
         return self.model_copy(update={"files": files})
 
 
-class EndpointSpec(ModelSpec):
+class EndpointSpec(PromptedSpec):
     """Vectors from a server that speaks the OpenAI form: ``POST URL/embeddings``.
 
     ``key_variable`` names the environment variable with the key; without it OPENAI_API_KEY is used
@@ -380,7 +393,7 @@ class EndpointSpec(ModelSpec):
         return f"{self.model} at {urlsplit(self.url).netloc}"
 
 
-class StaticSpec(ModelSpec):
+class StaticSpec(PromptedSpec):
     """The mean of a text's static token vectors: a folder of model2vec, or the same two files in
     another package.
 
@@ -399,7 +412,11 @@ class StaticSpec(ModelSpec):
         return self.base.location
 
     def rows(self) -> list[tuple[str, str]]:
-        return [("base", self.base.with_revision()), ("pooling", "mean of static token vectors")]
+        return [
+            ("base", self.base.with_revision()),
+            ("pooling", "mean of static token vectors"),
+            *self.vector_rows(),
+        ]
 
     def placed(self, folder: Path) -> Self:
         return self.model_copy(update={"base": self.base.placed(folder)})

@@ -45,6 +45,9 @@ class EncoderObject(Protocol):
       ``parts`` (title, abstract, ...; none is empty) joined by one space, as for the models here
       that have no separator of their own.
     - ``name`` and ``title``: by default those of its class.
+    - ``device``: where it computes, as torch names it. Off the processors (``"cuda"``), finished
+      tasks are scored in another thread while it encodes; the object is always called in the
+      caller's, but for ``text`` and ``identity``.
 
     Example:
         >>> import scirepeval_harness as sh
@@ -141,6 +144,12 @@ class ObjectEncoder:
         by_role = self._by_role = inspect.isroutine(self._identity)
         if not (by_role or isinstance(self._identity, str | Mapping | None)):
             raise self._wrong("identity", "a text, a mapping, or a method (role)")
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The object's own word; none where it has none."""
+        said = getattr(self._held, "device", None)
+        return () if said is None else (str(said),)
 
     def for_task(self, task: TaskSpec) -> Self:
         """The same object, which is told the task where it wants to know it."""

@@ -48,6 +48,12 @@ def fill(template: str, parts: Sequence[str], joined: str) -> str:
     return "".join(words + (values[field] if field else "") for words, field in _pieces(template))
 
 
+def prompted(prompts: Prompts, role: Role, parts: Sequence[str], joined: str) -> str:
+    """The text in the prompt of a role, or as it is where the role has none."""
+    template = template_for(prompts, role)
+    return joined if template is None else fill(template, parts, joined)
+
+
 def with_prefix(prefix: str) -> str:
     """The template of a prompt that stands in front of the text."""
     return prefix.replace("{", "{{").replace("}", "}}") + "{text}"

@@ -15,6 +15,7 @@ from scirepeval_harness.files import PACKAGE
 from scirepeval_harness.model import kinds
 from scirepeval_harness.model.kinds import (
     Pooling,
+    PromptedSpec,
     TransformerSpec,
     Weights,
     WeightsSpec,
@@ -213,8 +214,10 @@ def _fixed(spec: ModelSpec, asked: Asked) -> ModelSpec:
 
 
 def _laid_over(spec: ModelSpec, asked: Asked) -> ModelSpec:
-    if not isinstance(spec, WeightsSpec):
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in asked.over)
+    takes = ("prompts",) if isinstance(spec, PromptedSpec) else ()
+    unfit = [name for name in asked.over if name not in takes and not isinstance(spec, WeightsSpec)]
+    if unfit or not isinstance(spec, PromptedSpec):
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in unfit)
         raise UsageError(
             f"{options.replace('prompts', 'prompt')} does not apply: {spec.kind} has none",
             where=f"model {spec.name}",

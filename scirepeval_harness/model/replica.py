@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from scirepeval_harness.model.weights import loading
 
 # Parts of a checkpoint that no vector depends on; base repositories may leave them out.
 UNUSED = ("pooler.",)
+# What old checkpoints hold besides weights.
+BUFFERS = frozenset({"bias", "inv_freq", "masked_bias", "position_ids", "token_type_ids"})
 # Relative change under which an adapter counts as doing nothing.
 SAME = 1e-6
 # What the library's tokens come with besides the tokens, the same for every batch of a role.
@@ -307,6 +309,7 @@ def load_base(folder: Path, where: str) -> Any:
         model, unused = model.get_encoder(), (*UNUSED, "decoder.")
     if getattr(model.config, "use_cache", False):
         model.config.use_cache = False  # keys and values of a decoder, which would fill the memory
+    _check_architecture(model, info["unexpected_keys"], f"{where}, {folder}")
     missing = sorted(key for key in info["missing_keys"] if not key.startswith(unused))
     if missing or info["mismatched_keys"]:
         raise ModelError(
@@ -316,6 +319,27 @@ def load_base(folder: Path, where: str) -> Any:
             fix="Save or download the weights again",
         )
     return model
+
+
+def _check_architecture(model: Any, unexpected: Iterable[str], where: str) -> None:
+    """Refuse a checkpoint with more in the model's own parts than the model computes with, as PALs,
+    adapters or LoRA that were saved with it: without them it is another model. Heads stand beside.
+    """
+    parts = {name for name, _ in model.named_children()}
+    own = [
+        key
+        for key in (key.removeprefix(f"{model.base_model_prefix}.") for key in sorted(unexpected))
+        if key.partition(".")[0] in parts
+        and not key.startswith(UNUSED)
+        and key.rpartition(".")[2] not in BUFFERS
+    ]
+    if own:
+        raise ModelError(
+            f"{len(own)} tensors of the checkpoint have no place in a {type(model).__name__} "
+            f"(first: {own[0]}): it is of another architecture, such as PALs",
+            where=where,
+            fix="Load it with the code that it was made with, and give the object to evaluate",
+        )
 
 
 def _is_causal(model: Any) -> bool:

@@ -3,10 +3,11 @@ libraries whose files are read (model2vec, wordllama)."""
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors, join_parts
 from scirepeval_harness.model.kinds import StaticSpec
+from scirepeval_harness.model.prompts import prompted, template_for
 from scirepeval_harness.model.weights import Snapshot, fingerprint, in_package, locate, read_json
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.spec import TaskSpec
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -48,9 +51,18 @@ class StaticEncoder:
         self._unknown: int | None = None
         self._most_characters: int | None = None
 
+    def for_task(self, task: TaskSpec) -> Self:
+        """The same encoder with the prompts that it has in a task; itself where they are none."""
+        spec = self._spec.for_task(task)
+        if spec is self._spec:
+            return self
+        view = copy.copy(self)
+        view._spec = spec
+        return view
+
     def identity(self, role: Role) -> Identity:
         """Both files by their content, with all that is done with them."""
-        found = self._locate()
+        found, template = self._locate(), template_for(self._spec.prompts, role)
         return Identity(
             self.name,
             role,
@@ -65,11 +77,14 @@ class StaticEncoder:
                 "pooling": "mean of static token vectors",
                 "reader": "model2vec" if self._is_model2vec() else "plain",
                 "separator": self._spec.separator,
+                # Only where there is one: others' old vectors keep their key.
+                **({"prompt": template} if template else {}),
             },
         )
 
     def text(self, document: Document, role: Role) -> str:
-        return join_parts(document.parts, self._spec.separator)
+        joined = join_parts(document.parts, self._spec.separator)
+        return prompted(self._spec.prompts, role, document.parts, joined)
 
     def prepare(self, documents: Sequence[Document]) -> None:
         """Nothing: a vector depends on its text alone."""

@@ -70,6 +70,11 @@ class TokenEncoder(ABC, Generic[S]):
         self._loaded = Loaded()
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """Where it computes."""
+        return self._devices
+
+    @property
     def hardware(self) -> str:
         """Devices and machine: what a rate of encoding was measured on."""
         return devices.hardware_name(self._devices)

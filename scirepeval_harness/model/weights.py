@@ -57,6 +57,7 @@ WEIGHTS: dict[Part, tuple[tuple[str, ...], ...]] = {
 SETTING_SUFFIXES = (".json", ".txt", ".model", ".vocab")
 WITH_WEIGHTS = frozenset({"Transformer", "StaticEmbedding", "Dense"})
 OTHER_FOLDERS = ("onnx", "openvino", "checkpoint-*", ".*", "gguf", "coreml", "eval*", "runs")
+FUSION = "adapter_fusion_config.json"
 TOKENIZER = (
     "tokenizer.json",
     "vocab.txt",
@@ -119,8 +120,13 @@ def locate(weights: Weights, part: Part, spec: ModelSpec, *, offline: bool) -> S
         found = _on_hub(weights.repo, weights.revision, part, spec, offline)
         check_settings(part, found.folder)
         return found
+    where = f"model {spec.name}, {part} {folder}"
+    if part == "adapter" and (folder / FUSION).is_file():
+        # The published row of one names no weights either.
+        problem = "a fusion of adapters, which is not read here"
+        fix = "Give one adapter a role, or an object that encodes with the fusion"
+        raise ModelError(problem, where=where, fix=fix)
     if lacks := _lacks(folder, part):
-        where = f"model {spec.name}, {part} {folder}"
         fix = "Save or download the model again"
         raise ModelError(f"the folder has no {lacks}", where=where, fix=fix)
     check_settings(part, folder)

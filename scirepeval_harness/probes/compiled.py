@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from scirepeval_harness.files import cache_dir
@@ -40,6 +42,11 @@ def _kept() -> str | None:
 
 config: Any = numba.config
 _FOLDER = config.CACHE_DIR or _kept()
+
+
+def at_hand() -> bool:
+    """Whether an earlier process has left compiled code of the probes."""
+    return _FOLDER is not None and any(Path(_FOLDER).glob("probes_*/*.nbi"))
 
 
 def compiled(function: Function, *, sums: bool = False) -> Function:
@@ -94,3 +101,39 @@ def add_and_dot(point: Floats, factor: float, table: Floats, row: int, other: in
         point[k] = moved
         total += moved * table[other, k]
     return total
+
+
+@cache
+def axpy_address() -> int:
+    """Where scipy's daxpy is; scikit-learn's solvers call it, and it rounds in its own way."""
+    from numba.extending import get_cython_function_address
+
+    return int(get_cython_function_address("scipy.linalg.cython_blas", "daxpy"))
+
+
+def _axpy(context: Any, address: Any, factor: Any, x: Any, y: Any) -> Any:
+    """y += factor x (n,) in machine code, by the function at an address."""
+    # numba itself offers dot products and norms of the same library, but not this.
+    from llvmlite import ir
+    from numba.core import cgutils, types
+
+    def call(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        at, factor, *vectors = values
+        arrays = [
+            context.make_array(kind)(context, builder, vector)
+            for kind, vector in zip(signature.args[2:], vectors, strict=True)
+        ]
+        number, kept = ir.IntType(32), cast(Any, cgutils).alloca_once_value
+        length = builder.extract_value(arrays[0].shape, 0)
+        count = kept(builder, builder.trunc(length, number))
+        one = kept(builder, ir.Constant(number, 1))
+        scale = kept(builder, factor)
+        handed = [count, scale, arrays[0].data, one, arrays[1].data, one]
+        kind = ir.FunctionType(ir.VoidType(), [value.type for value in handed])
+        builder.call(builder.inttoptr(at, kind.as_pointer()), handed)
+        return context.get_dummy_value()
+
+    return types.void(address, factor, x, y), call
+
+
+axpy: Any = intrinsic(_axpy)

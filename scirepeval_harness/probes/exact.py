@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import chain, compress, product
+from operator import not_
 from typing import Any, TypeVar
 
 import numpy as np
@@ -45,6 +46,8 @@ ITERATIONS, TOLERANCE = 1_000, 1e-4
 """scikit-learn's defaults, for squared hinge and absolute error."""
 BLOCK_ROWS = 8_192
 """Test rows that are widened to float64 at a time."""
+COPIED = 2**28
+"""Bytes of training vectors up to which all folds are at work together."""
 WIDENED = 2**27
 """Numbers of test vectors up to which a widened copy, a GB at most, is kept for many samples."""
 
@@ -112,30 +115,38 @@ def _separate(
 
 
 def _separate_tall(
-    data: TrainingVectors, codes: Index, fold: Fold, costs: Sequence[float], each: Each
-) -> list[Solved]:
-    """The primal for the squared hinge, one fit for each C; the order of the rows in sums is
-    liblinear's."""
-    rows, held_out = fold
-    rows = _by_class(codes, rows)
-    turned = newton.Turned.of(data.x, rows)
-    problems = list(product(costs, _signs(codes[rows])))
+    data: TrainingVectors, codes: Index, folds: Sequence[Fold], costs: Sequence[float], each: Each
+) -> list[list[Solved]]:
+    """The primal for the squared hinge: for each fold, one fit for each C."""
+    ordered = [_by_class(codes, rows) for rows, _ in folds]
+    turned = [newton.Turned.of(data.x, data.sizes, rows) for rows in ordered]
+    signs = [_signs(codes[rows]) for rows in ordered]
     # Those that take longest come first, so that the threads end together.
-    problems.reverse()
+    tasks = [
+        (cost, fold, of_class)
+        for cost in reversed(costs)
+        for fold in range(len(folds))
+        for of_class in signs[fold]
+    ]
     solved = each(
-        lambda problem: newton.squared_hinge(
-            turned, problem[1], problem[0], tolerance=TOLERANCE, limit=ITERATIONS
+        lambda task: newton.squared_hinge(
+            turned[task[1]], task[2], task[0], tolerance=TOLERANCE, limit=ITERATIONS
         ),
-        problems,
-    )[::-1]
-    classes = len(solved) // len(costs)
-    wide = data.x[held_out].astype(np.float64)
-    fits = []
-    for k in range(len(costs)):
-        parts = solved[k * classes : (k + 1) * classes]
-        weights = np.array([weights for weights, _ in parts])
-        missed = max(taken for _, taken in parts) >= ITERATIONS
-        fits.append(Solved(weights, _decide(wide, weights), missed))
+        tasks,
+    )
+    fits: list[list[Solved]] = []
+    for number, (_, held_out) in enumerate(folds):
+        wide = data.x[held_out].astype(np.float64)
+        fits.append([])
+        for cost in costs:
+            parts = [
+                found
+                for task, found in zip(tasks, solved, strict=True)
+                if task[:2] == (cost, number)
+            ]
+            weights = np.array([weights for weights, _ in parts])
+            missed = max(taken for _, taken in parts) >= ITERATIONS
+            fits[-1].append(Solved(weights, _decide(wide, weights), missed))
     return fits
 
 
@@ -203,16 +214,18 @@ def fit_classifier(
 
     def fit(folds: Sequence[Fold], costs: Sequence[float]) -> list[list[Solved]]:
         # scikit-learn decides for each fit by the shape of its training rows.
-        wide = [fold for fold in folds if len(fold[0]) < x_train.shape[1]]
-        tasks = list(product(wide, reversed(costs)))
+        tall = [len(rows) >= x_train.shape[1] for rows, _ in folds]
+        tasks = list(product(compress(folds, map(not_, tall)), reversed(costs)))
         dual = each(lambda task: _separate(data, codes, seed, True, *task), tasks)
-        by_fold = iter([dual[k : k + len(costs)][::-1] for k in range(0, len(dual), len(costs))])
-        return [
-            next(by_fold)
-            if len(fold[0]) < x_train.shape[1]
-            else _separate_tall(data, codes, fold, costs, each)
-            for fold in folds
-        ]
+        primal = list(compress(folds, tall))
+        # Each fold at work has a copy of its rows.
+        step = FOLDS if data.x.nbytes <= COPIED else 1
+        quick = iter([dual[k : k + len(costs)][::-1] for k in range(0, len(dual), len(costs))])
+        slow = chain.from_iterable(
+            _separate_tall(data, codes, primal[k : k + step], costs, each)
+            for k in range(0, len(primal), step)
+        )
+        return [next(slow if of_fold else quick) for of_fold in tall]
 
     fits, missed, c = 1, 0, DEFAULT_C
     if grid:
@@ -366,7 +379,7 @@ def compile_all(kind: type[np.floating[Any]]) -> None:
         data, fold = TrainingVectors.of(x), (np.arange(4), NO_ROWS)
         _regress(data, y.astype(np.float64), 0, fold, 1.0)
         _separate(data, y, 0, False, fold, 1.0)
-        _separate_tall(data, y, fold, [1.0], Each(1))
+        _separate_tall(data, y, [fold], [1.0], Each(1))
 
 
 def _best(scores: Wide) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
@@ -33,8 +33,8 @@ class ProbeJob:
         samples: rows of ``x_train`` that each fit is made on.
         grid: search C by cross validation; else C = 1.
         seed: random state of the reference's solver.
-        probe: ``reference`` (scikit-learn), ``exact`` (its steps in machine code, or the reference
-            where that is impossible) or ``fast`` (torch).
+        probe: ``exact`` (scikit-learn's steps in machine code, or scikit-learn where that is
+            impossible), ``sklearn`` or ``reference`` (scikit-learn), or ``fast`` (torch).
         device: where the fast probe computes, as torch names it; None for the processor.
     """
 
@@ -45,7 +45,7 @@ class ProbeJob:
     x_test: Rows
     grid: bool = field(kw_only=True)
     seed: int = field(kw_only=True)
-    probe: Probe = field(default="reference", kw_only=True)
+    probe: Probe = field(kw_only=True)
     device: str | None = field(default=None, kw_only=True)
 
     def part(self, samples: slice, classes: slice, device: str | None) -> ProbeJob:
@@ -107,11 +107,26 @@ def fit_samples(job: ProbeJob, processes: int | None = None) -> Iterator[ProbeFi
 def _fit(job: ProbeJob, x: Rows, y: Labels) -> ProbeFit:
     if job.probe != "fast" or not isinstance(x, np.ndarray):
         fitted = reference.fit(job.kind, x, y, job.x_test, grid=job.grid, seed=job.seed)
-        return replace(fitted, fell_back_to_reference=job.probe != "reference")
+        return replace(fitted, fell_back_to_reference=job.probe in ("exact", "fast"))
     if job.kind == "regression":
         return fast.fit_regressor(x, y, job.x_test, grid=job.grid, seed=job.seed, device=job.device)
     solve = fast.fit_classifier if job.kind == "single" else fast.fit_multilabel
     return solve(x, y, job.x_test, grid=job.grid, device=job.device)
+
+
+def prepare(say: Callable[[str], None]) -> None:
+    """Compiles the exact probe ahead of the first fit of this process; says what that means."""
+    if can_compile.cache_info().currsize:
+        return
+    try:
+        from scirepeval_harness.probes import compiled
+
+        if not compiled.at_hand():
+            say("compiling the probes, once: some seconds")
+    except (ImportError, OSError):
+        pass
+    if not can_compile():
+        say("numba cannot compile here: scikit-learn fits the probes, to the same scores")
 
 
 @functools.cache

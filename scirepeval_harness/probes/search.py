@@ -324,7 +324,7 @@ def on_device(vectors: NDArray[np.floating[Any]], device: str | None) -> Tensor:
     except ImportError as error:
         raise ProbeError(
             "the fast probe needs torch, which is not installed",
-            fix="pip install 'scirepeval-harness[models]', or use --probe reference",
+            fix="pip install 'scirepeval-harness[models]', or leave --probe fast out",
         ) from error
     precision = np.float64 if vectors.size <= SMALL_NUMBERS else np.float32
     rows = torch.from_numpy(np.ascontiguousarray(vectors, dtype=precision))

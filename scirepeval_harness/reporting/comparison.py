@@ -63,6 +63,7 @@ class Comparisons(tuple[Comparison, ...]):
             if entry.mismatches:
                 lines = (f"\n  {line}" for line in mismatch_lines(entry.mismatches))
                 yield "Not comparable:" + "".join(lines)
+            yield from harmless_lines(entry)
             yield from untested_lines(entry)
             yield METHOD
 
@@ -164,6 +165,12 @@ def untested_lines(comparison: Comparison) -> list[str]:
     return [f"No interval and no test, {NOT_RESAMPLED}: {', '.join(names)}."] if names else []
 
 
+def harmless_lines(comparison: Comparison) -> list[str]:
+    """``Scored differently, to the same scores: probe reference against exact: task, task.``"""
+    lines = mismatch_lines(comparison.harmless)
+    return [f"Scored differently, to the same scores: {'; '.join(lines)}."] if lines else []
+
+
 def mismatch_lines(entries: Sequence[Mismatch]) -> list[str]:
     """``reason: task, task``, one line a reason, each on one line of the page."""
     lines = (f"{reason}: {', '.join(names)}" for reason, names in by_reason(entries).items())
@@ -179,7 +186,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     if comparison.mismatches:
         lines += ["", "Not comparable:", ""]
         lines += [f"- {form.escape_markdown(e)}" for e in mismatch_lines(comparison.mismatches)]
-    for line in untested_lines(comparison):
+    for line in (*harmless_lines(comparison), *untested_lines(comparison)):
         lines += ["", form.escape_markdown(line)]
     return "\n".join([*lines, "", METHOD, ""])
 

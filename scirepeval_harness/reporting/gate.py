@@ -16,7 +16,7 @@ from scirepeval_harness.comparison.gate import AVERAGES, Case, GateReport, Outco
 from scirepeval_harness.errors import StorageError
 from scirepeval_harness.files import write_json, write_text
 from scirepeval_harness.reporting import table as form
-from scirepeval_harness.reporting.comparison import frame_of
+from scirepeval_harness.reporting.comparison import frame_of, harmless_lines
 from scirepeval_harness.reporting.table import Cell, Table, number, one_line, shown
 
 HEADER = (
@@ -24,6 +24,12 @@ HEADER = (
     *("95% interval", "p (Holm)", "Tolerance", "Detectable"),
 )
 SPARE = ("Detectable", "Tolerance", "95% interval", "p (Holm)", "Baseline", "Candidate")
+LEGEND = {
+    "Difference": "candidate minus baseline, in points",
+    "p (Holm)": "of a paired test, corrected over all scores",
+    "Tolerance": "points that a score may fall",
+    "Detectable": "the least fall that one test would find",
+}
 TITLES: dict[Outcome, str] = {
     "pass": "passed",
     "regression": "failed: a regression",
@@ -99,6 +105,7 @@ class Verdict:
             yield gate_table(cases)
         if blind := blind_line(self.report):
             yield blind
+        yield from harmless_lines(self.report.comparison)
 
     def _repr_html_(self) -> str:
         return gate_table(self.report.cases, verdict_line(self.report)).to_html()
@@ -122,7 +129,7 @@ def gate_table(cases: Sequence[Case], caption: str = "") -> Table:
         )
         for case in cases
     )
-    return Table(HEADER, rows, left=4, caption=caption, spare=SPARE)
+    return Table(HEADER, rows, left=4, caption=caption, spare=SPARE, legend=LEGEND)
 
 
 def verdict_line(report: GateReport) -> str:
@@ -180,7 +187,8 @@ def gate_markdown(report: GateReport) -> str:
     for title, cases in (*parts, ("All scores", report.cases)):
         lines += ["", f"### {title}", "", *gate_table(cases).markdown_lines()]
     blind = blind_line(report)
-    return "\n".join([*lines, *(["", blind] if blind else []), ""])
+    said = [*([blind] if blind else []), *harmless_lines(report.comparison)]
+    return "\n".join([*lines, *(part for line in said for part in ("", escape(line))), ""])
 
 
 def gate_values(report: GateReport) -> dict[str, Any]:
@@ -194,6 +202,7 @@ def gate_values(report: GateReport) -> dict[str, Any]:
         "policy": report.policy.model_dump(mode="json"),
         "cases": [asdict(case) for case in report.cases],
         "mismatches": [asdict(entry) for entry in report.comparison.mismatches],
+        "harmless": [asdict(entry) for entry in report.comparison.harmless],
     }
 
 

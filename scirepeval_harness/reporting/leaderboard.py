@@ -83,6 +83,7 @@ class Leaderboard:
             rule_before=published.index(True)
             if len(set(published)) == 2 and published == sorted(published)
             else None,
+            legend=_meanings(self.suites),
         )
 
     @property
@@ -126,6 +127,20 @@ class Leaderboard:
 
     def _repr_html_(self) -> str:
         return self.table.to_html()
+
+
+def _meanings(suites: Sequence[SuiteSpec]) -> dict[str, str]:
+    """What each average is a mean of."""
+    found = {}
+    for column in (column for suite in suites for column in suite.columns):
+        names = column.pools or column.tasks
+        part = f"{column.metric} of " if column.metric else ""
+        if column.pools:
+            words = f"all numbers of {' and '.join(names)}"
+        else:
+            words = f"{len(names)} tasks" if len(names) > 1 else names[0]
+        found[shown(column.name)] = part + words
+    return found
 
 
 def _by_task(board: Leaderboard) -> Table:
@@ -269,7 +284,8 @@ def _scores(caption: str, report: Report, lines: Sequence[ScoreLine]) -> Table:
         rows.append((*map(Cell, names), *(_score_cell(s, part, best) for s, part in scores)))
     titles = (row_title(report.systems[place]) for place in places)
     header = ("Task", "Score", "Group", "Format", *titles)
-    return Table(header, tuple(rows), left=4, caption=caption, synthetic=report.synthetic)
+    spare = ("Group", "Format")
+    return Table(header, tuple(rows), 4, caption, synthetic=report.synthetic, spare=spare)
 
 
 def _score_cell(score: ScoreRecord | None, partial: bool, best: float | None) -> Cell:

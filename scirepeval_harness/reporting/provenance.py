@@ -67,7 +67,7 @@ def time_table(report: Report) -> Table:
         *(f"{shown(phase)} (s)" for phase in phases),
         *("total (s)", "encoded", "from the store", "documents/s"),
     )
-    return Table(header, tuple(rows), left=3, caption="Time")
+    return Table(header, tuple(rows), left=3, caption="Time", spare=("Started", "Status"))
 
 
 def signature_table(report: Report) -> Table:

@@ -12,7 +12,7 @@ import io
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.progress import printable
@@ -127,7 +127,7 @@ class Table:
 
     ``synthetic`` marks scores of made data; ``rule_before`` is the row above which a form with
     rules draws one; ``spare`` names the columns that a narrow terminal does without, those that go
-    first at the front.
+    first at the front. ``legend`` says in half a line what a column is, to a person at a terminal.
     """
 
     header: tuple[str, ...]
@@ -138,6 +138,12 @@ class Table:
     synthetic: bool = False
     rule_before: int | None = None
     spare: tuple[str, ...] = ()
+    legend: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def minor(self) -> tuple[int, ...]:
+        """The places of the text columns that a narrow screen does without, as a terminal does."""
+        return tuple(c for c in range(1, self.left) if self.header[c] in self.spare)
 
     def to_terminal(self, width: int) -> str:
         """The table within ``width`` characters, for a person: texts are wrapped between words,
@@ -166,6 +172,10 @@ class Table:
                 if number == 1 or (number and number - 1 == self.rule_before):
                     lines.append(GAP.join("-" * widths[c] for c in columns))
                 lines += _wrapped(row, widths, self.left)
+        shown_names = {name for c, name in enumerate(self.header) if c in columns}
+        meant = [f"{name}: {text}" for name, text in self.legend.items() if name in shown_names]
+        if meant:
+            notes.append(f"{'; '.join(meant)}.")
         return "\n".join([*lines, *(line for note in notes for line in _wrap(note, width))])
 
     def to_text(self) -> str:
@@ -256,11 +266,12 @@ def text_table(
     left: int | None = None,
     caption: str = "",
     spare: Sequence[str] = (),
+    legend: Mapping[str, str] | None = None,
 ) -> Table:
     """A table of plain cells; all columns are text unless ``left`` says how many are."""
     cells = tuple(tuple(map(Cell, row)) for row in rows)
     columns = len(header) if left is None else left
-    return Table(tuple(header), cells, columns, caption, spare=tuple(spare))
+    return Table(tuple(header), cells, columns, caption, spare=tuple(spare), legend=legend or {})
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

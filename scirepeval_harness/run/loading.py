@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ class TaskLoader:
         self._load, self._folder, self._budget = load, folder, budget
         self._held: OrderedDict[str, LoadedTask] = OrderedDict()
         self._spooled: dict[str, LoadedTask] = {}
+        self._turn = threading.RLock()
 
     def get(self, task: TaskSpec, suite: SuiteSpec) -> LoadedTask:
         """The task's data; raises what the reader raises.
@@ -46,12 +48,13 @@ class TaskLoader:
         away for the plan may be back for the scores.
         """
         name = task.name
-        if name in self._held:
-            self._held.move_to_end(name)
-        elif name not in self._spooled:
-            self._held[name] = self._load(task, suite, frozenset())
-            self._spool()
-        return self._held[name] if name in self._held else self._spooled[name]
+        with self._turn:  # one thread may encode while another scores
+            if name in self._held:
+                self._held.move_to_end(name)
+            elif name not in self._spooled:
+                self._held[name] = self._load(task, suite, frozenset())
+                self._spool()
+            return self._held[name] if name in self._held else self._spooled[name]
 
     def without(self, task: TaskSpec, suite: SuiteSpec, absent: frozenset[str]) -> LoadedTask:
         """The task's data as if some documents were not there; read anew, and not kept."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import scirepeval_harness
@@ -21,6 +23,7 @@ from scirepeval_harness.model.base import (
     Model,
     PartialEncoder,
     kept_encoders,
+    leaves_processors,
     members_of,
 )
 from scirepeval_harness.model.spec import ModelSpec
@@ -42,6 +45,7 @@ from scirepeval_harness.run import task as scoring
 from scirepeval_harness.run.cost import keep_time
 from scirepeval_harness.run.engine import Engine, build_models, open_engine
 from scirepeval_harness.run.loading import Selection, TaskLoader, task_loader
+from scirepeval_harness.run.overlap import Beside
 from scirepeval_harness.run.plan import cost_of, plan_run
 from scirepeval_harness.task.dataset import EncodeRequest, LoadedTask
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
@@ -196,11 +200,8 @@ class _ModelRun:
             self.progress.say(f"{self.spec.name}  {line}")
         try:
             self._encode_ahead()
-            for suite, task in self.selection:
-                self._run_task(suite, task)
-                # Before the run file: a task with a score file is never called interrupted.
-                self.come_to += 1
-                self._write()
+            while self.come_to < len(self.selection):
+                self._score_next(self.store)
         except KeyboardInterrupt:
             self._interrupt()
         except StorageError as error:
@@ -211,6 +212,12 @@ class _ModelRun:
             self.progress.say(f"{self.spec.name}  used in this run: {words}")
         return self.interrupted
 
+    def _score_next(self, store: EmbeddingStore) -> None:
+        self._run_task(*self.selection[self.come_to], store)
+        # Before the run file: a task with a score file is never called interrupted.
+        self.come_to += 1
+        self._write()
+
     def _usage(self) -> dict[str, float]:
         used: dict[str, float] = {}
         for one in members_of(self.model):
@@ -219,35 +226,81 @@ class _ModelRun:
         return used
 
     def _encode_ahead(self) -> None:
-        """Fill the store for all tasks that are not finished."""
-        start = time.perf_counter()
+        """Fill the store for all tasks that are not finished; those whose vectors are all there are
+        scored meanwhile, where encoding leaves the processors free."""
         try:
             # Tasks that share their prompts share the model, and are encoded in one go.
-            ways: dict[int, tuple[Encoder, list[tuple[SuiteSpec, TaskSpec]]]] = {}
-            for suite, task in self.selection:
+            ways: dict[int, tuple[Encoder, list[int]]] = {}
+            for number, (_, task) in enumerate(self.selection):
                 for encoder in kept_encoders(self.model, task):
-                    ways.setdefault(id(encoder), (encoder, []))[1].append((suite, task))
-            for encoder, tasks in ways.values():
-                requests = self._requests(tasks)
-                encode_ahead(encoder, requests, self.store, self._count, self.progress)
+                    ways.setdefault(id(encoder), (encoder, []))[1].append(number)
         except Exception as error:  # noqa: BLE001
-            # Whatever it is, the task that needs the text meets it again, and it is that task's.
-            self.progress.say(f"{self.spec.name}  encoding ahead of the tasks stopped: {error}")
+            self._stopped(error)
+            return
+        # The fast probe computes where the encoder does, and would take its memory.
+        free = all(leaves_processors(encoder) for encoder, _ in ways.values())
+        if ways and free and self.options.probe != "fast":
+            beside = self.store.beside()
+            with Beside(lambda: self._score_next(beside)) as side:
+                self._encode(list(ways.values()), side.ready)
+        else:
+            self._encode(list(ways.values()), lambda number: None)
+        if self.come_to:
+            self._write()  # with all that was encoded, and the time that it took
+
+    def _encode(
+        self, ways: Sequence[tuple[Encoder, Sequence[int]]], ready: Callable[[int], None]
+    ) -> None:
+        """Encode, calling ``ready`` with the number of each task whose vectors are all there."""
+        start = time.perf_counter()
+        lacking = Counter(number for _, numbers in ways for number in numbers)
+
+        def reached(marks: deque[tuple[int, int]], requests: float) -> None:
+            while marks and marks[0][0] <= requests:
+                _, number = marks.popleft()
+                lacking[number] -= 1
+                if not lacking[number]:
+                    ready(number)
+
+        for number in range(len(self.selection)):
+            if not lacking[number]:
+                ready(number)
+        try:
+            for encoder, numbers in ways:
+                marks: deque[tuple[int, int]] = deque()
+                requests = self._requests(numbers, marks)
+                settled = partial(reached, marks)
+                encode_ahead(encoder, requests, self.store, self._count, self.progress, settled)
+                settled(math.inf)
+        except Exception as error:  # noqa: BLE001
+            self._stopped(error)
         if self.ahead:
             self.ahead_seconds = time.perf_counter() - start
+
+    def _stopped(self, error: Exception) -> None:
+        # Whatever it is, the task that needs the text meets it again, and it is that task's.
+        self.progress.say(f"{self.spec.name}  encoding ahead of the tasks stopped: {error}")
 
     def _count(self, texts: int) -> None:
         self.ahead += texts
 
-    def _requests(self, tasks: Selection) -> Iterator[EncodeRequest]:
-        for suite, task in tasks:
-            try:
+    def _requests(
+        self, numbers: Sequence[int], marks: deque[tuple[int, int]]
+    ) -> Iterator[EncodeRequest]:
+        """The requests of some tasks; ``marks`` gets each task's number behind that of its last
+        request."""
+        count = 0
+        for number in numbers:
+            suite, task = self.selection[number]
+            requests: Sequence[EncodeRequest] = ()
+            # What fails here the task itself will say, and the others' texts are encoded.
+            with suppress(Exception):
                 loaded = self.loader.get(task, suite)
-                done = self._finished(suite, task, loaded) is not None
-                requests = () if done else requests_of(task, loaded.data)
-            except Exception:  # noqa: BLE001
-                continue  # the task itself will say so, and the others' texts are encoded
+                if self._finished(suite, task, loaded) is None:
+                    requests = requests_of(task, loaded.data)
             yield from requests
+            count += len(requests)
+            marks.append((count, number))
 
     def _load(self, task: TaskSpec, suite: SuiteSpec) -> LoadedTask:
         """The task's data; with ``--allow-missing``, of the documents that the model can encode."""
@@ -286,7 +339,7 @@ class _ModelRun:
         now = scoring.describe(suite, task, loaded, record.model, self.options)
         return record if now.signature == record.signature else None
 
-    def _run_task(self, suite: SuiteSpec, task: TaskSpec) -> None:
+    def _run_task(self, suite: SuiteSpec, task: TaskSpec, store: EmbeddingStore) -> None:
         """Score one task and write it. Any exception becomes the task's error, and the other tasks
         go on."""
         phases, draft = scoring.Phases(), None
@@ -300,7 +353,7 @@ class _ModelRun:
             if record is None:
                 draft = self._describe(suite, task, loaded)
                 scored = scoring.score_task(
-                    draft, task, loaded, self.model, self.store, self.options, self.progress,
+                    draft, task, loaded, self.model, store, self.options, self.progress,
                     phases, self.engine.fit_samples,
                 )  # fmt: skip
                 record = scored.record

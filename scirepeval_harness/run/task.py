@@ -20,7 +20,7 @@ from scirepeval_harness.evaluations.vector_warnings import cut_warnings, identic
 from scirepeval_harness.model.base import Encoder, Model, Ranker, in_task
 from scirepeval_harness.model.ensemble import EnsembleRanker, VectorRanker
 from scirepeval_harness.model.spec import ModelSpec
-from scirepeval_harness.options import RunOptions, VectorPrecision
+from scirepeval_harness.options import RunOptions
 from scirepeval_harness.probes.fit import FitSamples, fit_samples
 from scirepeval_harness.progress import SILENT, Progress
 from scirepeval_harness.results import record as records
@@ -268,8 +268,7 @@ def score_pairs(
     data: CitationPools,
     model: Model,
     store: EmbeddingStore,
-    *,
-    width: VectorPrecision,
+    options: RunOptions,
     progress: Progress = SILENT,
 ) -> scorers.Run:
     """The score of each query with each candidate of its pools, as ``run`` ranks them.
@@ -277,13 +276,15 @@ def score_pairs(
     Raises:
         HarnessError: what encoding or the model raises.
     """
+    model = in_task(model, task)
+    if isinstance(model, EnsembleRanker):
+        model, _ = ranker_of(model, task, data, store, options, progress)
     scorer: base.PairScorer
     if hasattr(model, "encode"):
         requests = base.requests_of(task, data)
-        vectors = embed_task(
-            task.name, requests, cast(Encoder, in_task(model, task)), store, progress
-        )
-        scorer = scorers.euclidean_scorer(vectors, width=width)
+        vectors = embed_task(task.name, requests, cast(Encoder, model), store, progress)
+        kept = as_kept(task, data, vectors, options)
+        scorer = scorers.euclidean_scorer(kept, width=options.vector_precision)
     else:
         model.prepare(list(data.documents.values()))
         scorer = scorers.ranker_scorer(model, data.documents, data.documents)

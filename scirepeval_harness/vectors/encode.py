@@ -131,7 +131,9 @@ def embed(
     space, missing = found.space, found.missing()
     assert space is not None
     advance(count - len(missing.documents))
-    encode_missing(encoder, [missing], advance)
+    if missing.documents:
+        with store.encoding:
+            encode_missing(encoder, [missing], advance)
     return TaskVectors(
         rows,
         ((count, lambda wanted: space.take(found.keys[wanted])),),
@@ -265,14 +267,23 @@ def look_up(
     return Lookup(request, keys, fresh, held, space)
 
 
-def encode_missing(encoder: Encoder, missing: Sequence[MissingTexts], advance: Advance) -> None:
+def encode_missing(
+    encoder: Encoder,
+    missing: Sequence[MissingTexts],
+    advance: Advance,
+    reached: Advance = lambda count: None,
+) -> None:
     """Encode, each batch written to its space as soon as it is done.
+
+    Args:
+        reached: called with how many of ``missing``, from the first on, are all written.
 
     Raises:
         ModelError: vectors of another shape than asked for, or not finite; what the encoder raises.
         StorageError: the store cannot be written.
     """
     clock = Clock(encoder)
+    left, whole = [len(texts.documents) for texts in missing], 0
     try:
         for number, rows, vectors in _batches(encoder, missing):
             texts = missing[number]
@@ -280,6 +291,10 @@ def encode_missing(encoder: Encoder, missing: Sequence[MissingTexts], advance: A
             texts.space.append(texts.keys[rows], good)
             clock.tick(len(rows))
             advance(len(rows))
+            left[number] -= len(rows)
+            while whole < len(left) and not left[whole]:
+                whole += 1
+                reached(whole)
     finally:
         # After an error too: what is written is closed, and the next run goes on behind it.
         for texts in missing:
@@ -320,6 +335,7 @@ def encode_ahead(
     store: EmbeddingStore,
     done: Advance,
     progress: Progress = SILENT,
+    reached: Advance = lambda count: None,
 ) -> None:
     """Fill the store for requests that will come one after another.
 
@@ -329,6 +345,7 @@ def encode_ahead(
     Args:
         done: called with the number of texts just written, so that they count even where encoding
             stops half way.
+        reached: called with how many requests, from the first on, have all their vectors.
 
     Raises:
         ModelError, StorageError: see :func:`encode_missing`.
@@ -336,6 +353,9 @@ def encode_ahead(
     if not encoder.cacheable:
         return
     ledger, waiting = Ledger(), list[MissingTexts]()
+    # How many requests are settled when all that waited before them is written.
+    before: list[int] = []
+    seen = 0
 
     def encode() -> None:
         if not waiting:
@@ -346,17 +366,27 @@ def encode_ahead(
                 done(count)
                 advance(count)
 
-            encode_missing(encoder, waiting, both)
-        waiting.clear()
+            def settled(count: int) -> None:
+                reached(before[count] if count < len(before) else seen)
 
-    for request in requests:
+            with store.encoding:
+                encode_missing(encoder, waiting, both, settled)
+        waiting.clear()
+        before.clear()
+
+    for number, request in enumerate(requests):
         missing = look_up(encoder, request, store, ledger).missing()
         if not missing.documents:
+            seen = number + 1
+            if not waiting:
+                reached(seen)
             continue
         # Before it joins: requests stay whole, and with them the batches of each.
         if sum(len(texts.documents) for texts in (*waiting, missing)) > AHEAD:
             encode()
         waiting.append(missing)
+        before.append(number)
+        seen = number + 1
     encode()
 
 

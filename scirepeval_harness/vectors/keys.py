@@ -85,7 +85,7 @@ def first_places(keys: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 class Ledger:
-    """Texts that are planned already, by space: 16 bytes each, no texts."""
+    """Texts that are planned already, by space: 16 bytes each, sorted, no texts."""
 
     def __init__(self) -> None:
         self._keys: dict[str, Keys] = {}
@@ -95,6 +95,14 @@ class Ledger:
         first, _ = first_places(keys)
         # By space: the same text in another role may be another vector.
         known = self._keys.get(space, np.zeros(0, KEY))
-        fresh = first[~np.isin(keys[first], known)]
-        self._keys[space] = np.concatenate((known, keys[fresh]))
-        return fresh
+        order = np.argsort(keys[first], kind="stable")
+        asked = keys[first][order]
+        place = np.searchsorted(known, asked)
+        fresh = np.ones(len(asked), dtype=bool)
+        inside = place < len(known)
+        fresh[inside] = known[place[inside]] != asked[inside]
+        # Put in their places: sorting all that is known for every request would be most of a plan.
+        self._keys[space] = np.insert(known, place[fresh], asked[fresh])
+        met = np.empty(len(asked), dtype=bool)
+        met[order] = fresh
+        return first[met]

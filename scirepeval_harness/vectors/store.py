@@ -8,6 +8,7 @@ mapped and their checksums verified when they are first asked for.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,17 @@ class EmbeddingStore:
         self._spaces: dict[str, Space] = {}
         self._passing = ExitStack()
         self._passing_root: Path | None = None
+        self._beside: list[EmbeddingStore] = []
+        self.encoding = threading.RLock()
+        """Held by whoever encodes what the store lacks: an encoder serves one thread at a time."""
+
+    def beside(self) -> EmbeddingStore:
+        """A store of the same folders for another thread: what one has written, the other finds, as
+        two processes do. It ends with this one."""
+        other = EmbeddingStore(self.root)
+        other._passing_root, other.encoding = self._passing_folder(), self.encoding
+        self._beside.append(other)
+        return other
 
     def space(self, identity: Identity) -> Space:
         """The space of an identity, with what is on disk now.
@@ -56,7 +68,9 @@ class EmbeddingStore:
     @property
     def damaged(self) -> tuple[Damage, ...]:
         """The shards that were set aside since the store was opened."""
-        return tuple(damage for space in self._spaces.values() for damage in space.damaged)
+        own = (damage for space in self._spaces.values() for damage in space.damaged)
+        others = (damage for other in self._beside for damage in other.damaged)
+        return (*own, *others)
 
     def close(self) -> None:
         """Finish what is being written and merge small files. The store may be used again."""
@@ -65,12 +79,16 @@ class EmbeddingStore:
             # Only now: during a run, readers of this process would list their files anew each time.
             compact(space.folder)
         self._spaces.clear()
+        self._beside.clear()
         self._passing.close()
         self._passing_root = None
 
     def _root_of(self, identity: Identity) -> Path:
         if identity.complete:
             return self.root
+        return self._passing_folder()
+
+    def _passing_folder(self) -> Path:
         if self._passing_root is None:
             self._passing_root = self._passing.enter_context(working_folder("vectors"))
         return self._passing_root

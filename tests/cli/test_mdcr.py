@@ -55,17 +55,31 @@ def small(tmp_path: Path) -> tuple[str, ...]:
     return ("--task", "small", "--tasks-dir", str(tasks), "--data", str(data))
 
 
-@pytest.mark.parametrize("model", ["tfidf", "bm25"])
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("tfidf", ()),
+        ("bm25", ()),
+        ("tfidf", ("--quantize", "int8")),
+        ("both", ("--quantize", "binary")),
+    ],
+)
 def test_a_written_file_scores_as_the_run_does(
-    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: str, options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "scores.json"
+    (tmp_path / "both.toml").write_text(
+        'name = "both"\ntitle = "B"\nkind = "ensemble"\nmembers = ["bm25", "tfidf"]\n'
+        'combine = "scores"\n'
+    )
+    given = str(tmp_path / "both.toml") if model == "both" else model
     task = ("--task", "sample-pools")
-    assert harness("mdcr", "write-scores", "--model", model, *task, "--output", str(file)) == 0
+    words = ("--model", given, *task, *options)
+    assert harness("mdcr", "write-scores", *words, "--output", str(file)) == 0
     capsys.readouterr()
     assert harness("mdcr", "score", str(file), *task, "--json") == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert harness("run", "--model", model, *task, "--output", str(tmp_path / "out")) == 0
+    assert harness("run", *words, "--output", str(tmp_path / "out")) == 0
     expected = by_field(tmp_path / "out" / model / "sample" / "sample-pools.json")
     assert found.pop("mean of the fields") == expected.pop(None)
     assert found == expected

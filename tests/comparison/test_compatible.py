@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scirepeval_harness.comparison.systems import mismatches
+from scirepeval_harness.comparison.systems import harmless, mismatches
 from scirepeval_harness.results.record import CoverageRecord, ModelRecord
 from tests.support.made_results import SETTINGS, queries, query_task, suite_of, system
 
@@ -48,13 +48,16 @@ def test_each_difference_that_moves_a_score_is_named(
 
 
 def test_the_probe_matters_where_there_is_one() -> None:
-    def found(evaluation: str) -> list[str]:
+    def found(evaluation: str, probe: str) -> list[list[str]]:
         made = MADE.with_record(evaluation=evaluation)
-        other = MADE.with_record(evaluation=evaluation, settings={**SETTINGS, "probe": "fast"})
-        return [e.reason for e in mismatches(system("A", made), system("B", other), "one", SUITE)]
+        other = MADE.with_record(evaluation=evaluation, settings={**SETTINGS, "probe": probe})
+        a, b = system("A", made), system("B", other)
+        both = (mismatches(a, b, "one", SUITE), harmless(a, b, "one"))
+        return [[entry.reason for entry in entries] for entries in both]
 
-    assert found("probe") == ["probe reference against fast"]
-    assert found("ranking") == []
+    assert found("probe", "fast") == [["probe reference against fast"], []]
+    assert found("probe", "exact") == [[], ["probe reference against exact"]]
+    assert found("probe", "reference") == found("ranking", "fast") == [[], []]
 
 
 def test_precision_differs_between_networks_only() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import scirepeval_harness
 from scirepeval_harness.errors import ModelError
@@ -148,6 +149,49 @@ def test_code_of_the_folder_is_never_run(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(content | {"model_type": "evil"}))
     refusal(folder)
     assert not (folder / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bert.encoder.layer.0.output.multi_layers.0.aug_dense.weight",  # PALs
+        "encoder.layer.1.output.adapters.x.adapter_down.0.weight",
+        "encoder.layer.0.attention.self.query.lora_A.weight",
+    ],
+)
+def test_a_checkpoint_with_more_than_the_model_computes_with_is_refused(
+    folder: Path, name: str
+) -> None:
+    weights = folder / "pytorch_model.bin"
+    tensors = torch.load(weights, weights_only=True)
+    # Saved from a model with a head, all names begin with the base's.
+    prefix = "bert." if name.startswith("bert.") else ""
+    named = {f"{prefix}{key}": value for key, value in tensors.items()}
+    torch.save(named | {name: torch.ones(2, 2)}, weights)
+    said = str(refusal(folder))
+    assert "have no place in a BertModel" in said
+    assert name.removeprefix("bert.") in said
+
+
+def test_heads_and_buffers_of_a_checkpoint_are_left_alone(folder: Path) -> None:
+    before, weights = encode(folder), folder / "pytorch_model.bin"
+    tensors = torch.load(weights, weights_only=True)
+    more = ("cls.predictions.bias", "classifier.weight", "embeddings.position_ids", "pooler.x")
+    torch.save(tensors | {name: torch.ones(2) for name in more}, weights)
+    assert encode(folder).tolist() == before.tolist()
+
+
+def test_a_fusion_of_adapters_is_refused(folder: Path, tmp_path: Path) -> None:
+    fusion = tmp_path / "fusion"
+    fusion.mkdir()
+    (fusion / "adapter_fusion_config.json").write_text("{}")
+    spec = TransformerSpec(
+        name="m", title="M", base=Weights(path=str(folder)),
+        adapters={Role.PROXIMITY: Weights(path=str(fusion))},
+    )  # fmt: skip
+    encoder = TransformerEncoder(spec, EncodeOptions(device="cpu", offline=True))
+    with pytest.raises(ModelError, match="a fusion of adapters, which is not read here"):
+        encoder.identity(Role.PROXIMITY)
 
 
 @pytest.mark.parametrize("entry", ["", "absolute"])

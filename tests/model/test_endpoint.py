@@ -23,6 +23,7 @@ from scirepeval_harness.model.kinds import EndpointSpec
 from scirepeval_harness.model.registry import resolve_model
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document, EncodeRequest
+from scirepeval_harness.task.registry import load_registry
 from scirepeval_harness.vectors.encode import embed
 from scirepeval_harness.vectors.store import EmbeddingStore
 from tests.support.endpoint_server import (
@@ -70,6 +71,26 @@ def edited(edit: Any) -> Misdeed:
         return as_json(answer)
 
     return misdeed
+
+
+def test_prompts_go_out_around_the_texts_and_stand_in_the_identity(server: Server) -> None:
+    plain = make(server.url)
+    given = make(
+        server.url, prompts={"document": "passage: {title}"},
+        task_prompts={"search": {"candidate": "found: {text}"}},
+    )  # fmt: skip
+    encode(given)
+    assert sorted(server.texts) == sorted(f"passage: title {n}" for n in range(11))
+    assert given.identity(Role.PROXIMITY).details == {
+        **plain.identity(Role.PROXIMITY).details, "prompt": "passage: {title}",
+    }  # fmt: skip
+    assert given.identity(Role.QUERY).details == plain.identity(Role.QUERY).details
+    in_search = given.for_task(load_registry().tasks["search"])
+    encode(in_search)
+    assert server.texts[-1].startswith("found: title ")
+    # What it cost is counted once for all tasks.
+    assert in_search.usage() == given.usage()
+    assert given.usage()["requests"] == 6
 
 
 def test_batches_go_out_at_once_and_come_back_in_order(server: Server) -> None:

@@ -21,6 +21,7 @@ from scirepeval_harness.model.registry import resolve_model
 from scirepeval_harness.model.static import StaticEncoder
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
+from scirepeval_harness.task.registry import load_registry
 
 WORDS = ("[UNK]", "graphs", "of", "citations", "and", "papers")
 TABLE = np.arange(18, dtype=np.float32).reshape(6, 3) - 7
@@ -153,6 +154,27 @@ def test_wordllama_is_the_mean_of_its_table() -> None:
         expected = table[ids].mean(0) if ids else np.zeros(256)
         np.testing.assert_allclose(vector, expected, atol=1e-5)
     assert encoder.identity(Role.QUERY).details["base_revision"] == "0.4.0.post1"
+
+
+def test_prompts_stand_around_the_text_and_in_the_identity(tmp_path: Path) -> None:
+    folder = str(save(tmp_path, {"model_type": "model2vec"}))
+    plain, given = make(tmp_path), resolve_model(folder, prompts={"query": "papers {text}"})
+    encoder = build_model(given, EncodeOptions())
+    np.testing.assert_array_equal(encode(encoder, "graphs"), encode(plain, "papers graphs"))
+    identities = [one.identity(Role.QUERY).details for one in (plain, encoder)]
+    assert dict(identities[1]) == {**identities[0], "prompt": "papers {text}"}
+    assert encoder.identity(Role.PROXIMITY).details == plain.identity(Role.PROXIMITY).details
+    task = load_registry().tasks["search"]
+    own = StaticEncoder(
+        given.model_copy(update={"task_prompts": {"search": {"candidate": "and {text}"}}}),
+        EncodeOptions(),
+    ).for_task(task)
+    document = Document("1", ("of",))
+    assert [own.text(document, role) for role in (Role.QUERY, Role.PROXIMITY)] == [
+        "papers of", "and of",
+    ]  # fmt: skip
+    with pytest.raises(HarnessError, match="--normalize does not apply: static has none"):
+        resolve_model(folder, prompts={"query": "papers {text}"}, normalize=True)
 
 
 def test_texts_are_cut_at_the_longest_input_of_tokens_or_of_characters(tmp_path: Path) -> None:

@@ -193,4 +193,4 @@ def test_without_torch_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ProbeError, match="torch") as caught:
         fast.fit_classifier(x, y, x, grid=True)
     assert "scirepeval-harness[models]" in str(caught.value)
-    assert "--probe reference" in str(caught.value)
+    assert "leave --probe fast out" in str(caught.value)

@@ -75,7 +75,7 @@ def test_the_primal_equals_to_the_last_bit(kind: str, n: int, d: int, cost: floa
     y = np.random.default_rng(3).integers(0, 3, n)
     theirs = LinearSVC(C=cost, dual=False, random_state=42).fit(x, y)
     order = np.argsort(y, kind="stable")
-    turned = newton.Turned.of(x, order)
+    turned = newton.Turned.of(x, TrainingVectors.of(x).sizes, order)
     steps = []
     for k in range(3):
         signs = np.where(y[order] == k, 1.0, -1.0)

@@ -28,7 +28,7 @@ LABELS = {
 def test_processes_change_no_bit(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "processes_for", lambda rows, dimensions, processors: 2)
     labels, rows = LABELS[kind][:120], [np.arange(120)]
-    job = ProbeJob(kind, X[:120], labels, rows, X[120:], grid=True, seed=42)
+    job = ProbeJob(kind, X[:120], labels, rows, X[120:], grid=True, seed=42, probe="sklearn")
     alone = next(fit_samples(job, 1))
     spread = list(fit_samples(job))
     assert len(spread) == 1

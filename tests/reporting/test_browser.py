@@ -111,6 +111,29 @@ def test_the_page_fits_and_asks_for_nothing(
     context.close()
 
 
+def test_a_phone_shows_numbers_and_not_only_names(browser: Browser, page_file: Path) -> None:
+    """Of each table the first column of numbers is in sight, and what is left out is said."""
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(page_file.as_uri())
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    tables = page.locator("table:has(td[data-sort])")
+    assert tables.count() >= 5
+    for table in tables.all():
+        frame = table.locator("xpath=..").bounding_box()
+        cell = table.locator("td[data-sort]").first.bounding_box()
+        assert frame is not None
+        assert cell is not None
+        assert cell["x"] + cell["width"] <= frame["x"] + frame["width"], table.get_attribute("id")
+    assert not page.locator("#table-tasks th", has_text="Format").is_visible()
+    assert page.get_by_text("Not shown at this width: Group, Format.").is_visible()
+    wide = browser.new_page(viewport={"width": 1400, "height": 844})
+    wide.goto(page_file.as_uri())
+    assert wide.locator("#table-tasks th", has_text="Format").is_visible()
+    assert not wide.get_by_text("Not shown at this width: Group, Format.").is_visible()
+    page.close()
+    wide.close()
+
+
 def test_pictures_are_dark_on_light_and_light_on_dark(browser: Browser, page_file: Path) -> None:
     sums = {}
     for scheme in ("light", "dark"):

@@ -81,7 +81,7 @@ def test_a_run_records_all_arguments_that_the_command_needs() -> None:
     assert recorded["models"] == ["m"]
     assert set(made.scoring()) == {"limit", "probe", "width", "seed", "allow_missing"}
     words = "--model m --tasks-dir own --max-length 9 --data data --engine ray"
-    words += " --probe reference --width float32 --seed 7"
+    words += " --probe exact --width float32 --seed 7"
     assert command_words(recorded) == words.split()
     places = (("", Path("data")), ("mdcr", Path("own")))
     recorded = RunOptions(output=Path("out"), data=places).arguments(Choices())

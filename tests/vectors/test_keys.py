@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scirepeval_harness.vectors.keys import KeyIndex, first_places, key_array, text_key
+from scirepeval_harness.vectors.keys import KeyIndex, Ledger, first_places, key_array, text_key
 
 # Few distinct bytes: many equal keys, and many that end in the zero bytes that numpy strips.
 KEYS = st.lists(
@@ -48,3 +48,19 @@ def test_a_million_keys_take_twenty_bytes_each() -> None:
     index = KeyIndex(np.frombuffer(np.random.default_rng(0).bytes(16_000_000), dtype="S16"))
     assert index._keys.nbytes + index._rows.nbytes == 20_000_000
     assert len(index) == 1_000_000
+
+
+def test_a_ledger_knows_what_it_met_in_each_space() -> None:
+    dice = np.random.default_rng(3)
+    ledger, met = Ledger(), {"a": set[bytes](), "b": set[bytes]()}
+    for _ in range(40):
+        space = "ab"[int(dice.integers(2))]
+        # Few values, with zeros at their ends, which numpy strips of single elements.
+        raw = [bytes(row) for row in dice.integers(0, 2, (int(dice.integers(0, 30)), 16), np.uint8)]
+        raw = [value[:12] + bytes(4) for value in raw]
+        expected = []
+        for place, key in enumerate(raw):
+            if key not in met[space]:
+                met[space].add(key)
+                expected.append(place)
+        assert ledger.new(space, key_array(raw)).tolist() == expected
