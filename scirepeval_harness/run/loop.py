@@ -7,7 +7,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -73,6 +73,7 @@ def run(
     progress: Progress = SILENT,
     arrived: Callable[[Selection], Selection] = lambda selection: selection,
     tasks: Mapping[str, TaskSpec] | None = None,
+    loader: TaskLoader | None = None,
 ) -> tuple[Path, ...]:
     """Evaluate the models one after another; one result folder each, below ``options.output``.
 
@@ -85,6 +86,7 @@ def run(
         arrived: fetches data once the models are known to be sound; gives the tasks to run.
         tasks: all tasks of the suites by name, whose definitions results keep; by default those
             that are run.
+        loader: holds data that earlier runs of the same tasks have read; None for one of this run.
 
     Raises:
         UsageError: two models of one name, results that are already there, those of another model
@@ -112,7 +114,7 @@ def run(
     # Before the work: a checkout edited while the run goes on is not what is running.
     environment = describe_environment(Path(scirepeval_harness.__file__).parent)
     with (
-        task_loader(options) as loader,
+        task_loader(options) if loader is None else nullcontext(loader) as loader,
         open_engine(options) as engine,
         open_store(options.cache) as store,
     ):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3Model, T5Config, T5EncoderModel
+from transformers import PreTrainedTokenizerFast, Qwen3Model, T5Config, T5EncoderModel
 
 from scirepeval_harness.errors import HarnessError
 from scirepeval_harness.model.base import EncodeOptions, build_model
@@ -18,7 +18,8 @@ from scirepeval_harness.model.replica import pool
 from scirepeval_harness.model.transformer import TransformerEncoder
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
-from tests.support.tiny_models import TEXTS, save_base
+from tests.support.tiny_decoder import save_decoder, save_tokenizer
+from tests.support.tiny_models import TEXTS
 
 DOCUMENTS = tuple(Document(str(n), (text, text[: 5 * n + 3])) for n, text in enumerate(TEXTS))
 
@@ -51,40 +52,20 @@ def test_padding_on_either_side_changes_nothing(pooling: str, side: str) -> None
     torch.testing.assert_close(vectors, torch.stack([by_hand(text, pooling) for text in texts]))
 
 
-def save_tokenizer(base: Path, folder: Path) -> None:
-    """Words of the tiny BERT's, with an end of a sequence and no separator, padded on the left."""
-    from tokenizers.processors import TemplateProcessing
-
-    words = PreTrainedTokenizerFast(tokenizer_file=str(base / "tokenizer.json"))
-    backend = words.backend_tokenizer
-    end = backend.token_to_id("[SEP]")
-    backend.post_processor = TemplateProcessing(single="$A [SEP]", special_tokens=[("[SEP]", end)])
-    PreTrainedTokenizerFast(
-        tokenizer_object=backend, eos_token="[SEP]", pad_token="[PAD]", padding_side="left"
-    ).save_pretrained(folder)
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("decoders")
-    base = save_base(root / "bert")
+    decoder = save_decoder(root / "qwen3")
+    base = root / "qwen3-base"
     size = len((base / "vocab.txt").read_text(encoding="utf-8").splitlines())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        decoder = Qwen3Model(
-            Qwen3Config(
-                vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-                num_attention_heads=2, num_key_value_heads=1, head_dim=16, initializer_range=0.3,
-                max_position_embeddings=128,
-            )
-        )  # fmt: skip
         encoder = T5EncoderModel(
             T5Config(vocab_size=size, d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2)
         )
-    for name, model in (("qwen3", decoder), ("t5", encoder)):
-        model.save_pretrained(root / name)
-        save_tokenizer(base, root / name)
-    return {"bert": base, "qwen3": root / "qwen3", "t5": root / "t5"}
+    encoder.save_pretrained(root / "t5")
+    save_tokenizer(base, root / "t5")
+    return {"bert": base, "qwen3": decoder, "t5": root / "t5"}
 
 
 def encoder_of(folder: Path, dtype: str = "float32", **asked: object) -> TransformerEncoder:
