@@ -41,7 +41,7 @@ def test_list_of_a_group_or_a_kind() -> None:
     lexical = [line.split()[1] for line in lines(run("list", "--group", "lexical"))[1:]]
     assert lexical == ["bm25", "tfidf"]
     modules = lines(run("list", "--kind", "sentence_transformers"))
-    assert len(modules) == 16
+    assert len(modules) == 15
     error = run("list", "--group", "lexicl").exception
     assert str(error) == "unknown group 'lexicl'. Did you mean lexical?"
 
