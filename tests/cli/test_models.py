@@ -23,7 +23,7 @@ def lines(result: Result) -> list[str]:
 def test_list_shows_every_model_with_base_and_roles() -> None:
     listed = lines(run("list"))
     assert listed[0] == "group name title kind base roles extra"
-    assert len(listed) == 29
+    assert len(listed) == 30
     assert (
         "scientific specter2 SPECTER2-Adapters transformer allenai/specter2_base 4 adapters models"
         in listed
