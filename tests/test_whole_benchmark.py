@@ -31,6 +31,9 @@ def test_one_command_alone_gives_the_whole_row(tmp_path: Path) -> None:
         # S2AND, which needs an environment of its own, is left out in words and in the count.
         assert "(26 of 27)" in done.stdout
         assert "s2and setup" in done.stdout + done.stderr
+        # A pipe gets lines of the run, and no bars of the libraries that it uses.
+        assert "Fetching" not in done.stderr
+        assert "examples/s" not in done.stderr
         asked = len(hub.asked)
         again = harness([*words, "--offline", "--output", "again"], tmp_path, hub.url, clone)
         assert again.returncode == 0, again.stderr

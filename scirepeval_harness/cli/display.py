@@ -7,6 +7,7 @@ terminal, lines alone in a pipe, one JSON object a line for programs.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -52,6 +53,10 @@ def display(*, verbosity: int = 0, as_json: bool = False) -> Iterator[Terminal]:
         verbosity: -1 for failures alone, 0 for the usual, 1 for every phase.
         as_json: one JSON object a line, whoever reads.
     """
+    # The libraries read it when they are loaded, later. A person may see how far a download is.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    if as_json or verbosity < 0 or not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     if as_json:
         yield JsonLines(verbosity)
         return
