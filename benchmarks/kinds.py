@@ -166,9 +166,9 @@ def kinds(folder: Path, stack: ExitStack) -> Iterator[Kind]:
         "a tiny random Qwen3", last, "a loop over texts", one_by_one(decoder, "last", " [SEP] ")
     )
     adapters = cast(TransformerSpec, load_models()["minilm-adapters"])
-    other = TransformerEncoder(adapters, OPTIONS, reader="library")
+    other = TransformerEncoder(adapters, OPTIONS, reader="own")
     yield Kind(
-        "MiniLM and adapters", "minilm-adapters", "the library adapters",
+        "MiniLM and adapters, by their library", "minilm-adapters", "the harness's own reader",
         lambda texts: encoded(other, texts),
     )  # fmt: skip
 
