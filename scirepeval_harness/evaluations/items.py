@@ -188,10 +188,10 @@ def _row_statistics(outcome: Outcome, score: Score, how: Resampling) -> Iterator
     if score.metric in COUNTED:
         for rows in dict.fromkeys(len(part) for part in parts):
             sides = list[tuple[LabelSets, LabelSets]]()
-            for truth, predicted in (_label_sides(part) for part in parts if len(part) == rows):
+            for real, said in (_label_sides(part) for part in parts if len(part) == rows):
                 # One truth for all iterations, where it is the same, as a rule.
-                known = sides[-1][0] if sides and truth.same(sides[-1][0]) else truth
-                sides.append((known, predicted))
+                known = sides[-1][0] if sides and real.same(sides[-1][0]) else real
+                sides.append((known, said))
             yield resample.counts_of(sides, _classes(outcome, 0), score.metric, how.draws)
         return
     metric = METRICS.get(score.metric)
