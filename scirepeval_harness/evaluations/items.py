@@ -187,7 +187,11 @@ def _row_statistics(outcome: Outcome, score: Score, how: Resampling) -> Iterator
     parts = _iterations(outcome, score.setting)
     if score.metric in COUNTED:
         for rows in dict.fromkeys(len(part) for part in parts):
-            sides = [_label_sides(part) for part in parts if len(part) == rows]
+            sides = list[tuple[LabelSets, LabelSets]]()
+            for real, said in (_label_sides(part) for part in parts if len(part) == rows):
+                # One truth for all iterations, where it is the same, as a rule.
+                known = sides[-1][0] if sides and real.same(sides[-1][0]) else real
+                sides.append((known, said))
             yield resample.counts_of(sides, _classes(outcome, 0), score.metric, how.draws)
         return
     metric = METRICS.get(score.metric)
@@ -206,7 +210,9 @@ def _classes(outcome: Outcome, otherwise: int) -> int:
 
 
 def _iterations(outcome: Outcome, setting: str) -> list[pd.DataFrame]:
-    rows = outcome.items[outcome.items["setting"] == setting]
+    # Without the ids of millions of rows, which nobody asks for here.
+    columns = ["iteration", "truth", "prediction"]
+    rows = outcome.items.loc[outcome.items["setting"] == setting, columns]
     if rows.empty:
         raise ValueError(f"no rows of setting {setting}")
     return [part for _, part in rows.groupby("iteration", sort=True)]

@@ -87,4 +87,6 @@ def _denied(result: Result, record: TaskRecord, task: TaskSpec) -> Iterator[str]
 def distinct_items(items: pd.DataFrame, field: str | None) -> int:
     """Distinct items of a score: queries of its field or of every one, or test rows."""
     rows = items if field is None else items[items["field"] == field]
-    return len(rows.drop_duplicates([n for n in ("field", "item") if n in rows.columns]))
+    if "field" not in rows.columns:
+        return int(rows["item"].nunique(dropna=False))  # of millions, a third of the time
+    return len(rows.drop_duplicates(["field", "item"]))

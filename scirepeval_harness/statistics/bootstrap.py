@@ -129,8 +129,7 @@ def _of_counts(
     drawn, kind = part.narrow, part.narrow.dtype
     before: tuple[LabelSets, int] | None = None
     for (truth, predicted), width in zip(sides, widths, strict=True):
-        # The truth of every iteration is the same, as a rule.
-        if before is None or before[1] != width or not truth.same(before[0]):
+        if before is None or before[1] != width or truth is not before[0]:
             labels, before = one_hot(truth, width, kind), (truth, width)
             real = (drawn @ labels).astype(np.float64)
         if metric == "accuracy":
