@@ -17,7 +17,7 @@ CALLS = {
     "fetch": ("fetch",),
     "leaderboard": ("leaderboard",),
     "compare": ("compare",),
-    "check": ("check",),
+    "check": ("check", "check_early"),
     "report": ("report",),
     "runs list": ("runs",),
     "runs show": ("load_results",),
