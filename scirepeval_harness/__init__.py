@@ -19,6 +19,7 @@ from scirepeval_harness.errors import HarnessError
 if TYPE_CHECKING:
     from scirepeval_harness.api import cache, data, mdcr, s2and
     from scirepeval_harness.api.catalogue import Catalogue, audit, models, tasks
+    from scirepeval_harness.api.early import check_early
     from scirepeval_harness.api.evaluate import (
         Interrupted,
         evaluate,
@@ -54,6 +55,7 @@ __all__ = [
     "audit",
     "cache",
     "check",
+    "check_early",
     "compare",
     "data",
     "evaluate",
@@ -79,6 +81,7 @@ _PLACES = {
     **dict.fromkeys(("check", "compare", "leaderboard", "report"), "api.judge"),
     **dict.fromkeys(("Results", "load_results", "runs", "verify"), "api.results"),
     **dict.fromkeys(("Progress", "Silent", "Terminal"), "progress"),
+    "check_early": "api.early",
     "EncoderObject": "model.objects",
     "Evaluation": "evaluations.base",
     "ModelKind": "model.spec",

@@ -226,7 +226,6 @@ def check(
         (False, ['sample-year'])
     """
     from scirepeval_harness.comparison.gate import gate
-    from scirepeval_harness.comparison.policy import Policy
     from scirepeval_harness.reporting.gate import Verdict
 
     (of_candidate, of_baseline), registry = _found((candidate, baseline), tasks_dirs)
@@ -243,13 +242,7 @@ def check(
         related = [name for name, entry in registry.suites.items() if entry.task_set in sets]
         suites = readings.suites(registry, related)
     require_one_scale(suites)
-    if policy is None or isinstance(policy, Policy):
-        rules, where = policy or Policy(), "the policy"
-    else:
-        rules, where = read_spec(Policy, Path(policy)), str(policy)
-        if not rules.model_fields_set:
-            # What was cut to nothing must not pass for a policy of defaults.
-            raise SpecError("no rule", where=where, fix="Write one, or leave the policy out")
+    rules, where = read_policy(policy)
     base, other = _read_systems([of_baseline or baseline, of_candidate], suites)
     keys = {
         name: {*base.scores.get(name, ()), *other.scores.get(name, ())} for name in registry.tasks
@@ -267,6 +260,23 @@ def check(
             fix="Choose another --suite",
         )
     return Verdict(report)
+
+
+def read_policy(policy: PathLike | Policy | None) -> tuple[Policy, str]:
+    """The policy, the defaults for None, and its name for errors.
+
+    Raises:
+        SpecError: a file that does not follow the schema, or says nothing.
+    """
+    from scirepeval_harness.comparison.policy import Policy
+
+    if policy is None or isinstance(policy, Policy):
+        return policy or Policy(), "the policy"
+    rules, where = read_spec(Policy, Path(policy)), str(policy)
+    if not rules.model_fields_set:
+        # What was cut to nothing must not pass for a policy of defaults.
+        raise SpecError("no rule", where=where, fix="Write one, or leave the policy out")
+    return rules, where
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,12 @@ class Evaluation(ABC, Generic[Data]):
         documents = tuple(self.documents(data).values())
         return (EncodeRequest(task.format.document_role(), documents),)
 
+    def part(self, data: Data, share: float) -> Data | None:
+        """The data with a share of its items and what they need alone, whose values are the same as
+        in the whole; None for a kind that needs nearly all whatever the share. A larger part holds
+        every smaller one."""
+        return None
+
     @abstractmethod
     def score(
         self, task: TaskSpec, data: Data, vectors: VectorTable, options: ScoreOptions

@@ -16,7 +16,7 @@ from scirepeval_harness.roles import Format, Role
 from scirepeval_harness.schema import shown
 from scirepeval_harness.task.audit import Finding, Share
 from scirepeval_harness.task.dataset import Coverage, Document, Qrels
-from scirepeval_harness.task.draw import drawn_qrels
+from scirepeval_harness.task.draw import drawn_qrels, leading
 from scirepeval_harness.task.tables import (
     Table,
     as_id,
@@ -78,6 +78,16 @@ class PoolEvaluation(base.Evaluation[CitationPools]):
 
     def pools(self, data: CitationPools) -> base.RankedPools:
         return base.RankedPools(data.fields, data.documents, data.lost)
+
+    def part(self, data: CitationPools, share: float) -> CitationPools:
+        kept = {name: leading(qrels, share) for name, qrels in data.fields.items()}
+        fields = {
+            name: {query: grades for query, grades in qrels.items() if query in kept[name]}
+            for name, qrels in data.fields.items()
+        }
+        needed = {key for own in fields.values() for query in own for key in (query, *own[query])}
+        documents = {key: found for key, found in data.documents.items() if key in needed}
+        return CitationPools(documents, fields, data.lost & needed)
 
     def score(
         self,

@@ -17,7 +17,7 @@ from scirepeval_harness.schema import shown
 from scirepeval_harness.task import tables
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
 from scirepeval_harness.task.dataset import Coverage, Document, EncodeRequest, Qrels
-from scirepeval_harness.task.draw import drawn_qrels
+from scirepeval_harness.task.draw import drawn_qrels, leading
 from scirepeval_harness.task.tables import Collected, Row, Table, is_list, parts_of
 
 if TYPE_CHECKING:
@@ -72,6 +72,17 @@ class RankingEvaluation(base.Evaluation[RankingSet]):
 
     def pools(self, data: RankingSet) -> base.RankedPools:
         return base.RankedPools({"": data.qrels}, data.candidates, data.lost)
+
+    def part(self, data: RankingSet, share: float) -> RankingSet:
+        kept = leading(data.qrels, share)
+        qrels = {query: grades for query, grades in data.qrels.items() if query in kept}
+        pool = {key for grades in qrels.values() for key in grades}
+        return RankingSet(
+            {key: document for key, document in data.queries.items() if key in kept},
+            {key: document for key, document in data.candidates.items() if key in pool},
+            qrels,
+            data.lost & pool,
+        )
 
     def requests(self, task: TaskSpec, data: RankingSet) -> tuple[EncodeRequest, ...]:
         only_candidates = (d for key, d in data.candidates.items() if key not in data.queries)

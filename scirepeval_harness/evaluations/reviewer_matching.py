@@ -13,7 +13,7 @@ from scirepeval_harness.evaluations.metrics import check_metrics, why_not_resamp
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.audit import Finding, Share, finding
 from scirepeval_harness.task.dataset import Coverage, Document, Qrels
-from scirepeval_harness.task.draw import drawn_queries, first
+from scirepeval_harness.task.draw import drawn_queries, first, leading
 from scirepeval_harness.task.tables import Table, check_coverage, read_flat
 
 if TYPE_CHECKING:
@@ -64,6 +64,18 @@ class ReviewerMatching(base.Evaluation[ReviewerSet]):
 
     def pools(self, data: ReviewerSet) -> base.RankedPools:
         return base.RankedPools({"": data.hard})
+
+    def part(self, data: ReviewerSet, share: float) -> ReviewerSet:
+        kept = leading(data.hard, share)
+        hard, soft = (
+            {query: grades for query, grades in qrels.items() if query in kept}
+            for qrels in (data.hard, data.soft)
+        )
+        names = {name for grades in hard.values() for name in grades}
+        reviewers = {name: own for name, own in data.reviewers.items() if name in names}
+        needed = {*hard, *(paper for own in reviewers.values() for paper in own)}
+        papers = {key: document for key, document in data.papers.items() if key in needed}
+        return ReviewerSet(papers, reviewers, hard, soft)
 
     def score(
         self, task: TaskSpec, data: ReviewerSet, vectors: VectorTable, options: base.ScoreOptions

@@ -125,6 +125,12 @@ def first(keys: Sequence[str], count: int | None) -> tuple[str, ...]:
     return tuple(key for key in keys if key in kept)
 
 
+def leading(keys: Iterable[str], share: float) -> frozenset[str]:
+    """The ids that come first: a share of them, and some in any case."""
+    order = sorted(set(keys), key=lambda key: (place(key), key))
+    return frozenset(order[: max(LEAST_QUERIES, math.ceil(share * len(order)))])
+
+
 def drawn_suite(
     suite: SuiteSpec, suites: Mapping[str, SuiteSpec], tasks: Mapping[str, TaskSpec], where: str
 ) -> tuple[SuiteSpec, tuple[TaskSpec, ...]]:

@@ -17,7 +17,7 @@ CALLS = {
     "fetch": ("fetch",),
     "leaderboard": ("leaderboard",),
     "compare": ("compare",),
-    "check": ("check",),
+    "check": ("check", "check_early"),
     "report": ("report",),
     "items": ("items",),
     "runs list": ("runs",),
