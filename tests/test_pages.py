@@ -13,7 +13,7 @@ from tests.support.pages import DOCS, NEEDS, PAGES, ROOT, Reader, blocks, check_
 
 ELSEWHERE = {"api.md": "tests/api", "extending.md": "tests/test_extending_page.py"}
 """Pages whose blocks have tests of their own."""
-SLOW = ("index.md", "leaderboard.md", "models.md")
+SLOW = ("index.md", "leaderboard.md", "models.md", "training.md")
 
 
 def marked(page: Path) -> object:

@@ -36,6 +36,7 @@ def prepare(page: str, folder: Path) -> Iterator[dict[str, str]]:
 
 def models(folder: Path) -> None:
     """A checkpoint, adapters, a decoder and the folders of two libraries, all tiny and random."""
+    from tests.support.tiny_decoder import save_decoder
     from tests.support.tiny_models import save_adapter, save_base
     from tests.support.tiny_modules import save_modules
 
@@ -44,27 +45,9 @@ def models(folder: Path) -> None:
     for seed, role in enumerate(ROLES):
         save_adapter(folder / "adapters" / role, seed=seed)
     save_modules(folder / "st-model", kind="plain")
-    _decoder(folder / "decoder", folder / "base")
+    save_decoder(folder / "decoder", positions=512)
     _model2vec(folder / "model2vec", folder / "base")
     shutil.copy(SAMPLE / "topics" / "meta.jsonl", folder / "papers.jsonl")
-
-
-def _decoder(folder: Path, base: Path) -> None:
-    import torch
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3Model
-
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(base / "tokenizer.json"), eos_token="[SEP]", pad_token="[PAD]"
-    )
-    config = Qwen3Config(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=1, head_dim=16, initializer_range=0.3,
-        max_position_embeddings=512,
-    )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        Qwen3Model(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
 
 def _model2vec(folder: Path, base: Path) -> None:
@@ -101,6 +84,7 @@ def pools(folder: Path) -> None:
 
 FOLDERS: dict[str, Callable[[Path], None]] = {
     "models.md": models,
+    "training.md": models,
     "leaderboard.md": baselines,
     "README.md": baselines,
     "ci.md": released,
