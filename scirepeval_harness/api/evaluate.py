@@ -196,6 +196,8 @@ def evaluate(
         suites=chosen.suites,
         tasks=[task.name for _, task in chosen.selection],
     )
+    for name, why in (*chosen.left_out, *chosen.refused):
+        say.say(f"the row will lack {name}: {why.removesuffix(', left out')}")
     # After the first line: these take seconds to load, and silence looks like nothing happened.
     from scirepeval_harness.results.folder import load_results
     from scirepeval_harness.run.arrival import arrive

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-LONGEST_TITLE = 20
-TITLES, BAR = LONGEST_TITLE + 9, 12
+LONGEST_TITLE = 18
+TITLES, BAR = LONGEST_TITLE + 9, 10
 """Widths of columns: all of a bar's line fits 80 characters, and nothing jumps."""
 TICKS = 4
 """Times a second that bars are drawn."""
@@ -39,6 +39,8 @@ ENCODING = ""
 """Stands in the place of a task for what is encoded ahead of all."""
 LEAST = 0.1
 """Seconds that a task weighs at least."""
+MANY = 1_000
+"""From so many on, what is done is a share."""
 MOST_FITTED = 0.95
 """Of a task whose probes are all fitted: intervals and files come after them."""
 LEAST_KNOWN = 0.02
@@ -126,7 +128,7 @@ class Live(Terminal):
         with self._lock:
             self._bars.start()
             # Nothing to measure against: the bar only moves.
-            row = self._bars.add_task(words, total=total or None, words=work.amount)
+            row = self._bars.add_task(words, total=total or None, words=_amount(work))
 
         def advance(count: int) -> None:
             work.done += count
@@ -239,13 +241,20 @@ class WholeRun:
 
     def __str__(self) -> str:
         tasks = sum(key[1] != ENCODING for key in self._weights)
-        left = "" if self.left is None else f", {time_in_words(self.left)} left"
+        left = "" if self.left is None else f", {_left(self.left)}"
         return f"{len(self._ended)} of {tasks} tasks, {self.share:.0%}{left}"
 
 
 def _amount(work: Work) -> str:
-    left = work.left
-    return work.amount if left is None else f"{work.amount}, {time_in_words(left)} left"
+    """``13 of 25 fits, 3 min left``; of many, ``55% of 195,348 tokens``, which stays narrow."""
+    amount = work.amount
+    if work.total >= MANY and work.unit != "B":
+        amount = f"{work.done / work.total:.0%} of {work.total:,} {work.unit}s"
+    return amount if work.left is None else f"{amount}, {_left(work.left)}"
+
+
+def _left(seconds: float) -> str:
+    return f"{time_in_words(seconds).removeprefix('about ')} left"
 
 
 def _shortened(title: str) -> str:

@@ -8,7 +8,12 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.display import display
-from scirepeval_harness.cli.options import TasksDir
+from scirepeval_harness.cli.options import (
+    TasksDir,
+    complete_model,
+    complete_suite,
+    complete_task,
+)
 from scirepeval_harness.cli.output import say
 
 
@@ -16,15 +21,24 @@ def fetch_command(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="As for run: a name, hub id or model file. May be repeated."
+            metavar="NAME",
+            help="As for run: a name, hub id or model file. May be repeated.",
+            autocompletion=complete_model,
         ),
     ] = None,
     suite: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="All tasks of this suite. May be repeated."),
+        typer.Option(
+            metavar="NAME",
+            help="All tasks of this suite. May be repeated.",
+            autocompletion=complete_suite,
+        ),
     ] = None,
     task: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="This task. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="This task. May be repeated.", autocompletion=complete_task
+        ),
     ] = None,
     tasks_dir: TasksDir = None,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import scirepeval_harness as sh
-from scirepeval_harness.cli.options import AsJson, Offline
+from scirepeval_harness.cli.options import AsJson, Offline, complete_model
 from scirepeval_harness.cli.output import print_fields, print_json, show
 from scirepeval_harness.roles import Role
 
@@ -52,7 +52,11 @@ def export_merged_command(
 @app.command("show")
 def show_model(
     name: Annotated[
-        str, typer.Argument(help="A registered name, or anything else that `run --model` takes.")
+        str,
+        typer.Argument(
+            help="A registered name, or anything else that `run --model` takes.",
+            autocompletion=complete_model,
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:

@@ -12,6 +12,28 @@ from scirepeval_harness.options import CHOICES, LAST_SEED, OPTIONS
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.spec import AuthorReading, FewShotReading, ReviewerReading
 
+
+def complete_model(incomplete: str) -> list[str]:
+    """Registered models that begin so."""
+    return [name for name in sh.models() if name.startswith(incomplete)]
+
+
+def complete_task(incomplete: str) -> list[str]:
+    """Tasks that begin so."""
+    return [name for name in sh.tasks() if name.startswith(incomplete)]
+
+
+def complete_suite(incomplete: str) -> list[str]:
+    """Suites that begin so."""
+    suites = dict.fromkeys(str(record["suite"]) for record in sh.tasks().records)
+    return [name for name in suites if name.startswith(incomplete)]
+
+
+def complete_format(incomplete: str) -> list[str]:
+    """Formats that begin so."""
+    return [str(one) for one in Format if one.startswith(incomplete)]
+
+
 TasksDir = Annotated[
     list[Path] | None,
     typer.Option(
@@ -26,7 +48,12 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never open a connectio
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 SuiteNames = Annotated[
     list[str] | None,
-    typer.Option("--suite", metavar="NAME", help="These suites only. May be repeated."),
+    typer.Option(
+        "--suite",
+        metavar="NAME",
+        help="These suites only. May be repeated.",
+        autocompletion=complete_suite,
+    ),
 ]
 FewShot = Annotated[
     FewShotReading | None, typer.Option("--few-shot", help="Reading of few-shot tasks.")
@@ -118,27 +145,6 @@ def declared(name: str) -> Any:
 def flag(group: str, help: str, *names: str) -> Any:
     """A flag of a run that the command line alone has."""
     return typer.Option(*names, help=help, rich_help_panel=group, metavar="")
-
-
-def complete_model(incomplete: str) -> list[str]:
-    """Registered models that begin so."""
-    return [name for name in sh.models() if name.startswith(incomplete)]
-
-
-def complete_task(incomplete: str) -> list[str]:
-    """Tasks that begin so."""
-    return [name for name in sh.tasks() if name.startswith(incomplete)]
-
-
-def complete_suite(incomplete: str) -> list[str]:
-    """Suites that begin so."""
-    suites = dict.fromkeys(str(record["suite"]) for record in sh.tasks().records)
-    return [name for name in suites if name.startswith(incomplete)]
-
-
-def complete_format(incomplete: str) -> list[str]:
-    """Formats that begin so."""
-    return [str(one) for one in Format if one.startswith(incomplete)]
 
 
 COMPLETED = {

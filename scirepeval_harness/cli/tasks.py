@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import scirepeval_harness as sh
-from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
+from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir, complete_task
 from scirepeval_harness.cli.output import print_fields, print_json, print_table, say, show
 from scirepeval_harness.roles import Format
 
@@ -40,7 +40,12 @@ def list_tasks(
 
 @app.command("show")
 def show_task(
-    name: Annotated[str, typer.Argument(help="The task's name, as `tasks list` prints it.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="The task's name, as `tasks list` prints it.", autocompletion=complete_task
+        ),
+    ],
     model: Annotated[
         str | None,
         typer.Option("--model", help="Also show what this model would use for the task."),
@@ -58,7 +63,12 @@ def show_task(
 
 @app.command("check")
 def check_task(
-    name: Annotated[str, typer.Argument(help="The task's name, as `tasks list` prints it.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="The task's name, as `tasks list` prints it.", autocompletion=complete_task
+        ),
+    ],
     data: DataDir = None,
     tasks_dir: TasksDir = None,
     offline: Offline = False,

@@ -262,7 +262,7 @@ def test_missing_parts_are_scored_around_only_when_asked_and_said_beside_the_sco
     ("words", "message"),
     [
         (["--task", "own-cit"], "unknown task 'own-cit'. Did you mean own-cite"),
-        (["--suite", "scirepevl"], "unknown suite 'scirepevl'. Did you mean scirepeval?"),
+        (["--suite", "scirepevl"], "unknown suite 'scirepevl'. Did you mean scirepeval"),
         (["--model", "tfidff"], "unknown model 'tfidff'. Did you mean tfidf?"),
         (["--model", "tfidf"], "two models are named 'tfidf'. Name one of them with --model TITLE"),
         (["--resume", "--overwrite"], "exclude each other"),

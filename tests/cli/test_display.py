@@ -64,9 +64,10 @@ def test_two_phases_at_once_have_a_bar_each() -> None:
     lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert [line.split()[0] for line in lines] == ["run", "encode", "probe"]
     assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines), "all of it fits"
     assert "0 of 2 tasks, 15%" in lines[0]
-    assert "250 of 1,000 tokens" in lines[1]
-    assert f"{'a' * 17}..." in lines[2]
+    assert "25% of 1,000 tokens" in lines[1]
+    assert f"{'a' * 15}..." in lines[2]
     assert "13 of 26 fits" in lines[2]
     assert "\x1b[31m" not in out.getvalue()
 
