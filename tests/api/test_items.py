@@ -106,7 +106,7 @@ def test_one_query_by_its_id_in_every_form(capsys: pytest.CaptureFixture[str]) -
         assert QUERY in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [80, 120, 200])
 def test_every_line_fits_the_terminal(width: int) -> None:
     found = view("tfidf", "sample-pools", against=BASELINES / "bm25", worst=2, best=1)
     tables = [part for part in found.parts() if isinstance(part, Table)]

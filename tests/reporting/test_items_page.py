@@ -88,6 +88,7 @@ def test_texts_of_others_are_text(tmp_path: Path) -> None:
     assert "No texts: &lt;b&gt;gone&lt;/b&gt;." in page
 
 
+@pytest.mark.slow
 def test_texts_are_on_the_page_only_where_they_are_asked_for(tmp_path: Path) -> None:
     page, plain = (
         sh.report(BASELINES / "tfidf", tmp_path / str(texts), texts=texts, items=1).page.read_text()

@@ -115,7 +115,7 @@ def test_a_part_of_a_suite_keeps_the_definitions_of_the_rest(tmp_path: Path) -> 
         "leaderboard moved",
         "compare moved/one moved/two",
         "check --baseline moved/one --candidate moved/one --all",
-        "report moved --output report",
+        pytest.param("report moved --output report", marks=pytest.mark.slow),
         "runs moved",
         "runs show moved/one",
         "runs verify moved/one",
