@@ -303,7 +303,7 @@ def plan(
     prompts: Prompts | Sequence[str] = (),
     normalize: bool | None = None,
     truncate_dim: int | None = None,
-    probe: Probe = "reference",
+    probe: Probe = "exact",
 ) -> RunPlan:
     """What `evaluate` would encode with the same arguments: reads data and the store, writes and
     downloads nothing, loads tokenizers and no weights. The hub is asked for sizes, unless offline.

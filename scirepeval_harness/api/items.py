@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scirepeval_harness.reporting.items import ItemsView, ShownItem
     from scirepeval_harness.results.record import TaskRecord
     from scirepeval_harness.run.again import Material, Ranks
+    from scirepeval_harness.task.dataset import Document
     from scirepeval_harness.task.registry import Registry
     from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
@@ -55,7 +56,7 @@ def items(
         query: show these items by id instead.
         metric: of a task that ranks; None for its first.
         setting: of a task with few-shot settings, such as ``64-shot``; None for the full one.
-        candidates: how many candidates of a query are listed; relevant ones further down are too.
+        candidates: how many candidates of a query are listed; so many relevant ones are too.
         data: the folder of the task's data, as for `evaluate`; None for that of the run.
         cache: the store of vectors; None ranks no candidates.
         tasks_dirs: folders of your own task files, as for `load_results`.
@@ -94,6 +95,8 @@ def items(
     frame = values.worst_first("value" if against is None else "difference")
     groups = _groups(frame, as_list(query), worst, best, compared=against is not None)
     wanted = {(row.field, row.item) for _, rows in groups for row in rows}
+    if setting not in (None, "full"):
+        notes.append("Predictions are those of the first draw of training rows.")
     material = _material(found, records[0], suite, spec, data)
     if material.why is not None:
         notes.append(f"No texts: {material.why}. Give the folder of the task's data with --data.")
@@ -172,6 +175,21 @@ def _material(
     return read_material(record, suite, task, [*named, *last])
 
 
+def texts_of(
+    results: Sequence[Result], data: Data
+) -> Callable[[SuiteSpec, TaskSpec], tuple[Mapping[str, Document], Sequence[str], str | None]]:
+    """Reads what a task's items say, by the data of the first result that has the task."""
+
+    def read(
+        suite: SuiteSpec, task: TaskSpec
+    ) -> tuple[Mapping[str, Document], Sequence[str], str | None]:
+        having = [own for own in results if task.name in own.tasks]
+        found = _material(having, having[0].tasks[task.name], suite, task, data)
+        return found.documents, found.classes, found.why
+
+    return read
+
+
 def _places(result: Result, suite: SuiteSpec, task: TaskSpec) -> Iterator[Path | None]:
     """Where the run had its data from, if that is still there."""
     with suppress(HarnessError):
@@ -199,7 +217,7 @@ def _ranks(
             found = rank_again(result, record, task, models_of(result.run), material, wanted, cache)
         ranks.append({} if isinstance(found, str) else found)
         if isinstance(found, str):
-            notes.append(f"Candidates without ranks of {result.run.model.title}: {found}.")
+            notes.append(f"Candidates are not ranked by {result.run.model.title}: {found}.")
     return ranks, notes
 
 

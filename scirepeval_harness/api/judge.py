@@ -16,6 +16,7 @@ from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.folder import load_results as load_folders
 from scirepeval_harness.schema import read_spec
 from scirepeval_harness.task.draw import require_one_scale
+from scirepeval_harness.task.places import Data
 from scirepeval_harness.task.registry import Registry
 from scirepeval_harness.task.spec import (
     AuthorReading,
@@ -295,6 +296,9 @@ def report(
     s2and: AuthorReading | None = None,
     reviewers: ReviewerReading | None = None,
     seed: int = 42,
+    items: int = 3,
+    texts: bool = False,
+    data: Data = None,
 ) -> WrittenReport:
     """Write a folder with everything that results say: markdown, a page, plots, CSV, LaTeX, JSON.
 
@@ -306,6 +310,9 @@ def report(
         published: add the published rows.
         baseline: show differences from this result or ``published:NAME``; None for the first.
         model_card: add the one result's scores to this Hugging Face model card.
+        items: so many of each task's worst and best queries and rows are shown on the page.
+        texts: show their texts too, which are read from the tasks' data.
+        data: the folder of that data, as for `evaluate`; None for that of the runs.
 
     Raises:
         UsageError: suites that cannot stand in one table, or a model card of several results.
@@ -317,6 +324,7 @@ def report(
         >>> written.page.name
         'report.html'
     """
+    from scirepeval_harness.api.items import texts_of
     from scirepeval_harness.comparison.compare import examine
     from scirepeval_harness.model.registry import load_models
     from scirepeval_harness.reporting.build import build_report, check_suites
@@ -351,6 +359,8 @@ def report(
             for other in systems
             if other is not base
         ],
+        items=items,
+        read=texts_of(loaded, data) if texts else None,
     )
     folder = default_folder(content) if output is None else Path(output)
     files = write_report(content, folder)

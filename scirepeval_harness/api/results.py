@@ -368,6 +368,7 @@ def record_of(result: Result, registry: Registry) -> dict[str, Any]:
         "suites": list(result.run.suites),
         "status": result.run.status,
         "averages": averages,
+        "remarks": list(current.remarks),
         "synthetic": any(own.synthetic for own in data),
         "date": result.run.created_at,
         "signature": result.run.signature,

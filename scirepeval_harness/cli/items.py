@@ -31,7 +31,7 @@ def items_command(
         str | None, typer.Option(help="Of this few-shot setting, such as 64-shot.")
     ] = None,
     candidates: Annotated[
-        int, typer.Option(min=0, help="So many candidates of a query, and relevant ones below.")
+        int, typer.Option(min=0, help="So many candidates of a query, and as many relevant ones.")
     ] = 5,
     data: DataDir = None,
     cache: Annotated[

@@ -9,6 +9,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.options import (
+    DataDir,
     FewShot,
     Reviewers,
     S2and,
@@ -44,6 +45,13 @@ def report_command(
     s2and: S2and = None,
     reviewers: Reviewers = None,
     seed: Annotated[int, typer.Option(help="Of the permutation tests.")] = 42,
+    items: Annotated[
+        int, typer.Option(min=0, help="So many of each task's worst and best items on the page.")
+    ] = 3,
+    texts: Annotated[
+        bool, typer.Option("--texts", help="Show their texts, read from the tasks' data.")
+    ] = False,
+    data: DataDir = None,
 ) -> None:
     """Write a report: markdown, a page, plots, and the leaderboard as CSV, LaTeX and JSON.
 
@@ -56,6 +64,9 @@ def report_command(
         baseline=baseline,
         model_card=model_card,
         seed=seed,
+        items=items,
+        texts=texts,
+        data=data,
         **reading(suite, tasks_dir, few_shot, s2and, reviewers),
     )
     if model_card is not None:

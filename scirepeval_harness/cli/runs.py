@@ -123,6 +123,7 @@ def _show(result: sh.Result, record: Mapping[str, Any]) -> None:
     run = execution(result.run.model.title, result)
     fields = [
         *zip(HEADER, _line(record), strict=True),
+        *(("Remark", text) for text in record["remarks"]),
         ("Sealed", "yes" if result.sealed else UNSEALED),
         ("Harness", f"{run.harness_version}" + (f", commit {run.commit}" if run.commit else "")),
         ("Command", run.command),

@@ -13,7 +13,7 @@ import numpy as np
 from scirepeval_harness.cluster.cluster import Cluster, cluster_errors
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.options import Probe
-from scirepeval_harness.probes.fit import ProbeJob, fit_samples
+from scirepeval_harness.probes.fit import ProbeJob, fit_samples, nobody
 from scirepeval_harness.probes.problem import Kind, ProbeFit
 
 
@@ -103,8 +103,11 @@ class RayProbes:
         # What few pieces leave idle goes to the grid searches inside them.
         processes = max(1, min(cluster.node_cpus, cluster.cpus // max(1, len(pieces))))
         task = ray.remote(num_cpus=processes, num_gpus=int(on_gpu))(fit_piece)
-        # Once for all pieces: Ray hands the arrays of an object out without copies of them.
-        whole = ray.put(replace(job, samples=[np.asarray(rows) for rows in job.samples]))
+        # Once for all pieces: Ray hands the arrays of an object out without copies of them. Who is
+        # told of fits stays here.
+        whole = ray.put(
+            replace(job, samples=[np.asarray(rows) for rows in job.samples], done=nobody)
+        )
         waiting: list[Any] = [task.remote(whole, piece, processes, on_gpu) for piece in pieces]
         # Nothing is cancelled when one fails: Ray 2.60 aborts the driver over a cancelled task that
         # has just ended. What is left ends by itself, or with the connection.

@@ -14,10 +14,16 @@ from scirepeval_harness.comparison.records import Comparison, Difference, Mismat
 from scirepeval_harness.comparison.systems import System, by_reason, harmless, mismatches
 from scirepeval_harness.errors import NotComparableError
 from scirepeval_harness.options import LAST_SEED, check_bounds
-from scirepeval_harness.results.leaderboard import column_tasks, columns_of, row, row_draws
+from scirepeval_harness.results.leaderboard import (
+    column_tasks,
+    columns_of,
+    format_columns,
+    row,
+    row_draws,
+)
 from scirepeval_harness.statistics.bootstrap import interval
 from scirepeval_harness.statistics.permutation import difference_draws, holm, p_of_draws
-from scirepeval_harness.task.spec import Column, SuiteSpec, TaskSpec
+from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 ALPHA = 0.05
 NOT_RESAMPLED = "a metric that cannot be resampled"
@@ -237,10 +243,8 @@ def _averages(
 
 def by_format(suites: Sequence[SuiteSpec], tasks: Mapping[str, TaskSpec]) -> SuiteSpec:
     """A suite with a column per format, under the readings of the first suite."""
-    members: dict[str, list[str]] = {}
-    for name in dict.fromkeys(name for suite in suites for name in suite.task_names()):
-        members.setdefault(tasks[name].format.value, []).append(name)
-    columns = tuple(Column(name=name, tasks=tuple(listed)) for name, listed in members.items())
+    names = dict.fromkeys(name for suite in suites for name in suite.task_names())
+    columns = format_columns(names, tasks)
     return suites[0].model_copy(update={"columns": columns, "unlisted": ()})
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from scirepeval_harness.errors import DataError
 from scirepeval_harness.evaluations import base
 from scirepeval_harness.evaluations.metrics import check_metrics
 from scirepeval_harness.files import parse_json
+from scirepeval_harness.progress import Advance
 from scirepeval_harness.roles import Format
 from scirepeval_harness.schema import shown
 from scirepeval_harness.task.audit import Finding, Share, finding, same_text
@@ -109,10 +111,11 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
             prepare(options.progress.say)
         fit = options.fit or fit_samples
         with options.progress.bar(task.name, expected_fits(task, data), "fit", "probe") as advance:
+            count = FitCount(advance)
 
             def counted(job: ProbeJob) -> Iterator[ProbeFit]:
-                for fitted in fit(job):
-                    advance(fitted.fits)
+                for fitted in fit(replace(job, done=count.done)):
+                    count.whole(fitted.fits)
                     yield fitted
 
             return evaluate_probe(
@@ -148,6 +151,34 @@ class ProbeEvaluation(base.Evaluation[LabelledSet]):
 
 
 EVALUATION = ProbeEvaluation()
+
+
+class FitCount:
+    """Counts fits as they are done: one by one where the probe tells them, and sample by sample."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance, self._lock = advance, Lock()
+        self._told = self._samples = 0.0
+        self._shown = 0
+
+    def done(self, fits: float) -> None:
+        """So many more fits within a sample; from any thread."""
+        with self._lock:
+            self._told += fits
+            self._show()
+
+    def whole(self, fits: int) -> None:
+        """A sample is done, with all its fits, whether they were told or not."""
+        with self._lock:
+            self._samples += fits
+            self._show()
+
+    def _show(self) -> None:
+        # Sums of parts: 2.9999999 fits are 3.
+        count = int(max(self._told, self._samples) + 1e-6)
+        if count > self._shown:
+            self._advance(count - self._shown)
+            self._shown = count
 
 
 def expected_fits(task: TaskSpec, data: LabelledSet) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from scirepeval_harness.model.modules import side_of
 from scirepeval_harness.roles import Format, Role
 from scirepeval_harness.task.spec import TaskSpec
 
@@ -71,6 +72,18 @@ def encode_sides(thing: Any, texts: list[str], role: Role) -> Any:
     training is in its training's mode again afterwards."""
     with _modes_kept(thing):
         return (thing.encode_query if role is Role.QUERY else thing.encode_document)(texts)
+
+
+def overlong_sides(thing: Any, texts: list[str], role: Role) -> list[bool] | None:
+    """Which texts have more tokens, with the object's own prompt, than it reads; None where its
+    tokenizer or longest input is not that of a transformer."""
+    tokenizer, limit = getattr(thing, "tokenizer", None), getattr(thing, "max_seq_length", None)
+    if not callable(tokenizer) or not isinstance(limit, int):
+        return None
+    prompt = (getattr(thing, "prompts", None) or {}).get(side_of(role)) or ""
+    prompted = [prompt + text for text in texts]
+    ids = tokenizer(prompted, truncation=True, max_length=limit + 1, padding=False)["input_ids"]
+    return [len(row) > limit for row in ids]
 
 
 def encode_mteb(

@@ -1,7 +1,8 @@
 """An encoder given from Python: evaluated as it is, beside the models that have a name or a file.
 
-The object is called with texts and asked for nothing else: no seed, no mode, no device of it is
-touched, so that a model can be evaluated in the middle of its own training.
+The object is called with texts and asked for nothing else but, of a model of sentence-transformers,
+how long they are: no seed, no mode, no device of it is touched, so that a model can be evaluated in
+the middle of its own training.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import PrivateAttr
 
 from scirepeval_harness.errors import HarnessError, ModelError, UsageError
 from scirepeval_harness.model import base
 from scirepeval_harness.model.base import Advance, Identity, Vectors
-from scirepeval_harness.model.conventions import Way, encode_mteb, encode_sides, way_of
+from scirepeval_harness.model.conventions import (
+    Way,
+    encode_mteb,
+    encode_sides,
+    overlong_sides,
+    way_of,
+)
 from scirepeval_harness.model.modules import side_of
 from scirepeval_harness.model.spec import UNIDENTIFIED, ModelKind, ModelSpec
 from scirepeval_harness.roles import Role
@@ -224,6 +232,14 @@ class ObjectEncoder:
             ) from error
         advance(len(documents))
         return vectors
+
+    def overlong(self, documents: Sequence[Document], role: Role) -> NDArray[np.bool_] | None:
+        """Which texts are longer than a model of sentence-transformers reads; None of others."""
+        if self._passing != "sides":
+            return None
+        texts = [self.text(document, role) for document in documents]
+        found = self._ask(overlong_sides, self._held, texts, role)
+        return None if found is None else np.array(found, dtype=bool)
 
     def _ask(self, function: Callable[..., Any], *args: object, **kwargs: object) -> Any:
         try:

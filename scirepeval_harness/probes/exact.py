@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.probes import liblinear, newton, reference
-from scirepeval_harness.probes.fit import ProbeJob, taken
+from scirepeval_harness.probes.fit import Done, ProbeJob, nobody, taken
 from scirepeval_harness.probes.liblinear import TrainingVectors
 from scirepeval_harness.probes.problem import (
     CLASSIFIER_GRID,
@@ -133,6 +133,7 @@ def _separate_tall(
             turned[task[1]], task[2], task[0], tolerance=TOLERANCE, limit=ITERATIONS
         ),
         tasks,
+        len(folds) * len(costs) / len(tasks),
     )
     fits: list[list[Solved]] = []
     for number, (_, held_out) in enumerate(folds):
@@ -183,25 +184,44 @@ def _labels(decisions: Wide, labels: Labels) -> Labels:
 
 
 class Each:
-    """Calls a function on items, in threads if there are several; results in order."""
+    """Calls a function on items, in threads if there are several; results in order.
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
+    Args:
+        done: told of each item when it is done, by which part of a fit it is.
+    """
 
-    def __call__(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    def __init__(self, threads: int, done: Done = nobody) -> None:
+        self._threads, self._done = threads, done
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Sequence[Item], part: float = 1.0
+    ) -> list[Result]:
+        def told(item: Item) -> Result:
+            result = function(item)
+            self._done(part)
+            return result
+
         if self._threads == 1 or len(items) < 2:
-            return [function(item) for item in items]
+            return [told(item) for item in items]
         with ThreadPoolExecutor(min(self._threads, len(items))) as pool:
-            return list(pool.map(function, items))
+            return list(pool.map(told, items))
 
 
 def fit_classifier(
-    x_train: Floats, y_train: Labels, x_test: Floats, *, grid: bool, seed: int, threads: int = 1
+    x_train: Floats,
+    y_train: Labels,
+    x_test: Floats,
+    *,
+    grid: bool,
+    seed: int,
+    threads: int = 1,
+    done: Done = nobody,
 ) -> ProbeFit:
     """Linear SVM with squared hinge on single labels; as :func:`reference.fit`.
 
     Args:
         threads: fits at a time, which moves no bit of the result.
+        done: told of each fit, or part of one, when it is done; perhaps from other threads.
         others: as in the reference.
 
     Raises:
@@ -210,7 +230,7 @@ def fit_classifier(
     check_rows("single", x_train, y_train, x_test)
     check_classes(y_train)
     labels, codes = np.unique(y_train, return_inverse=True)
-    data, each = TrainingVectors.of(x_train), Each(threads)
+    data, each = TrainingVectors.of(x_train), Each(threads, done)
 
     def fit(folds: Sequence[Fold], costs: Sequence[float]) -> list[list[Solved]]:
         # scikit-learn decides for each fit by the shape of its training rows.
@@ -248,7 +268,14 @@ def fit_classifier(
 
 
 def fit_multilabel(
-    x_train: Floats, y_train: Labels, x_test: Floats, *, grid: bool, seed: int, threads: int = 1
+    x_train: Floats,
+    y_train: Labels,
+    x_test: Floats,
+    *,
+    grid: bool,
+    seed: int,
+    threads: int = 1,
+    done: Done = nobody,
 ) -> ProbeFit:
     """One-vs-rest linear SVMs with hinge loss, each class with its own C.
 
@@ -268,7 +295,7 @@ def fit_multilabel(
     real = [k for k, column in enumerate(truth) if column.min() != column.max()]
     predictions = np.repeat(truth[:, :1].T, len(x_test), axis=0)
     chosen: list[float | None] = [None] * len(truth)
-    data, each = TrainingVectors.of(x_train), Each(threads)
+    data, each = TrainingVectors.of(x_train), Each(threads, done)
     costs, fits, missed = dict.fromkeys(real, DEFAULT_C), len(real), 0
     if grid:
         tasks = []
@@ -301,7 +328,14 @@ def fit_multilabel(
 
 
 def fit_regressor(
-    x_train: Floats, y_train: Labels, x_test: Floats, *, grid: bool, seed: int, threads: int = 1
+    x_train: Floats,
+    y_train: Labels,
+    x_test: Floats,
+    *,
+    grid: bool,
+    seed: int,
+    threads: int = 1,
+    done: Done = nobody,
 ) -> ProbeFit:
     """Linear support vector regression (epsilon = 0); the grid is searched on R squared.
 
@@ -315,7 +349,7 @@ def fit_regressor(
     from sklearn.model_selection import KFold
 
     check_rows("regression", x_train, y_train, x_test)
-    data, each = TrainingVectors.of(x_train), Each(threads)
+    data, each = TrainingVectors.of(x_train), Each(threads, done)
     truth = np.asarray(y_train, dtype=np.float64)
     solve = partial(_regress, data, truth, seed)
     fits, missed, c = 1, 0, DEFAULT_C
@@ -358,7 +392,7 @@ def fit_samples(job: ProbeJob, threads: int) -> Iterator[ProbeFit]:
     def one(rows: Index) -> ProbeFit:
         return fits[job.kind](
             taken(job.x_train, rows), job.y_train[rows], x_test,
-            grid=job.grid, seed=job.seed, threads=max(1, threads // aside),
+            grid=job.grid, seed=job.seed, threads=max(1, threads // aside), done=job.done,
         )  # fmt: skip
 
     if aside == 1:

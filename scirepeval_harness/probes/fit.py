@@ -21,6 +21,14 @@ Rows: TypeAlias = Any
 Labels = NDArray[np.generic]
 
 
+Done = Callable[[float], None]
+"""Called with how many fits have just been done; a part of one counts as such."""
+
+
+def nobody(fits: float) -> None:
+    """Whom to tell of fits where nobody asks. At the top of a module, so that it can be pickled."""
+
+
 @dataclass(frozen=True)
 class ProbeJob:
     """Probes of one task in one setting: a fit on each set of training rows.
@@ -36,6 +44,7 @@ class ProbeJob:
         probe: ``exact`` (scikit-learn's steps in machine code, or scikit-learn where that is
             impossible), ``sklearn`` or ``reference`` (scikit-learn), or ``fast`` (torch).
         device: where the fast probe computes, as torch names it; None for the processor.
+        done: told of each fit within a sample, by those that know it; perhaps from other threads.
     """
 
     kind: Kind
@@ -47,6 +56,7 @@ class ProbeJob:
     seed: int = field(kw_only=True)
     probe: Probe = field(kw_only=True)
     device: str | None = field(default=None, kw_only=True)
+    done: Done = field(default=nobody, kw_only=True, repr=False)
 
     def part(self, samples: slice, classes: slice, device: str | None) -> ProbeJob:
         """Some of the samples and, of a multi-label task, some of the classes."""

@@ -11,6 +11,7 @@ from scirepeval_harness.comparison.records import Comparison
 from scirepeval_harness.errors import UsageError
 from scirepeval_harness.reporting import provenance
 from scirepeval_harness.reporting.content import NumberLine, Reading, Report, ScoreLine
+from scirepeval_harness.reporting.items import Read, item_groups
 from scirepeval_harness.results import leaderboard
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.record import ScoreRecord, shortfall
@@ -25,6 +26,8 @@ def build_report(
     published: Sequence[leaderboard.PublishedScore] = (),
     model_titles: Mapping[str, str] | None = None,
     comparisons: Sequence[Comparison] = (),
+    items: int = 0,
+    read: Read | None = None,
 ) -> Report:
     """The content of a report.
 
@@ -33,10 +36,12 @@ def build_report(
         published: published numbers whose rows are to be shown; none without.
         model_titles: our title of each registered model, by its name.
         comparisons: of results with the baseline, in the order in which they are shown.
+        items: how many of the worst and best items of each task are shown.
+        read: gives the texts of a task's items; None shows none.
 
     Raises:
         UsageError: suites that cannot stand in one table.
-        StorageError: draws that cannot be read.
+        StorageError: items or draws that cannot be read.
     """
     check_suites(suites)
     suites = [_marked(suite, results) for suite in suites]
@@ -63,6 +68,7 @@ def build_report(
         gaps=tuple(gap for entry in named for gap in provenance.execution_gaps(*entry)),
         warnings=tuple(text for entry in named for text in provenance.warnings(*entry)),
         executions=tuple(starmap(provenance.execution, named)),
+        items=tuple(item_groups(named, suites, tasks, comparisons, items, read)) if items else (),
     )
 
 

@@ -89,6 +89,30 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class ItemLine:
+    """A query, block or row that is worth a look: why, its text where it was read, and its number
+    in every result, for rows with what each predicted."""
+
+    item: str
+    field: str
+    reasons: tuple[str, ...]
+    text: str | None
+    truth: str
+    values: tuple[float | None, ...]
+    predictions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ItemGroup:
+    """Items of one task; ``note`` says why there are no texts where they were asked for."""
+
+    title: str
+    measure: str
+    lines: tuple[ItemLine, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that any form of a report shows."""
 
@@ -106,6 +130,7 @@ class Report:
     gaps: tuple[Gap, ...]
     warnings: tuple[str, ...]
     executions: tuple[Execution, ...]
+    items: tuple[ItemGroup, ...] = ()
 
     @property
     def synthetic(self) -> bool:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from scirepeval_harness.comparison.items import ERROR, KEYS, ItemValues, item_values
+from scirepeval_harness.comparison.records import Comparison
+from scirepeval_harness.reporting.content import ItemGroup, ItemLine
 from scirepeval_harness.reporting.table import NONE, Cell, Table, number, one_line, shown
+from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from scirepeval_harness.results.folder import Result
 
+Texts = tuple[Mapping[str, Any], Sequence[str], str | None]
+"""Documents by id and names of classes, or why they could not be read."""
+Read = Callable[[SuiteSpec, TaskSpec], Texts]
+MOST = 4
+"""Results each of which has its own worst and best; of more, those on average are shown."""
 WORDS = {"queries": "Query", "blocks": "Block", "classes": "Row", "values": "Row"}
 IN_TABLE, WHOLE = 120, 1200
 """Characters of a text in a table, and by itself."""
@@ -70,7 +81,7 @@ class ItemsView:
     def heading(self) -> str:
         """What is shown, of how many items, and their mean."""
         many = f"{len(self.frame):,} {WORDS[self.kind].lower()}s".replace("querys", "queries")
-        text = f"{shown(self.title)} on {shown(self.task)}: {self.measure} of {many}"
+        text = f"{shown(self.title)} on {shown(self.task)}: {in_words(self.measure)} of {many}"
         if self.beside is None:
             return f"{text}, mean {number(self.frame['value'].mean())}."
         means = [number(self.frame[name].mean()) for name in ("value", "other")]
@@ -144,8 +155,9 @@ def _plain(value: Any) -> Any:
 
 
 def candidate_table(item: ShownItem, beside: str | None, most: int) -> Table:
-    """The first candidates, and the relevant ones further down."""
-    kept = [c for n, c in enumerate(item.candidates) if n < most or (c.grade > 0 and n < 4 * most)]
+    """The first candidates, and as many of the relevant ones, wherever they stand."""
+    relevant = {c.id for c in [c for c in item.candidates if c.grade > 0][:most]}
+    kept = [c for n, c in enumerate(item.candidates) if n < most or c.id in relevant]
     header = ["Candidate"]
     rows = [[Cell(one_line(c.id))] for c in kept]
     left = 1
@@ -170,6 +182,11 @@ def candidate_table(item: ShownItem, beside: str | None, most: int) -> Table:
     return Table(tuple(header), tuple(map(tuple, rows)), left, notes=notes)
 
 
+def in_words(measure: str) -> str:
+    """The measure, with which way it goes where that is not up."""
+    return f"{measure} (lower is better)" if measure == ERROR else measure
+
+
 def cut(text: str | None, most: int) -> str:
     """A text on one line, cut where it would fill the page."""
     plain = one_line(text or "")
@@ -188,3 +205,134 @@ def by_id(found: Mapping[str, Any], key: str) -> str | None:
     """The text of a document; None where it is not here."""
     document = found.get(key)
     return None if document is None else " | ".join(document.parts) or "(no text)"
+
+
+def item_groups(
+    results: Sequence[tuple[str, Result]],
+    suites: Sequence[SuiteSpec],
+    tasks: Mapping[str, TaskSpec],
+    comparisons: Sequence[Comparison],
+    most: int,
+    read: Read | None,
+) -> Iterator[ItemGroup]:
+    """For each task the items that are worth a look: the worst and the best of each result, and
+    where each is furthest behind and ahead of the baseline.
+
+    Raises:
+        StorageError: items that cannot be read.
+    """
+    for suite in suites:
+        for name in suite.task_names():
+            values: dict[str, ItemValues] = {}
+            for title, result in results:
+                record = result.tasks.get(name)
+                if record is not None and record.status == "ok" and record.item_kind in WORDS:
+                    values[title] = item_values(result, record)
+            if not values:
+                continue
+            first = next(iter(values.values()))
+            reasons = _reasons(values, name, comparisons, most)
+            documents, classes, why = read(suite, tasks[name]) if read else ({}, (), None)
+            rows = {title: own.frame.set_index(KEYS) for title, own in values.items()}
+            note = f"No texts: {why}." if why else ""
+            lines = (
+                _line(key, texts, [rows.get(title) for title, _ in results], documents, classes)
+                for key, texts in reasons.items()
+            )
+            yield ItemGroup(tasks[name].title, first.measure, tuple(lines), note)
+
+
+Key = tuple[str, str, int]
+
+
+def _reasons(
+    values: Mapping[str, ItemValues], task: str, comparisons: Sequence[Comparison], most: int
+) -> dict[Key, list[str]]:
+    """Items with why they are shown, in the order of the reasons."""
+    found: dict[Key, list[str]] = {}
+
+    def note(keys: Iterable[Any], reason: str) -> None:
+        for key in keys:
+            found.setdefault(key, []).append(reason)
+
+    lower = next(iter(values.values())).lower_is_better
+    table = pd.concat(
+        {title: own.frame.set_index(KEYS)["value"] for title, own in values.items()}, axis=1
+    )
+    signed = -table if lower else table
+    ends: list[tuple[pd.Series, str, str]] = []
+    if len(values) > MOST:
+        ends.append((signed.mean(axis=1), "worst on average", "best on average"))
+        ends.append((signed.min(axis=1) - signed.max(axis=1), "most different", ""))
+    else:
+        ends += [(signed[title], f"worst of {title}", f"best of {title}") for title in table]
+        for entry in comparisons:
+            # What is not compared in data or protocol is not compared query by query.
+            known = {entry.base, entry.other} <= values.keys()
+            if known and task not in {mismatch.task for mismatch in entry.mismatches}:
+                gap = signed[entry.other] - signed[entry.base]
+                behind, ahead = (f"{entry.other} {side} most" for side in ("behind", "ahead"))
+                ends.append((gap, behind, ahead))
+    for series, low, high in ends:
+        ordered = series.dropna().sort_values(kind="stable")
+        note(ordered.index[:most], low)
+        if high:
+            note(ordered.index[::-1][:most], high)
+    return found
+
+
+def _line(
+    key: Key,
+    reasons: Sequence[str],
+    rows: Sequence[pd.DataFrame | None],
+    documents: Mapping[str, Any],
+    classes: Sequence[str],
+) -> ItemLine:
+    place: Any = key  # of an index of three levels, which the stubs do not know
+    there = [own.loc[place] if own is not None and key in own.index else None for own in rows]
+    labelled = [row for row in there if row is not None and "truth" in row]
+    return ItemLine(
+        item=key[1],
+        field=key[0],
+        reasons=tuple(reasons),
+        text=by_id(documents, key[1]),
+        truth=classes_in_words(labelled[0]["truth"], classes) if labelled else "",
+        values=tuple(None if row is None else float(row["value"]) for row in there),
+        predictions=tuple(
+            classes_in_words(row["prediction"], classes)
+            if row is not None and "prediction" in row
+            else ""
+            for row in there
+        ),
+    )
+
+
+def group_table(group: ItemGroup, titles: Sequence[str], *, synthetic: bool) -> Table:
+    """A row an item, a column a result that has the task; ids stand below texts."""
+    names = [
+        Cell(cut(line.text, IN_TABLE), small=cut(line.item, IN_TABLE))
+        if line.text
+        else Cell(cut(line.item, IN_TABLE))
+        for line in group.lines
+    ]
+    columns = [names]
+    header = ["Item"]
+    for name, texts in (
+        ("Field", [line.field for line in group.lines]),
+        ("Why shown", [", ".join(map(shown, line.reasons)) for line in group.lines]),
+        ("Truth", [line.truth for line in group.lines]),
+    ):
+        if any(texts):
+            header.append(name)
+            columns.append([Cell(cut(text, IN_TABLE) or NONE) for text in texts])
+    left = len(columns)
+    for place, title in enumerate(titles):
+        values = [line.values[place] for line in group.lines]
+        if any(value is not None for value in values):
+            header.append(shown(title))
+            said = [cut(line.predictions[place], IN_TABLE) for line in group.lines]
+            columns.append([Cell(number(v), v, small=s) for v, s in zip(values, said, strict=True)])
+    rows = tuple(zip(*columns, strict=True))
+    caption = f"{shown(group.title)}: {in_words(group.measure)}"
+    spare = ("Field", "Why shown")
+    return Table(tuple(header), rows, left, caption, synthetic=synthetic, spare=spare)

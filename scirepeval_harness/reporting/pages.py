@@ -14,8 +14,8 @@ from typing import Any
 
 from scirepeval_harness.files import write_bytes
 from scirepeval_harness.reporting import comparison as differences
+from scirepeval_harness.reporting import items, provenance
 from scirepeval_harness.reporting import leaderboard as scores
-from scirepeval_harness.reporting import provenance
 from scirepeval_harness.reporting.charts import Plots, draw_plots
 from scirepeval_harness.reporting.content import Execution, Report
 from scirepeval_harness.reporting.style import Plot, inline_svg
@@ -29,6 +29,12 @@ NO_WARNINGS = "No task warned of anything."
 INTERVALS = (
     "Brackets hold 95% bootstrap intervals over a task's queries or rows; for a mean, every task "
     "is resampled by itself. Bold: best of a row or column, among whole numbers."
+)
+ITEMS = (
+    "The worst and the best of each model, and where it is furthest behind the first and ahead of "
+    "it. A query has its metric; a row the agreement of its classes (shared over all named, x 100) "
+    "or its error, and below it what was predicted. The command items shows one with its "
+    "candidates."
 )
 SIGNATURES = (
     "All that moves a score. Two scores whose signatures differ in the parts of the model only "
@@ -139,7 +145,8 @@ def report_html(report: Report, plots: Plots) -> str:
     page = templates().get_template("report.html.j2").render(
         report=report, scores=scores, provenance=provenance, differences=differences, shown=shown,
         plots=plots, warnings=_warnings(report),
-        texts={**texts, "intervals": INTERVALS, "signatures": SIGNATURES},
+        texts={**texts, "intervals": INTERVALS, "signatures": SIGNATURES, "of_items": ITEMS},
+        items=items,
         # The package's own files and drawings, in which nobody's name stands unescaped.
         picture=lambda plot: Markup(inline_svg(plot)),
         style=Markup(_packaged("style.css")),

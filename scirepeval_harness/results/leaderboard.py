@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -162,13 +162,18 @@ def _with_columns(
     run = [name for name in suite.task_names() if any(name in own.tasks for own in results)]
     if not run or any(suite.group_of(name) for name in run):
         return suite
-    formats: dict[str, list[str]] = {}
-    for name in run:
-        formats.setdefault(tasks[name].format.value, []).append(name)
-    columns = [Column(name=name, tasks=tuple(listed)) for name, listed in formats.items()]
-    average = Column(name=AVERAGE, pools=tuple(formats))
+    columns = format_columns(run, tasks)
+    average = Column(name=AVERAGE, pools=tuple(column.name for column in columns))
     rest = tuple(name for name in suite.task_names() if name not in run)
     return suite.model_copy(update={"columns": (*columns, average), "unlisted": rest})
+
+
+def format_columns(names: Iterable[str], tasks: Mapping[str, TaskSpec]) -> tuple[Column, ...]:
+    """A column per format of the named tasks, in the order in which the formats come."""
+    formats: dict[str, list[str]] = {}
+    for name in names:
+        formats.setdefault(tasks[name].format.value, []).append(name)
+    return tuple(Column(name=name, tasks=tuple(listed)) for name, listed in formats.items())
 
 
 def _named_apart(suite: SuiteSpec, twice: Container[str]) -> SuiteSpec:

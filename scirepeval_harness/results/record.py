@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -18,7 +18,7 @@ from scirepeval_harness.evaluations.base import Score
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.model.spec import UNIDENTIFIED
 from scirepeval_harness.roles import Format
-from scirepeval_harness.task.spec import Slug
+from scirepeval_harness.task.spec import Slug, SuiteSpec, TaskSpec
 
 SCHEMA_VERSION = 1
 """Of a score file."""
@@ -190,6 +190,24 @@ class Definitions(Record):
 
     suites: dict[Slug, dict[str, Any]]
     tasks: dict[Slug, dict[str, Any]]
+
+    @classmethod
+    def of(cls, suites: Iterable[SuiteSpec], tasks: Mapping[str, TaskSpec]) -> Definitions:
+        """The suites with all of their tasks; one of which ``tasks`` lacks a task is left out,
+        since no row could be made of it."""
+        whole = {own.name: own for own in suites if set(own.task_names()) <= tasks.keys()}
+        names = [name for own in whole.values() for name in own.task_names()]
+        return cls(
+            suites={name: own.model_dump(mode="json") for name, own in whole.items()},
+            tasks={name: tasks[name].model_dump(mode="json") for name in names},
+        )
+
+    def after(self, earlier: Definitions | None, suites: Collection[str]) -> Definitions | None:
+        """Those of the suites of that name, by an earlier run where this one does not have them;
+        None where neither has any."""
+        held = self if earlier is None else earlier
+        found = {name: raw for name, raw in (held.suites | self.suites).items() if name in suites}
+        return Definitions(suites=found, tasks=held.tasks | self.tasks) if found else None
 
 
 class RunRecord(Record):

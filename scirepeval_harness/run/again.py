@@ -90,7 +90,7 @@ def rank_again(
     if spec is None:
         return f"no model {result.run.model.name!r} here"
     if material.pools is None or not material.pools.candidates:
-        return "what the task ranks are no documents"
+        return "its candidates are no documents"
     chosen = {
         name: {query: grades for query, grades in qrels.items() if (name, query) in wanted}
         for name, qrels in material.pools.fields.items()

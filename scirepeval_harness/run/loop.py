@@ -110,7 +110,7 @@ def run(
             Choices(models=tuple(names), suites=tuple(suites), tasks=tuple(listed))
         )
     known = tasks if tasks is not None else {task.name: task for _, task in selection}
-    definitions = definitions_of(selection, known)
+    definitions = Definitions.of([suite for suite, _ in selection], known)
     # Before the work: a checkout edited while the run goes on is not what is running.
     environment = describe_environment(Path(scirepeval_harness.__file__).parent)
     with (
@@ -452,33 +452,9 @@ class _ModelRun:
             git_commit=self.environment.git_commit,
             git_dirty=self.environment.git_dirty,
             signature=run_signature(records, scirepeval_harness.__version__),
-            definitions=joined(self.earlier.definitions, self.definitions, suites),
+            definitions=self.definitions.after(self.earlier.definitions, suites),
         )
         files.write_run(self.folder, record)
-
-
-def definitions_of(selection: Selection, tasks: Mapping[str, TaskSpec]) -> Definitions:
-    """The suites of a selection and all of their tasks; a suite of which ``tasks`` lacks one is
-    left out, since no row could be made of it."""
-    suites = {suite.name: suite for suite, _ in selection}
-    whole = {name: own for name, own in suites.items() if set(own.task_names()) <= tasks.keys()}
-    return Definitions(
-        suites={name: own.model_dump(mode="json") for name, own in whole.items()},
-        tasks={
-            name: tasks[name].model_dump(mode="json")
-            for own in whole.values()
-            for name in own.task_names()
-        },
-    )
-
-
-def joined(
-    earlier: Definitions | None, now: Definitions, suites: Sequence[str]
-) -> Definitions | None:
-    """The definitions of the suites, those of an earlier run where this one does not have them."""
-    held = Definitions(suites={}, tasks={}) if earlier is None else earlier
-    found = {name: raw for name, raw in (held.suites | now.suites).items() if name in suites}
-    return Definitions(suites=found, tasks=held.tasks | now.tasks) if found else None
 
 
 def model_warnings(

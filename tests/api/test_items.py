@@ -118,11 +118,11 @@ def test_every_line_fits_the_terminal(width: int) -> None:
 def test_what_is_not_here_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = view("minilm")
     assert found.notes == (
-        f"Candidates without ranks of all-MiniLM-L6-v2: {_lacking(found)} vectors are not in the "
+        f"Candidates are not ranked by all-MiniLM-L6-v2: {_lacking(found)} vectors are not in the "
         "store.",
     )
     assert view("bm25", cache=None).notes == (
-        "Candidates without ranks of BM25: no --cache of vectors.",
+        "Candidates are not ranked by BM25: no --cache of vectors.",
     )
     other = Path(shutil.copytree(load_registry().suite("sample").folder or "", tmp_path / "sample"))
     found = view("bm25", data=tmp_path)
@@ -222,3 +222,19 @@ def test_two_that_differ_in_protocol_are_refused(tmp_path: Path) -> None:
     found = view("bm25", against=tmp_path / "bm25", allow_mismatch=True, worst=1, best=0)
     assert len(found.to_pandas()) == 10
     assert any("limit None against 10" in note.replace("none", "None") for note in found.notes)
+
+
+def test_relevant_candidates_are_listed_wherever_they_stand() -> None:
+    ((_, items),) = view("bm25", worst=3, best=0).groups
+    for item in items:
+        table = candidate_table(item, None, 2)
+        ranks = [int(row[-1].text) for row in table.rows]
+        relevant = [c.rank for c in item.candidates if c.grade > 0][:2]
+        assert ranks == sorted({1, 2, *(rank or 0 for rank in relevant)})
+        assert table.notes == (f"{len(item.candidates) - len(ranks)} more candidates.",)
+
+
+def test_a_few_shot_setting_says_whose_predictions_are_shown() -> None:
+    found = view("tfidf", "sample-fields", setting="10-shot", worst=1, best=0)
+    assert "first draw" in found.notes[0]
+    assert found.groups[0][1][0].prediction

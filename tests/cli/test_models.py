@@ -23,7 +23,7 @@ def lines(result: Result) -> list[str]:
 def test_list_shows_every_model_with_base_and_roles() -> None:
     listed = lines(run("list"))
     assert listed[0] == "group name title kind base roles extra"
-    assert len(listed) == 29
+    assert len(listed) == 30
     assert (
         "scientific specter2 SPECTER2-Adapters transformer allenai/specter2_base 4 adapters models"
         in listed
@@ -41,7 +41,7 @@ def test_list_of_a_group_or_a_kind() -> None:
     lexical = [line.split()[1] for line in lines(run("list", "--group", "lexical"))[1:]]
     assert lexical == ["bm25", "tfidf"]
     modules = lines(run("list", "--kind", "sentence_transformers"))
-    assert len(modules) == 16
+    assert len(modules) == 15
     error = run("list", "--group", "lexicl").exception
     assert str(error) == "unknown group 'lexicl'. Did you mean lexical?"
 

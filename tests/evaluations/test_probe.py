@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+import scirepeval_harness as sh
 from scirepeval_harness.errors import CoverageError, ProbeError
 from scirepeval_harness.evaluations.probe import LabelledSet
 from scirepeval_harness.evaluations.probe_scores import evaluate_probe
@@ -177,3 +179,30 @@ def test_errors_name_the_task() -> None:
     task = make_task("f1_macro", few_shot=(FewShot(sample_size=64, iterations=2),))
     with pytest.raises(ProbeError, match=r"^toy: 30 training rows for samples of 64"):
         evaluate_probe(task, data, table, probe="reference", seed=42)
+
+
+def test_fits_are_counted_one_by_one_and_to_the_end() -> None:
+    """A search of minutes must show that it moves, and the bar must end where it was to end."""
+    steps: dict[str, list[int]] = {}
+
+    class Bars(sh.Silent):
+        @contextmanager
+        def bar(
+            self, title: str, total: int, unit: str = "doc", phase: str = ""
+        ) -> Iterator[Callable[[int], None]]:
+            if phase == "probe":
+                steps[title] = [total]
+                yield steps[title].append
+            else:
+                yield lambda count: None
+
+    for probe in ("exact", "sklearn"):
+        tasks = ["sample-year", "sample-topics"]
+        results = sh.evaluate(
+            "tfidf", suite="sample", tasks=tasks, limit=60, cache=None, probe=probe, progress=Bars()
+        )
+        for task in tasks:
+            total, *done = steps.pop(task)
+            notes = results["tfidf"].tasks[task].notes["settings"]
+            assert sum(done) == total == sum(one["fits"] for one in notes.values())
+            assert len(done) > 10 if probe == "exact" else done

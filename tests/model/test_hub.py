@@ -12,9 +12,10 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
-from scirepeval_harness.errors import ModelError
-from scirepeval_harness.model.kinds import TransformerSpec, Weights
-from scirepeval_harness.model.weights import locate
+from scirepeval_harness.errors import ModelError, OfflineError
+from scirepeval_harness.model.kinds import SentenceTransformerSpec, TransformerSpec, Weights
+from scirepeval_harness.model.registry import resolve_model
+from scirepeval_harness.model.weights import as_read, locate
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPO = "allenai/specter2_base"
@@ -152,3 +153,44 @@ def test_a_repository_without_weights(hub: Hub) -> None:
     (hub.folder / "pytorch_model.bin").unlink()
     with pytest.raises(ModelError, match="the repository has no weights"):
         find(Weights(repo=REPO))
+
+
+def test_a_repository_with_modules_is_read_by_sentence_transformers_online_and_off(
+    hub: Hub,
+) -> None:
+    (hub.folder / "modules.json").write_text("[]")
+    for offline in (False, True):
+        read = as_read(resolve_model(f"{REPO}@{COMMIT}", max_length=64), offline=offline)
+        assert isinstance(read, SentenceTransformerSpec)
+        assert (read.base.repo, read.base.revision, read.max_length) == (REPO, COMMIT, 64)
+        assert "modules.json" in read.notes
+
+
+def test_a_repository_without_modules_is_a_transformer_online_and_off(hub: Hub) -> None:
+    spec = resolve_model(REPO)
+    assert as_read(spec, offline=False) is spec
+    asked = len(hub.asked)
+    assert as_read(spec, offline=True) is spec, "that there is no such file is remembered"
+    assert len(hub.asked) == asked
+    # Of a revision that nobody asked for nothing is known, and the weights say that they lack.
+    other = resolve_model(f"{REPO}@v9")
+    assert as_read(other, offline=True) is other
+
+
+def test_a_pooling_or_a_registered_name_settles_the_reading_without_the_hub(hub: Hub) -> None:
+    (hub.folder / "modules.json").write_text("[]")
+    for spec in (resolve_model(REPO, pooling="mean"), resolve_model("specter2-base")):
+        assert as_read(spec, offline=False) is spec
+    assert hub.asked == []
+
+
+def test_a_copy_from_elsewhere_of_which_nobody_knows_is_not_guessed(hub: Hub) -> None:
+    find(Weights(repo=REPO))
+    spec = resolve_model(REPO)
+    with pytest.raises(OfflineError, match="does not say whether the repository has modules"):
+        as_read(spec, offline=True)
+    # The hub is gone, and so is its answer.
+    hub.server.shutdown()
+    hub.server.server_close()
+    with pytest.raises(OfflineError, match="--pooling"):
+        as_read(spec, offline=False)

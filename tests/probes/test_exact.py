@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.probes import exact, fit, reference
 from scirepeval_harness.probes.fit import ProbeJob, fit_samples
 from scirepeval_harness.probes.problem import Kind, ProbeFit
-from tests.probes.test_real_sets import real_jobs
 from tests.probes.vectors import KINDS, vectors
 
 PROBES: tuple[Kind, ...] = ("single", "multi", "regression")
@@ -146,10 +144,3 @@ def test_without_numba_scikit_learn_fits_and_says_so_once(
     assert [line.partition(":")[0] for line in said] == ["numba cannot compile here"]
     assert found.fell_back_to_reference
     assert found.predictions.tolist() == wanted.predictions.tolist()
-
-
-@pytest.mark.slow
-@pytest.mark.realdata
-def test_same_answers_on_every_real_set(realdata: Path) -> None:
-    for _, _, job in real_jobs(realdata):
-        assert_same(next(fit_samples(replace(job, probe="exact"))), next(fit_samples(job)))

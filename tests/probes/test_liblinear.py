@@ -85,6 +85,19 @@ def test_the_primal_equals_to_the_last_bit(kind: str, n: int, d: int, cost: floa
     assert max(steps) == theirs.n_iter_
 
 
+def test_rows_out_of_reach_stay_beyond_the_margin() -> None:
+    rng = np.random.default_rng(0)
+    x, weights = rng.normal(size=(200, 8)), rng.normal(size=8)
+    values, lengths, reach = x @ weights, np.linalg.norm(x, axis=1), 0.3
+    near = newton._reachable(values, lengths, reach)
+    far = np.setdiff1d(np.arange(200), near)
+    assert 20 < len(far) < 180
+    # The move that brings a row nearest to the margin is along the row itself.
+    worst = (weights - reach * x / lengths[:, None]) * x
+    assert worst.sum(1)[far].min() > 1.0
+    assert worst.sum(1)[near].max() <= 1.0 + 1e-7
+
+
 def assert_close(weights: np.ndarray, theirs: LinearSVC) -> None:
     wanted = np.c_[np.atleast_2d(theirs.coef_), theirs.intercept_]
     np.testing.assert_allclose(weights, wanted, rtol=0, atol=1e-11 * np.abs(wanted).max())

@@ -1,4 +1,5 @@
-"""The fast probe gives the reference's choice of C, or its score within 0.1, on every real set."""
+"""On every real set the exact probe gives scikit-learn's answers, and the fast probe its choice of
+C or its score within 0.1."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from scirepeval_harness.roles import Format
 from scirepeval_harness.task.load import DataOptions, load_task
 from scirepeval_harness.task.official import read_official
 from scirepeval_harness.task.registry import load_registry
+from tests.probes.test_exact import assert_same
 
 pytest.importorskip("torch")
 
@@ -32,9 +34,10 @@ PLAIN = (Format.CLASSIFICATION, Format.REGRESSION)
 def test_same_choice_or_same_score_on_every_set(realdata: Path) -> None:
     differing = []
     for name, data, job in real_jobs(realdata):
-        fast, reference = (
-            next(fit_samples(replace(job, probe=probe))) for probe in ("fast", "sklearn")
+        exact, fast, reference = (
+            next(fit_samples(replace(job, probe=probe))) for probe in ("exact", "fast", "sklearn")
         )
+        assert_same(exact, reference)
         measure = metrics.kendalltau if job.kind == "regression" else metrics.f1_macro
         scores = [100 * measure(data.test_labels, fit.predictions) for fit in (fast, reference)]
         if fast.chosen_c != reference.chosen_c and abs(scores[0] - scores[1]) > 0.1:

@@ -168,6 +168,8 @@ def test_other_definitions_of_one_version_are_said_beside_the_row(
     folders: Path, tasks: Path
 ) -> None:
     redefine(folders / "two", lambda held: held["tasks"]["own-search"].update(metrics=["map"]))
+    remarks = [record["remarks"] for record in sh.load_results(folders).records]
+    assert remarks == [[], [f"{OTHERWISE}: task own-search"]]
     one, two = sh.leaderboard(folders).rows
     assert one.notes == ()
     assert two.notes == (f"{OTHERWISE}: task own-search",)
@@ -209,6 +211,33 @@ def test_what_cannot_be_used_here_is_an_error_where_it_is_needed(
     (one, two) = sh.runs(folders).records
     assert (one["averages"], two["averages"]) == ({}, {})
     assert sh.leaderboard(published=True).rows
+
+
+@pytest.mark.parametrize(
+    ("suite", "task", "message"),
+    [
+        ({"columns": 5}, {}, "own: columns"),
+        ({"columns": [{"name": "x", "tasks": ["gone"]}]}, {}, "unknown task 'gone'"),
+        ({"columns": [{"name": "x", "tasks": ["own-search"], "metric": "P_5"}]}, {}, "no metric"),
+        ({"title": {"a": [[]]}}, {}, "own: title"),
+        ({"more": 1}, {}, "own: more: unknown key"),
+        ({}, {"metrics": ["a"]}, "own-search: metrics"),
+        ({}, {"local": {"documents": "../../etc/passwd"}}, "own-search: local.documents"),
+        ({}, {"local": {"documents": "/etc/passwd"}}, "own-search: local.documents"),
+        ({}, {"version": "9" * 5000}, "own-search: version"),
+    ],
+)
+def test_a_definition_that_no_file_may_hold_is_refused_in_one_line(
+    suite: dict[str, Any], task: dict[str, Any], message: str, folders: Path
+) -> None:
+    for name in ("one", "two"):
+        redefine(folders / name, lambda held: held["suites"]["own"].update(suite))
+        redefine(folders / name, lambda held: held["tasks"]["own-search"].update(task))
+    with pytest.raises(sh.HarnessError, match=message) as caught:
+        sh.leaderboard(folders)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    assert len(sh.runs(folders).records) == 2
 
 
 def test_a_definition_takes_no_installed_name() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
 
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.evaluations.vector_warnings import cut_warnings
@@ -37,6 +38,10 @@ def texts(sizes: tuple[int, ...] = SIZES) -> EncodeRequest:
 
 def model_of(folder: Path, **asked: Any) -> Any:
     return build_model(resolve_model(str(folder), **asked), EncodeOptions(device="cpu"))
+
+
+def model_of_object(thing: object) -> Any:
+    return build_model(resolve_model(thing), EncodeOptions(device="cpu"))
 
 
 def warned(model: Model, request: EncodeRequest, root: Path) -> list[str]:
@@ -127,6 +132,23 @@ def test_of_an_ensemble_each_member_says_its_own(tmp_path: Path) -> None:
     assert warned(model_of(tmp_path / "both.toml"), texts(), tmp_path / "store") == [
         "short: 60.0% of the classification texts are cut at the longest input of 32 tokens"
     ]
+
+
+def test_an_object_of_sentence_transformers_is_asked_as_its_folder_would_be(
+    tmp_path: Path,
+) -> None:
+    folder = save_modules(tmp_path / "model", prompts={"document": "a a a "})
+    thing = SentenceTransformer(str(folder), device="cpu")
+    before = thing.encode(["a " * 100])
+    for one in (thing, str(folder)):
+        model = model_of_object(one)
+        # Three words of the prompt come before each text.
+        assert model.overlong(texts((1, 26, 27)).documents, Role.CLASSIFICATION).tolist() == [
+            False, False, True,
+        ]  # fmt: skip
+    [said] = warned(model_of_object(thing), texts(), tmp_path / "store")
+    assert said == "80.0% of the classification texts are cut at the longest input"
+    np.testing.assert_array_equal(thing.encode(["a " * 100]), before)
 
 
 def test_no_word_of_models_that_have_no_longest_input(tmp_path: Path) -> None:
