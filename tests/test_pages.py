@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+import scirepeval_harness
 from tests.support.page_folders import prepare
 from tests.support.pages import DOCS, NEEDS, PAGES, ROOT, Reader, blocks, check_command, commands
 
@@ -57,6 +59,7 @@ def test_there_are_commands_to_look_at() -> None:
         "python -m scirepeval_harness run --limit many",
         'pip install "scirepeval-harness[everything]"',
         "make demonstration",
+        "python benchmarks/encode.py --fast",
     ],
 )
 def test_a_line_that_cannot_be_typed_is_found(line: str) -> None:
@@ -75,6 +78,14 @@ def test_links_of_the_readme_lead_somewhere() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == scirepeval_harness.__version__
+    needed = {"cff-version", "message", "title", "authors", "references", "license"}
+    assert needed <= set(citation)
+    assert all({"type", "title", "authors"} <= set(one) for one in citation["references"])
 
 
 def said_by_the_package() -> str:

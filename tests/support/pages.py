@@ -34,7 +34,9 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 HARNESS = ("python -m scirepeval_harness", "scirepeval-harness")
-INDENTED = re.compile(r"^(?:    |\t)+((?:\$ )?(?:python -m scirepeval_harness|pip|make) .*)$")
+INDENTED = re.compile(
+    r"^(?:    |\t)+((?:\$ )?(?:python -m scirepeval_harness|python benchmarks/|pip|make)\S*.*)$"
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def check_command(command: str) -> None:
 
     Raises:
         AssertionError: a make target, an extra, a command or an option that does not exist.
+        OSError: a benchmark that does not exist.
     """
     words = words_of(command)
     if words[:1] == ["make"]:
@@ -117,6 +120,11 @@ def check_command(command: str) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         for extra in re.findall(r"\[([\w,-]+)\]", command):
             assert set(extra.split(",")) <= set(project["optional-dependencies"]), command
+    elif words[:1] == ["python"] and words[1].startswith("benchmarks/"):
+        files = (ROOT / words[1], ROOT / "benchmarks" / "support.py")
+        declared = "".join(path.read_text(encoding="utf-8") for path in files)
+        for option in (word for word in words if word.startswith("--")):
+            assert f'"{option}"' in declared, command
     elif (arguments := of_harness(words)) is not None:
         _parse(arguments)
 
