@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("numba")
 
 from scirepeval_harness.errors import ProbeError
-from scirepeval_harness.probes import exact, fit, reference
+from scirepeval_harness.probes import compiled, exact, fit, reference
 from scirepeval_harness.probes.fit import ProbeJob, fit_samples
 from scirepeval_harness.probes.problem import Kind, ProbeFit
 from tests.probes.vectors import KINDS, vectors
@@ -121,6 +121,17 @@ def test_impossible_training_rows() -> None:
         exact.fit_classifier(x, np.arange(4), x, grid=True, seed=42)
     with pytest.raises(ProbeError, match="4 train vectors for 3 labels"):
         exact.fit_regressor(x, np.arange(3), x, grid=True, seed=42)
+
+
+def test_the_first_use_says_that_it_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    for at_hand in (True, False):
+        monkeypatch.setattr(compiled, "at_hand", lambda found=at_hand: found)
+        fit.can_compile.cache_clear()
+        fit.prepare(said.append)
+        assert len(said) == (0 if at_hand else 1)
+    fit.prepare(said.append)
+    assert said == ["compiling the probes, once: some seconds"]
 
 
 def test_without_numba_scikit_learn_fits_and_says_so_once(
