@@ -54,7 +54,7 @@ def check_command(
             "shows a fall.",
         ),
     ] = False,
-    model: Annotated[str | None, declared("models", metavar="NAME")] = None,
+    model: Annotated[str | None, declared("models")] = None,
     data: DataDir = None,
     output: Annotated[Path | None, declared("output")] = None,
     cache: Annotated[Path | None, declared("cache")] = None,
