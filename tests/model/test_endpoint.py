@@ -410,7 +410,7 @@ def test_a_server_of_minilm_scores_as_minilm(tmp_path: Path) -> None:
             f'name = "served"\ntitle = "S"\nkind = "endpoint"\nmodel = "m"\nurl = "{server.url}"\n'
             'separator = " [SEP] "\n'
         )
-        chosen = ["sample-search", "sample-topics", "sample-pools"]
+        chosen = ["sample-search", "sample-year"]
         results = sh.evaluate(["minilm", path], suite="sample", tasks=chosen, cache=None, limit=12)
     assert results.complete
     one, other = (results[name].scores["value"].to_numpy() for name in ("minilm", "served"))
