@@ -147,3 +147,26 @@ def test_neither_command_loads_torch_or_the_encoders(results: dict[str, str]) ->
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "LOADED []" in done.stdout
+
+
+def test_early_is_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = "results/baselines/sample/tfidf"
+    assert check("--early", "--baseline", baseline) == 2
+    assert "Give --model" in capsys.readouterr().err
+    assert check("--baseline", baseline) == 2
+    assert "--early --model NAME" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_early_says_what_was_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = "results/baselines/sample/tfidf"
+    # Fitted to its documents, it has no parts: the whole decides, and passes as itself.
+    words = ["--early", "--model", "tfidf", "--baseline", baseline, "--no-cache"]
+    policy = tmp_path / "policy.toml"
+    policy.write_text("alpha = 0.01\n")
+    junit = tmp_path / "gate.xml"
+    assert check(*words, "--policy", str(policy), "--junit", str(junit)) == 0
+    out = capsys.readouterr().out
+    assert "no part can be judged: nothing saved." in out
+    assert "Gate passed" in out
+    assert junit.is_file()

@@ -410,8 +410,8 @@ def test_a_server_of_minilm_scores_as_minilm(tmp_path: Path) -> None:
             f'name = "served"\ntitle = "S"\nkind = "endpoint"\nmodel = "m"\nurl = "{server.url}"\n'
             'separator = " [SEP] "\n'
         )
-        chosen = ["sample-search", "sample-topics", "sample-pools", "sample-year"]
-        results = sh.evaluate(["minilm", path], suite="sample", tasks=chosen, cache=None)
+        chosen = ["sample-search", "sample-topics", "sample-pools"]
+        results = sh.evaluate(["minilm", path], suite="sample", tasks=chosen, cache=None, limit=12)
     assert results.complete
     one, other = (results[name].scores["value"].to_numpy() for name in ("minilm", "served"))
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)

@@ -64,7 +64,7 @@ def test_searches(probe: Kind, kind: str, n: int, d: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("probe", PROBES)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("n", "d"), [(700, 300)])
+@pytest.mark.parametrize(("n", "d"), [(420, 200)])
 def test_larger_searches(probe: Kind, kind: str, n: int, d: int) -> None:
     x = vectors(kind, n + 200, d)
     both(probe, x, labels(probe, x, 7), n, True)

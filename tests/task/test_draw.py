@@ -222,3 +222,20 @@ def test_a_draw_of_nothing_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(SpecError, match="documents, share, or both"):
         load_registry([folder])
+
+
+@pytest.mark.slow
+def test_every_task_of_nano_is_scored(tmp_path: Path) -> None:
+    from tests.support.tiny_local import build_local
+
+    build_local(tmp_path / "data")
+    results = sh.evaluate(
+        "tfidf", suite=["scirepeval-nano", "mdcr-nano"], data=tmp_path / "data", cache=None,
+        probe="exact",
+    )  # fmt: skip
+    results.require_complete()
+    board = results.leaderboard(intervals=True)
+    assert [column for column in board.columns if "nano" not in column] == []
+    assert len(results["tfidf"].tasks) == 23
+    settings = set(results["tfidf"].scores.query("task == 'drsm-nano'")["setting"])
+    assert settings == {"full", "64-shot", "24-shot"}
