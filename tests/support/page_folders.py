@@ -69,11 +69,14 @@ def baselines(folder: Path) -> None:
 
 def released(folder: Path) -> None:
     """A model that is out, another that may follow it, and a policy."""
+    from tests.support.tiny_models import save_base
+
     for place in ("results/released", "baselines/released"):
         shutil.copytree(BASELINES / "tfidf", folder / place)
     for place in ("results/new", "results/new-model"):
         shutil.copytree(BASELINES / "minilm", folder / place)
-    shutil.copy(BASELINES.parent / "policy.toml", folder / "gate.toml")
+    (folder / "gate.toml").write_text("[tolerance]\nranking = 0.5\n", encoding="utf-8")
+    _model2vec(folder / "model", save_base(folder / "base"))
 
 
 def pools(folder: Path) -> None:
