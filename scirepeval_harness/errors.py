@@ -22,7 +22,7 @@ class HarnessError(Exception):
         ...     sh.tasks()["serch"]
         ... except sh.HarnessError as error:
         ...     print(error.what, "|", error.fix)
-        unknown task 'serch' | Did you mean search?
+        unknown task 'serch' | Did you mean search or search-nano?
     """
 
     exit_code = 2
