@@ -131,7 +131,8 @@ class Result:
 
 
 def load_results(paths: Sequence[Path]) -> tuple[Result, ...]:
-    """Results of the given folders; a folder of result folders gives all that it holds.
+    """Results of the given folders; a folder of result folders gives all that it holds, and one of
+    runs, where the results of each lie a level further down, those of all runs.
 
     Raises:
         UsageError: a path without results.
@@ -139,8 +140,8 @@ def load_results(paths: Sequence[Path]) -> tuple[Result, ...]:
     """
     results: list[Result] = []
     for path in paths:
-        inside = sorted(run.parent for run in path.glob(f"*/{RUN_FILE}"))
-        folders = [path] if (path / RUN_FILE).is_file() else inside
+        depths = range(DEPTH + 1) if path.is_dir() else ()
+        folders = next(filter(None, (result_folders(path, depth) for depth in depths)), ())
         if not folders:
             raise UsageError(
                 "no results here", where=str(path), fix=f"Give a folder that holds {RUN_FILE}"

@@ -86,7 +86,7 @@ def fetch_task(
         return source.revision(), None
     if task.download is None:
         return None, None
-    if not have(task):
+    if not offline and not have(task):
         progress.say(f"{task.name}  downloading to {folder_of(task)}")
     return None, obtain(task, offline=offline, progress=progress)
 

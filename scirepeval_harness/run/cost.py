@@ -264,7 +264,10 @@ class Sizes:
 
 
 def device_rate(spec: ModelSpec, options: RunOptions) -> float | None:
-    """Tokens a second that this machine may reach, from the tables; None for an unknown device."""
+    """Tokens a second that this machine may reach, from the tables; None for an unknown device, or
+    a model that is no network on it."""
+    if not isinstance(spec, WeightsSpec):
+        return None
     narrow = options.dtype not in (None, "float32")
     devices = choose_devices(options.device)
     total = 0.0
