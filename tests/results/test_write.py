@@ -84,3 +84,11 @@ def test_a_folder_of_results_gives_all_in_order(tmp_path: Path) -> None:
     assert [found.run.model.name for found in load_results([tmp_path])] == ["a", "b"]
     with pytest.raises(UsageError, match=RUN_FILE):
         load_results([tmp_path / "a" / "made"])
+
+
+def test_a_folder_of_runs_gives_the_results_of_all(tmp_path: Path) -> None:
+    for run in ("first", "second"):
+        (tmp_path / run).mkdir()
+        write_result(tmp_path / run, "a", MADE)
+    found = [one.folder.relative_to(tmp_path).as_posix() for one in load_results([tmp_path])]
+    assert found == ["first/a", "second/a"]
