@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from scirepeval_harness.task.spec import TaskSpec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+    from scirepeval_harness.model.kinds import PromptedSpec
 
 Vectors = NDArray[np.float32]
 
@@ -63,6 +66,22 @@ class Encoder(Protocol):
     def encode(self, documents: Sequence[Document], role: Role, advance: Advance) -> Vectors:
         """Vectors (len(documents), dimensions), float32, finite, in the order given."""
         ...
+
+
+class Prompted:
+    """An encoder whose prompts may differ from task to task."""
+
+    _spec: PromptedSpec
+
+    def for_task(self, task: TaskSpec) -> Self:
+        """The same encoder, with the same weights and counts, with the prompts that it has in a
+        task; itself where they are none."""
+        spec = self._spec.for_task(task)
+        if spec is self._spec:
+            return self
+        view = copy.copy(self)
+        view._spec = spec
+        return view
 
 
 @runtime_checkable

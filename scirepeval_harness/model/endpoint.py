@@ -6,7 +6,6 @@ the store has it, and after an error or an interrupt those that are on their way
 
 from __future__ import annotations
 
-import copy
 import os
 import random
 import threading
@@ -16,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -25,13 +24,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from scirepeval_harness.errors import HarnessError, ModelError, OfflineError, UsageError
-from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors, join_parts
+from scirepeval_harness.model.base import (
+    Advance,
+    EncodeOptions,
+    Identity,
+    Prompted,
+    Vectors,
+    join_parts,
+)
 from scirepeval_harness.model.engine import EncodeStats
 from scirepeval_harness.model.kinds import EndpointSpec
 from scirepeval_harness.model.prompts import prompted, template_for
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
-from scirepeval_harness.task.spec import TaskSpec
 
 # English through the tokenizers of today; only an estimate of tokens and cost hangs on it.
 CHARACTERS_A_TOKEN = 4.0
@@ -102,13 +107,14 @@ class Pace:
         return False
 
 
-class EndpointEncoder:
+class EndpointEncoder(Prompted):
     """Encodes documents on a server; satisfies :class:`~.base.BatchEncoder` and
     :class:`~.base.Metered`.
 
     ``stats`` counts answered requests as batches, and the tokens that the server counted.
     """
 
+    _spec: EndpointSpec
     cacheable = True
     devices = ("server",)
 
@@ -123,15 +129,6 @@ class EndpointEncoder:
         self._key: str | None = None
         # After all attempts of one request failed: each further task asks once and does not wait.
         self._given_up = False
-
-    def for_task(self, task: TaskSpec) -> Self:
-        """The same encoder, and the same counts, with the prompts that it has in a task."""
-        spec = self._spec.for_task(task)
-        if spec is self._spec:
-            return self
-        view = copy.copy(self)
-        view._spec = spec
-        return view
 
     @property
     def hardware(self) -> str:

@@ -3,23 +3,28 @@ libraries whose files are read (model2vec, wordllama)."""
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.errors import ModelError
-from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors, join_parts
+from scirepeval_harness.model.base import (
+    Advance,
+    EncodeOptions,
+    Identity,
+    Prompted,
+    Vectors,
+    join_parts,
+)
 from scirepeval_harness.model.kinds import StaticSpec
 from scirepeval_harness.model.prompts import prompted, template_for
 from scirepeval_harness.model.weights import Snapshot, fingerprint, in_package, locate, read_json
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
-from scirepeval_harness.task.spec import TaskSpec
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -31,7 +36,7 @@ MODEL2VEC_LENGTH = 512
 CHUNK = 1_024
 
 
-class StaticEncoder:
+class StaticEncoder(Prompted):
     """Means of static token vectors; satisfies :class:`~.base.Encoder`.
 
     A folder of model2vec is read as its library reads it: texts are cut at ``max_length`` times the
@@ -39,6 +44,7 @@ class StaticEncoder:
     without tokens is a vector of zeros.
     """
 
+    _spec: StaticSpec
     cacheable = True
 
     def __init__(self, spec: StaticSpec, options: EncodeOptions) -> None:
@@ -50,15 +56,6 @@ class StaticEncoder:
         self._table: NDArray[np.float32] | None = None
         self._unknown: int | None = None
         self._most_characters: int | None = None
-
-    def for_task(self, task: TaskSpec) -> Self:
-        """The same encoder with the prompts that it has in a task; itself where they are none."""
-        spec = self._spec.for_task(task)
-        if spec is self._spec:
-            return self
-        view = copy.copy(self)
-        view._spec = spec
-        return view
 
     def identity(self, role: Role) -> Identity:
         """Both files by their content, with all that is done with them."""

@@ -3,25 +3,30 @@ weights are."""
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.model import devices, engine
-from scirepeval_harness.model.base import Advance, EncodeOptions, Identity, Vectors, join_parts
+from scirepeval_harness.model.base import (
+    Advance,
+    EncodeOptions,
+    Identity,
+    Prompted,
+    Vectors,
+    join_parts,
+)
 from scirepeval_harness.model.engine import Batch, Encoded, TokenTable
 from scirepeval_harness.model.kinds import Weights, WeightsSpec
 from scirepeval_harness.model.prompts import fill, template_for
 from scirepeval_harness.model.weights import Part, Snapshot, locate
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
-from scirepeval_harness.task.spec import TaskSpec
 
 if TYPE_CHECKING:
     from scirepeval_harness.model.replica import DeviceReplica
@@ -49,7 +54,7 @@ class Loaded:
     separator: str | None = None
 
 
-class TokenEncoder(ABC, Generic[S]):
+class TokenEncoder(Prompted, ABC, Generic[S]):
     """Encodes documents with weights on this machine; satisfies :class:`~.base.BatchEncoder`.
 
     Nothing heavy happens before the first call of ``encode`` or ``count_tokens``: text and identity
@@ -57,6 +62,7 @@ class TokenEncoder(ABC, Generic[S]):
     One call of ``encode`` or ``encode_batches`` at a time.
     """
 
+    _spec: S
     cacheable = True
 
     def __init__(self, spec: S, options: EncodeOptions) -> None:
@@ -78,15 +84,6 @@ class TokenEncoder(ABC, Generic[S]):
     def hardware(self) -> str:
         """Devices and machine: what a rate of encoding was measured on."""
         return devices.hardware_name(self._devices)
-
-    def for_task(self, task: TaskSpec) -> Self:
-        """The same encoder with the prompts that it has in a task; itself where they are none."""
-        spec = self._spec.for_task(task)
-        if spec is self._spec:
-            return self
-        view = copy.copy(self)
-        view._spec = spec
-        return view
 
     @property
     @abstractmethod

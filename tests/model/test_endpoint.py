@@ -374,8 +374,9 @@ def test_cost_before_and_after_and_no_key_in_any_file(
     )  # fmt: skip
     assert results.complete
     assert server.headers[0]["authorization"] == f"Bearer {KEY}"
-    assert " to encode (about " in lines.said[0]
-    assert lines.said[0].endswith(" USD")
+    [plan] = [line for line in lines.said if "  plan: " in line]
+    assert " to encode (about " in plan
+    assert plan.endswith(" USD")
     # The answer that failed was not counted by anybody.
     tokens = sum(len(text.split()) for request in server.requests[1:] for text in request["input"])
     run = json.loads((output / "served" / "run.json").read_text())
