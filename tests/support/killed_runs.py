@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-LIBRARIES = ("pandas", "pyarrow.parquet", "pytrec_eval", "scipy.stats", "torch", "tqdm",
+LIBRARIES = ("pandas", "pyarrow.parquet", "pytrec_eval", "scipy.stats", "torch",
              "transformers.generation", "transformers.models.bert.tokenization_bert_fast",
              "transformers.models.auto.tokenization_auto")  # fmt: skip
 HARNESS = tuple(
@@ -84,8 +84,11 @@ def main() -> None:
         getattr(transformers, name)
     root, model = Path(sys.argv[1]), sys.argv[2]
     dice, rounds = random.Random(int(sys.argv[3])), int(sys.argv[4])
-    whole = root / "whole"
-    whole.mkdir(parents=True)
+    whole, warm = root / "whole", root / "warm"
+    for folder in (whole, warm):
+        folder.mkdir(parents=True)
+    # A first run may compile the probes: moments are shares of a run that does not.
+    finish(start(words_of(model, warm), warm / "log"))
     clock = time.perf_counter()
     code = finish(start(words_of(model, whole), whole / "log"))
     length = time.perf_counter() - clock
