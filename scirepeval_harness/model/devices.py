@@ -63,7 +63,7 @@ def choose_precision(requested: str | None, devices: tuple[str, ...]) -> Precisi
         raise UsageError(f"unknown precision {requested}", where="--dtype", fix=fix)
     if requested == "tf32" and (lacking := [name for name in devices if not _has_tf32(name)]):
         raise UsageError(
-            f"{lacking[0]} has no TF32 products: NVIDIA's cards have them from the A100 on",
+            f"{lacking[0]} has no TF32 products; NVIDIA cards of compute capability 8.0 have them",
             where="--dtype tf32",
             fix="Give float32",
         )
