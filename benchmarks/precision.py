@@ -1,15 +1,14 @@
 """What the precision of a card's products does to scores: real sets, a small network, no card.
 
-    python benchmarks/precision.py --rows 150 --queries 15
+    python benchmarks/precision.py --length 24
 
 TF32 and three products of bfloat16 are emulated on the processor by rounding the inputs of every
 matrix product: products and sums are float32, as on a card. bfloat16 and float16 are the
 processor's own. A card may round the inputs to TF32 or cut them; both are shown, and beside them
 float32 with sums in another order: what moves there is no matter of precision. all-MiniLM-L6-v2
-encodes real sets, each text cut at ``--length`` tokens: small sets whole, of the others a part.
-Left out: sets whose texts are here already (arXiv's and TweetPap's other labels, HepPh CoCite,
-MDCR), Cranfield beside NFCorpus, and S2AND, whose classifier takes minutes. Few-shot settings are
-cut to ``--iterations``.
+encodes real sets of every kind, each text cut at ``--length`` tokens: small sets whole, of the
+others a part. S2AND is left out, whose classifier takes minutes, and MDCR, whose texts are
+HepPh's. Few-shot settings are cut to ``--iterations``.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -40,20 +39,20 @@ DROPPED = 13
 """Bits of float32's mantissa, 23, that TF32's 10 leave out."""
 LIMIT = 0.1
 """Points that a default may move a score by."""
-WHOLE = (
-    "drsm-gold-standard",
-    "petal-functions",
-    "petal-protect-from-harm",
-    "fields-of-study-scirepeval-sample",
-    "mesh-scirepeval-sample",
-    "s2orc-sample-fields-of-study",
-    "same-author-detection-scirepeval-sample",
-    "specter-citation-pool-scirepeval-sample",
-    "search-scirepeval-sample",
-)
-ROWS = ("arxiv-publication-year", "tweetpap-citation-count")
-QUERIES = ("hepph-cite", "nfcorpus-stop-word-filtered", "paper-reviewer-matching")
-"""The tasks: on all of their rows, or on some rows a split, or on some queries."""
+TASKS = {
+    "mesh-scirepeval-sample": "whole",
+    "arxiv-publication-year": "rows",
+    "hepph-cite": "queries",
+    "nfcorpus-stop-word-filtered": "queries",
+    "search-scirepeval-sample": "queries",
+    "same-author-detection-scirepeval-sample": "whole",
+    "drsm-gold-standard": "rows",
+    "petal-functions": "rows",
+    "petal-protect-from-harm": "rows",
+    "specter-citation-pool-scirepeval-sample": "whole",
+    "paper-reviewer-matching": "queries",
+}
+"""All of a task, or so many rows a split, or queries, as the command line says."""
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -159,7 +158,7 @@ class Network:
     """MiniLM in one precision, on the engine's own batches; each text is encoded once."""
 
     def __init__(self, way: str, length: int) -> None:
-        precision, product = WAYS[way]
+        self.way, (precision, product) = way, WAYS[way]
         self.name = way.replace(",", "").replace(" ", "-")
         self._mode = None if product is None else Emulated(product)
         spec = load_models()["minilm"].model_copy(update={"max_length": length})
@@ -205,62 +204,68 @@ def definitions(data: Path, work: Path, iterations: int) -> Path:
 
 def scores(
     networks: Sequence[Network], chosen: argparse.Namespace, folder: Path
-) -> dict[tuple[str, str], list[float]]:
-    """By task and key of a score, the score of each network."""
-    found: dict[tuple[str, str], list[float]] = {}
-    parts = ((None, WHOLE), (chosen.rows, ROWS), (chosen.queries, QUERIES))
-    for limit, names in parts:
+) -> Iterator[tuple[str, str, list[float]]]:
+    """Task and key of a score, with the score of each network, as tasks are done."""
+    for task, part in TASKS.items():
         results = sh.evaluate(
-            {network.name: network for network in networks}, suite="real", tasks=names,
-            tasks_dirs=[folder], data=chosen.data, cache=None, limit=limit,
+            {network.name: network for network in networks}, suite="real", tasks=[task],
+            tasks_dirs=[folder], data=chosen.data, cache=None, limit=getattr(chosen, part, None),
         )  # fmt: skip
         results.require_complete()
-        for result in results.values():
-            for name, record in result.tasks.items():
-                for score in record.scores:
-                    found.setdefault((name, score.key), []).append(score.value)
-    assert all(len(values) == len(networks) for values in found.values())
-    return found
+        records = [result.tasks[task] for result in results.values()]
+        for each in zip(*(record.scores for record in records), strict=True):
+            assert len({score.key for score in each}) == 1
+            yield task, each[0].key, [score.value for score in each]
+
+
+def summary(networks: Sequence[Network], moves: np.ndarray[Any, Any]) -> list[dict[str, object]]:
+    """A line a precision; ``moves`` are points of difference (scores, networks)."""
+    reference = networks[0].known
+    every = np.stack(list(reference.values()))
+    lines: list[dict[str, object]] = []
+    for network, own in zip(networks, np.abs(moves).T, strict=True):
+        vectors = np.stack([network.known[text] for text in reference])
+        apart = np.linalg.norm(vectors - every, axis=1) / np.linalg.norm(every, axis=1)
+        lines.append({
+            "precision": network.way,
+            "largest move": round(float(own.max()), 3),
+            f"scores moved over {LIMIT}": int((own > LIMIT).sum()),
+            "of": len(own),
+            "largest vector difference": f"{apart.max():.1e}",
+            "its mean": f"{apart.mean():.1e}",
+            "seconds": round(network.seconds, 1),
+        })  # fmt: skip
+    return lines
 
 
 def main() -> None:
     made = parser(__doc__)
     add_data(made, documents=0)
-    made.add_argument("--rows", type=int, default=150, help="rows a split")
-    made.add_argument("--queries", type=int, default=15)
-    made.add_argument("--length", type=int, default=32, help="tokens a text")
+    made.add_argument("--way", action="append", choices=list(WAYS)[1:], help="default: all")
+    made.add_argument("--rows", type=int, default=300, help="rows a split")
+    made.add_argument("--queries", type=int, default=10)
+    made.add_argument("--length", type=int, default=24, help="tokens a text")
     made.add_argument("--iterations", type=int, default=20, help="samples of a few-shot setting")
     chosen = made.parse_args()
     if not (chosen.data / "tasks.jsonl").is_file():
         print(f"skipped: no real sets in {chosen.data}; pass --data FOLDER")
         return
-    with tempfile.TemporaryDirectory() as name:
-        networks = [Network(way, chosen.length) for way in WAYS]
-        found = scores(networks, chosen, definitions(chosen.data, Path(name), chosen.iterations))
+    ways = ["float32", *(chosen.way or list(WAYS)[1:])]
+    networks = [Network(way, chosen.length) for way in ways]
     rows: list[dict[str, object]] = []
-    for (task, key), values in found.items():
-        moved = (round(value - values[0], 2) for value in values[1:])
-        rows.append({"task": task, "score": key, "float32": round(values[0], 2),
-                     **dict(zip(list(WAYS)[1:], moved, strict=True))})  # fmt: skip
+    moves: list[list[float]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = definitions(chosen.data, Path(name), chosen.iterations)
+        for task, key, values in scores(networks, chosen, folder):
+            moves.append([value - values[0] for value in values])
+            differences = (round(move, 2) for move in moves[-1][1:])
+            rows.append({"task": task, "score": key, "float32": round(values[0], 2),
+                         **dict(zip(ways[1:], differences, strict=True))})  # fmt: skip
+            print(*rows[-1].values(), flush=True)
     show("points of difference from float32", rows)
-    reference = networks[0].known
-    every = np.stack(list(reference.values()))
-    summary: list[dict[str, object]] = []
-    for index, (way, network) in enumerate(zip(WAYS, networks, strict=True)):
-        own = np.stack([network.known[text] for text in reference])
-        apart = np.linalg.norm(own - every, axis=1) / np.linalg.norm(every, axis=1)
-        moves = np.abs([values[index] - values[0] for values in found.values()])
-        summary.append({
-            "precision": way,
-            "largest move": round(float(moves.max()), 3),
-            f"scores moved over {LIMIT}": int((moves > LIMIT).sum()),
-            "of": len(moves),
-            "largest vector difference": f"{apart.max():.1e}",
-            "its mean": f"{apart.mean():.1e}",
-            "seconds": round(network.seconds, 1),
-        })  # fmt: skip
-    show(f"{len(every)} texts", summary)
-    write(chosen, rows, summary=summary, texts=len(every))
+    lines = summary(networks, np.array(moves))
+    show(f"{len(networks[0].known)} texts", lines)
+    write(chosen, rows, summary=lines, texts=len(networks[0].known))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from scirepeval_harness.model.devices import Precision
+from scirepeval_harness.model.devices import CARD_PRODUCTS, Precision
 from scirepeval_harness.model.replica import DeviceReplica
 
 
@@ -25,14 +25,23 @@ class Watching(DeviceReplica):
         return torch.full((len(ids), 1), float(torch.backends.cuda.matmul.allow_tf32))
 
 
+@pytest.mark.parametrize("before", [False, True])
 @pytest.mark.parametrize(
-    ("device", "precision", "seen"),
-    [("cuda:0", "tf32", 1), ("cuda:0", "float32", 0), ("cpu", "float32", 0)],
+    ("device", "precision", "seen"), [("cuda:0", "tf32", True), ("cuda:0", "float32", False)]
 )
-def test_tf32_is_on_for_the_forward_pass_alone(
-    device: str, precision: Precision, seen: int
+def test_the_precision_decides_and_not_what_the_process_had(
+    device: str, precision: Precision, seen: bool, before: bool
 ) -> None:
-    before = torch.backends.cuda.matmul.allow_tf32
+    batch, had = np.zeros((2, 3), np.int64), torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if before else "highest")
+    try:
+        assert Watching(device, precision).submit(batch, batch)().tolist() == [[seen], [seen]]
+        assert torch.backends.cuda.matmul.allow_tf32 is before
+    finally:
+        torch.set_float32_matmul_precision(had)
+
+
+def test_on_a_processor_nothing_is_switched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CARD_PRODUCTS, "of", None)  # whoever calls it fails
     batch = np.zeros((2, 3), np.int64)
-    assert Watching(device, precision).submit(batch, batch)().tolist() == [[seen], [seen]]
-    assert torch.backends.cuda.matmul.allow_tf32 is before is False
+    assert Watching("cpu", "float32").submit(batch, batch)().tolist() == [[0], [0]]
