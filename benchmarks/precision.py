@@ -206,10 +206,11 @@ def scores(
     networks: Sequence[Network], chosen: argparse.Namespace, folder: Path
 ) -> Iterator[tuple[str, str, list[float]]]:
     """Task and key of a score, with the score of each network, as tasks are done."""
-    for task, part in TASKS.items():
+    for task in chosen.task or TASKS:
         results = sh.evaluate(
             {network.name: network for network in networks}, suite="real", tasks=[task],
-            tasks_dirs=[folder], data=chosen.data, cache=None, limit=getattr(chosen, part, None),
+            tasks_dirs=[folder], data=chosen.data, cache=None,
+            limit=getattr(chosen, TASKS[task], None),
         )  # fmt: skip
         results.require_complete()
         records = [result.tasks[task] for result in results.values()]
@@ -242,6 +243,7 @@ def main() -> None:
     made = parser(__doc__)
     add_data(made, documents=0)
     made.add_argument("--way", action="append", choices=list(WAYS)[1:], help="default: all")
+    made.add_argument("--task", action="append", choices=TASKS, help="default: all")
     made.add_argument("--rows", type=int, default=300, help="rows a split")
     made.add_argument("--queries", type=int, default=10)
     made.add_argument("--length", type=int, default=24, help="tokens a text")
