@@ -33,7 +33,7 @@ baseline: $(INSTALLED)  ## make the committed baseline again, where a score is m
 		--model minilm --dtype float32 --no-cache --output results/baselines/sample --overwrite
 
 bench: $(INSTALLED)  ## measure speed; takes an hour; tables to the terminal, JSON to BENCH_RESULTS
-	for name in encode store second_run ranking probes full_size overlap tokenise nano_agreement; do \
+	for name in encode store second_run ranking probes full_size overlap tokenise precision nano_agreement; do \
 		$(BIN)/python benchmarks/$$name.py --output $(BENCH_RESULTS)/$$name.json || exit 1; done
 
 api-page: $(INSTALLED)  ## make docs/api.md again from the docstrings of the public names

@@ -112,7 +112,7 @@ class RunOptions:
         "cpu, cuda, cuda:0,cuda:1, mps. Default: the best there is."
     )] = None
     dtype: Annotated[str | None, Option(
-        "float32, bfloat16, float16, or native: bfloat16 if the device has it."
+        "float32, tf32 (cards), bfloat16, float16, or native: bfloat16 if the device has it."
     )] = None
     batch_tokens: Annotated[int | None, Option("Padded tokens a batch.", least=1)] = None
     engine: Annotated[Engine, Option(

@@ -41,7 +41,7 @@ class RayEncoder:
         self.stats = EncodeStats()
         self._spec, self._options, self._cluster, self._plan = spec, options, cluster, plan
         # For texts, identities and token counts, which need no device.
-        self._here = workers.encoder_of(spec, replace(options, device="cpu"))
+        self._here = workers.encoder_of(spec, replace(options, device="cpu", elsewhere=True))
 
     @property
     def devices(self) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ def tokenise_windows(table: pa.Table, assignment: Assignment) -> Iterator[pa.Tab
     """Windows of texts as chunks of batches, one row each: the batches that one machine alone
     would encode. Loads a tokenizer and no weights."""
     # The processor, whatever the workers have: this task holds no card.
-    encoder = encoder_of(assignment.spec, replace(assignment.options, device="cpu"))
+    options = replace(assignment.options, device="cpu", elsewhere=True)
+    encoder = encoder_of(assignment.spec, options)
     for window in Window.rows(table):
         tokens = encoder.tokenise(window.texts, window.role)
         batches = encoder.cut(tokens, window.role)

@@ -204,8 +204,9 @@ Model = Encoder | Ranker  # a union and no base class: users' objects inherit no
 class EncodeOptions:
     """Choices for encoding; None lets the machine decide.
 
-    ``device`` may name several, separated by commas; ``dtype`` is float32, bfloat16 or float16;
-    ``batch_tokens`` is the number of padded tokens a batch.
+    ``device`` may name several, separated by commas; ``dtype`` is float32, tf32, bfloat16 or
+    float16; ``batch_tokens`` is the number of padded tokens a batch. ``elsewhere``: the weights run
+    on another machine, which has looked whether it can.
     """
 
     device: str | None = None
@@ -213,6 +214,7 @@ class EncodeOptions:
     batch_tokens: int | None = None
     offline: bool = False
     compile: bool = False
+    elsewhere: bool = False
 
 
 def members_of(model: Model) -> tuple[Model, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from scirepeval_harness.errors import UsageError
 
-Precision = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["float32", "tf32", "bfloat16", "float16"]
 
 NATIVE = "native"
 # NVIDIA (a container may hold card 3 alone, hence nvidiactl), Linux inside Windows, AMD.
@@ -43,6 +46,13 @@ def choose_precision(requested: str | None, devices: tuple[str, ...]) -> Precisi
 
     The published numbers are float32's, and narrower types move scores of small test sets by more
     than 0.1 point (docs/speed.md). ``native`` takes bf16 where all devices compute it in hardware.
+    ``tf32`` is float32 with 10 bits of mantissa in what the products of matrices take.
+
+    Args:
+        devices: where the weights run; none if that is another machine's question.
+
+    Raises:
+        UsageError: an unknown precision, or ``tf32`` on a device that has no such products.
     """
     if requested is None:
         return "float32"
@@ -51,11 +61,18 @@ def choose_precision(requested: str | None, devices: tuple[str, ...]) -> Precisi
     if requested not in get_args(Precision):
         fix = "Give " + ", ".join((*get_args(Precision), NATIVE))
         raise UsageError(f"unknown precision {requested}", where="--dtype", fix=fix)
+    if requested == "tf32" and (lacking := [name for name in devices if not _has_tf32(name)]):
+        raise UsageError(
+            f"{lacking[0]} has no TF32 products; NVIDIA cards of compute capability 8.0 have them",
+            where="--dtype tf32",
+            fix="Give float32",
+        )
     return cast(Precision, requested)
 
 
 def tokens_a_batch(requested: int | None, devices: tuple[str, ...], precision: Precision) -> int:
-    """Budget of padded tokens a batch; half of the device's default in float32 on accelerators."""
+    """Budget of padded tokens a batch; half of the device's default where numbers are float32 and
+    the device is an accelerator."""
     if requested is not None:
         if requested < 1:
             where = f"--batch-tokens {requested}"
@@ -64,7 +81,7 @@ def tokens_a_batch(requested: int | None, devices: tuple[str, ...], precision: P
     kinds = {_kind(device) for device in devices}
     # All devices take from one list of batches, so the smallest decides.
     budget = min(TOKENS_A_BATCH.get(kind, TOKENS_A_BATCH["cpu"]) for kind in kinds)
-    return budget // 2 if precision == "float32" and kinds != {"cpu"} else budget
+    return budget // 2 if precision in ("float32", "tf32") and kinds != {"cpu"} else budget
 
 
 def hardware_name(devices: tuple[str, ...]) -> str:
@@ -72,6 +89,68 @@ def hardware_name(devices: tuple[str, ...]) -> str:
     # The machine too: "cuda:0" is another card elsewhere, and a cache may lie on a shared disk.
     names = [f"cpu x {os.cpu_count()}" if name == "cpu" else name for name in devices]
     return f"{', '.join(names)} of {platform.node() or 'this machine'}"
+
+
+class CardProducts:
+    """How cards multiply float32 matrices in this process, and who relies on it now.
+
+    torch has one switch for all cards and threads, and kernels read it when they are queued. So it
+    is set for the time of a forward pass only, and what was set before is put back: the process
+    may be a training run with a choice of its own. Several cards work in threads side by side, so
+    the last of them puts it back, and who wants the other setting waits for that. The processors'
+    setting is not touched.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._users, self._tf32 = 0, False
+        self._restore: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def of(self, precision: Precision) -> Iterator[None]:
+        """Products with TF32 inputs for ``tf32``, and none of them for any other precision."""
+        tf32 = precision == "tf32"
+        with self._changed:
+            self._changed.wait_for(lambda: not self._users or self._tf32 == tf32)
+            if not self._users:
+                self._restore, self._tf32 = _switch(tf32), tf32
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._users -= 1
+                if not self._users:
+                    self._restore()
+                    self._changed.notify_all()
+
+
+CARD_PRODUCTS = CardProducts()
+"""Of this process, as torch's switch is."""
+
+
+def _switch(tf32: bool) -> Callable[[], None]:
+    """Set torch's switch for cards; the call that puts back what was set."""
+    import torch
+
+    # Two ways to say it in torch, of which older ones know the first alone. Each is put back as it
+    # was, the first before the second, because it sets the second too.
+    parts = (torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None))
+    newer: list[Any] = [part for part in parts if hasattr(part, "fp32_precision")]
+    before = [part.fp32_precision for part in newer]
+    try:
+        older = torch.get_float32_matmul_precision()
+    except RuntimeError:  # both were used, and disagree: the newer one holds
+        older = None
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+
+    def restore() -> None:
+        if older is not None:
+            torch.set_float32_matmul_precision(older)
+        for part, value in zip(newer, before, strict=True):
+            part.fp32_precision = value
+
+    return restore
 
 
 def cpu_flags(text: str) -> frozenset[str]:
@@ -121,6 +200,16 @@ def _present() -> tuple[str, ...]:
 
     cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     return ("cpu", *cards, *(["mps"] if torch.backends.mps.is_available() else []))
+
+
+def _has_tf32(device: str) -> bool:
+    if _kind(device) != "cuda":
+        return False
+    import torch
+
+    # AMD's cards are "cuda" too, and need more than torch's switch.
+    capability: tuple[int, int] = torch.cuda.get_device_capability(device)
+    return torch.version.hip is None and capability >= (8, 0)
 
 
 def _native_bf16(device: str) -> bool:

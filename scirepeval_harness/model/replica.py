@@ -16,7 +16,7 @@ from transformers import AutoModel
 
 from scirepeval_harness.errors import ModelError
 from scirepeval_harness.model.bottleneck import AdapterReader, Reader, adapter_reader
-from scirepeval_harness.model.devices import Precision
+from scirepeval_harness.model.devices import CARD_PRODUCTS, Precision
 from scirepeval_harness.model.kinds import Pooling
 from scirepeval_harness.model.weights import loading
 
@@ -44,7 +44,9 @@ class DeviceReplica(ABC):
     ) -> None:
         self._where = where
         self.device = torch.device(device)
-        self._dtype: torch.dtype = getattr(torch, precision)
+        self._precision: Precision = precision
+        # TF32 is a way to multiply float32 numbers and no type of its own.
+        self._dtype: torch.dtype = getattr(torch, "float32" if precision == "tf32" else precision)
         self._truncate_dim, self._normalize = truncate_dim, normalize
 
     @abstractmethod
@@ -55,7 +57,9 @@ class DeviceReplica(ABC):
         self, ids: NDArray[np.int64], mask: NDArray[np.int64]
     ) -> Callable[[], NDArray[np.float32]]:
         """Start the forward pass of a batch (rows, length); the call that returns waits for it."""
-        with torch.inference_mode():
+        card = self.device.type == "cuda"
+        products = CARD_PRODUCTS.of(self._precision) if card else nullcontext()
+        with torch.inference_mode(), products:
             pooled = self._pooled(ids, mask).float()
             # In this order, as sentence-transformers does: the kept dimensions get length 1.
             if self._truncate_dim is not None:

@@ -70,7 +70,9 @@ class TokenEncoder(Prompted, ABC, Generic[S]):
         self.stats = engine.EncodeStats()
         self._spec, self._options = spec, options
         self._devices = devices.choose_devices(options.device)
-        self._precision = devices.choose_precision(options.dtype, self._devices)
+        self._precision = devices.choose_precision(
+            options.dtype, () if options.elsewhere else self._devices
+        )
         asked = options.batch_tokens
         self._budget = devices.tokens_a_batch(asked, self._devices, self._precision)
         self._loaded = Loaded()

@@ -268,13 +268,15 @@ def device_rate(spec: ModelSpec, options: RunOptions) -> float | None:
     a model that is no network on it."""
     if not isinstance(spec, WeightsSpec):
         return None
-    narrow = options.dtype not in (None, "float32")
+    width = options.dtype or "float32"
     devices = choose_devices(options.device)
     total = 0.0
     for device in devices:
         if device == "cpu":
             # bfloat16 is only as fast where the processor has it; this is an estimate.
-            total += CORE_RATES["bfloat16" if narrow else "float32"] * (os.cpu_count() or 1)
+            total += CORE_RATES["float32" if width == "float32" else "bfloat16"] * (
+                os.cpu_count() or 1
+            )
         elif device.startswith("cuda"):
             import torch
 
@@ -282,7 +284,10 @@ def device_rate(spec: ModelSpec, options: RunOptions) -> float | None:
             peak = next((peaks for key, peaks in PEAKS.items() if key in name), None)
             if peak is None:
                 return None
-            total += SHARE * peak[narrow] / OPERATIONS
+            wide, narrow = peak
+            # Cards that have TF32 products make half as many of them as of those of 16 bits.
+            rate = {"float32": wide, "tf32": narrow / 2}.get(width, narrow)
+            total += SHARE * rate / OPERATIONS
         else:
             return None
     return total * BASE_BYTES / _weight_bytes(spec)

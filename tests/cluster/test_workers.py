@@ -18,7 +18,7 @@ from scirepeval_harness.cluster.workers import (
     settle,
     tokenise_windows,
 )
-from scirepeval_harness.errors import ModelError
+from scirepeval_harness.errors import ModelError, UsageError
 from scirepeval_harness.model.base import EncodeOptions
 from scirepeval_harness.model.kinds import SentenceTransformerSpec, TransformerSpec
 from scirepeval_harness.model.registry import resolve_model
@@ -128,3 +128,13 @@ def test_settled_options_leave_nothing_to_a_worker() -> None:
     assert settled.batch_tokens == 8_192
     assert settle(settled) == settled
     assert settle(OPTIONS) == OPTIONS
+
+
+def test_tf32_of_the_workers_is_tokenised_where_there_is_no_card(assignment: Assignment) -> None:
+    encoder = TransformerEncoder(assignment.spec, OPTIONS)
+    cards = replace(assignment, options=replace(OPTIONS, device="cuda:0", dtype="tf32"))
+    plain, other = (list(tokenise_windows(windows(encoder), one)) for one in (assignment, cards))
+    assert plain == other
+    chunk = plain[0]
+    with pytest.raises(UsageError, match="no TF32 products"):
+        list(ChunkEncoder(replace(cards, options=replace(OPTIONS, dtype="tf32")))(chunk))

@@ -402,6 +402,9 @@ class TestIdentity:
             seen.append(identity.details)
 
         expect_new(self.details(plain, dtype="bfloat16"))
+        # Float32 numbers and other products: another space all the same.
+        expect_new(self.details(plain, dtype="tf32", elsewhere=True))
+        assert original.details["dtype"] == "float32"
         expect_new(self.details(spec_of(base, {Role.QUERY: adapter}, max_length=256)))
         expect_new(self.details(spec_of(base, {Role.QUERY: adapter}, pooling="mean")))
         expect_new(self.details(spec_of(base)))

@@ -110,6 +110,8 @@ def test_rates_of_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
     # docs/scale.md: 2.23 million for one.
     assert cost.device_rate(spec, options) == pytest.approx(2 * 2.23e6, rel=0.02)
+    half = RunOptions(output=Path(), dtype="tf32")
+    assert cost.device_rate(spec, half) == pytest.approx(2.23e6, rel=0.02)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some Card 1")
     assert cost.device_rate(spec, options) is None
     unknown = cost.Cost(encode=None)
