@@ -75,8 +75,12 @@ def labels(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return truth, predicted
 
 
-def compared(root: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    done = command(root, "compare", "results/a", "results/b", "--suite", SUITE, "--format", "json")
+@pytest.fixture(scope="module")
+def compared(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """The comparison, made once: permutations call the page's metrics thousands of times."""
+    done = command(
+        folder, "compare", "results/a", "results/b", "--suite", SUITE, "--format", "json"
+    )
     assert done.returncode == 0, done.stderr
     [found] = json.loads(done.stdout)
     return {(entry["task"], entry["key"]): entry for entry in found["tasks"]}
@@ -127,27 +131,30 @@ def test_the_interval_is_not_that_of_f1(folder: Path) -> None:
     assert one["interval"] != other["interval"]
 
 
-def test_the_p_value_is_the_metric_s_own(folder: Path) -> None:
-    entries = compared(folder)
+def test_the_p_value_is_the_metric_s_own(
+    folder: Path, compared: dict[tuple[str, str], dict[str, Any]]
+) -> None:
     sides = [labels(items(folder, model, "subjects")) for model in ("a", "b")]
     expected = value_p(matthews_corrcoef, sides[0][0], [sides[0][1]], [sides[1][1]], seed=42)
-    assert entries["subjects", "mcc"]["p_value"] == pytest.approx(expected)
+    assert compared["subjects", "mcc"]["p_value"] == pytest.approx(expected)
     frames = [items(folder, model, "duplicates") for model in ("a", "b")]
     predicted = [[frame["prediction"].to_numpy()] for frame in frames]
     expected = value_p(roc_auc_score, frames[0]["truth"].to_numpy(), *predicted, seed=42)
-    assert entries["duplicates", "pair_auc"]["p_value"] == pytest.approx(expected)
+    assert compared["duplicates", "pair_auc"]["p_value"] == pytest.approx(expected)
     rows = [items(folder, model, "reading") for model in ("a", "b")]
     first, second = (frame[frame["metric"] == "top_grade"]["value"].to_numpy() for frame in rows)
     expected = sign_flip_p((second - first) / len(first), seed=42)
-    assert entries["reading", "top_grade"]["p_value"] == pytest.approx(expected)
+    assert compared["reading", "top_grade"]["p_value"] == pytest.approx(expected)
 
 
-def test_a_metric_that_is_not_resampled_says_so(folder: Path) -> None:
+def test_a_metric_that_is_not_resampled_says_so(
+    folder: Path, compared: dict[tuple[str, str], dict[str, Any]]
+) -> None:
     found = score(folder, "a", "duplicates", "rank_sum")
     assert found["interval"] is None
     reasons = record(folder, "a", "duplicates")["notes"]["not_resampled"]
     assert list(reasons) == ["rank_sum"]
-    entry = compared(folder)["duplicates", "rank_sum"]
+    entry = compared["duplicates", "rank_sum"]
     assert (entry["interval"], entry["p_value"], entry["verdict"]) == (None, None, "unknown")
     shown = command(folder, "compare", "results/a", "results/b", "--suite", SUITE)
     assert "No interval and no test, a metric that cannot be resampled" in shown.stdout
