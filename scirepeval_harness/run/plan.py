@@ -198,7 +198,7 @@ def plan_run(
         ]
         if absent is not None and task.name in absent:
             for plan, _ in able:
-                plan.expect(task.name, expected_documents(task))
+                plan.expect(task.name, task.expected_documents or 0)
             continue
         try:
             requests = requests_of(task, loader.get(task, suite).data) if able else ()
@@ -229,14 +229,6 @@ def plan_run(
             except Exception as error:  # noqa: BLE001
                 plan.problems += (_problem(task, error),)
     return tuple(plans)
-
-
-def expected_documents(task: TaskSpec) -> int:
-    """About how many documents a task needs, of a draw its part; 0 where its file says none."""
-    expected = task.expected_documents or 0
-    if task.draw is None:
-        return expected
-    return round(min(expected * (task.draw.share or 1.0), task.draw.documents or expected))
 
 
 def _problem(task: TaskSpec, error: Exception) -> str:

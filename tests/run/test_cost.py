@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import huggingface_hub.constants
 import pytest
 
 import scirepeval_harness as sh
+from scirepeval_harness.model.base import EncodeOptions, build_model
 from scirepeval_harness.model.registry import load_models
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.run import cost
+from scirepeval_harness.run.loading import TaskLoader
+from scirepeval_harness.run.plan import plan_run
+from scirepeval_harness.task.registry import load_registry
 from tests.support.hub_runs import NOWHERE
 from tests.support.hub_server import Hub, serve
 from tests.support.tiny_benchmark import build_hub_datasets
@@ -124,6 +129,19 @@ def test_how_many_documents_are_expected_moves_no_definition() -> None:
     assert task.expected_documents
     assert task.definition_hash() == other.definition_hash()
     assert "expected_documents" not in other.model_dump()
+
+
+def test_a_draw_expects_its_share_of_the_documents_once(tmp_path: Path) -> None:
+    text = 'name = "half"\ntitle = "Half"\nof = "scirepeval"\n[draw]\nname = "half"\nshare = 0.5\n'
+    (tmp_path / "suite.toml").write_text(text.replace("[draw]", 'without = ["s2and"]\n[draw]'))
+    whole = sh.tasks()["search"].expected_documents
+    assert whole
+    registry = load_registry([tmp_path])
+    pair = registry.suite("half"), registry.task("search-half")
+    spec = load_models()["tfidf"]
+    model, nowhere = build_model(spec, EncodeOptions()), cast(TaskLoader, None)
+    [plan] = plan_run([(spec, model)], [pair], nowhere, None, absent=["search-half"])
+    assert plan.expected == round(whole / 2)
 
 
 @pytest.mark.parametrize(
