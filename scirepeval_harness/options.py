@@ -171,6 +171,13 @@ class RunOptions:
         return [(option, value) for option, value in values if value or not option.when_given]
 
 
+def scoring_choices(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `RunOptions` by which a score file's settings came: `RunOptions.scoring`
+    turned round."""
+    names = {option.key: name for name, option in OPTIONS.items()}
+    return {names.get(key, key): value for key, value in settings.items()}
+
+
 def check_bounds(name: str, value: Any, least: int | None, most: int | None) -> None:
     """Raises UsageError where a number is smaller or larger than allowed; None is no number."""
     low, high = (value is not None and least is not None and value < least,

@@ -49,12 +49,11 @@ def kept(tasks_dirs: Sequence[PathLike] = ()) -> tuple[Part, ...]:
 
     tasks = load_registry([Path(path) for path in tasks_dirs]).tasks
     # By its place: a draw of a task reads the files of the whole one.
-    found = {
-        place: Part(name, place, one.bytes, one.url, one.sha256, one.fetched_at)
-        for name, path, one in reversed(list(downloads(tasks)))
-        if (place := folder_of(tasks[name]) / path)
-    }
-    parts = list(reversed(found.values()))
+    found: dict[Path, Part] = {}
+    for name, path, one in downloads(tasks):
+        place = folder_of(tasks[name]) / path
+        found.setdefault(place, Part(name, place, one.bytes, one.url, one.sha256, one.fetched_at))
+    parts = list(found.values())
     for repo, where, size in cached_repositories(tasks.values()):
         parts.append(Part(repo, where, size, "hub"))
     return tuple(parts)

@@ -13,7 +13,7 @@ from scirepeval_harness.api.judge import Systems, check, read_policy
 from scirepeval_harness.api.results import PathLike, as_list
 from scirepeval_harness.errors import NotComparableError, UsageError
 from scirepeval_harness.files import working_folder
-from scirepeval_harness.options import OPTIONS, RunOptions
+from scirepeval_harness.options import RunOptions, scoring_choices
 from scirepeval_harness.progress import SILENT
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.task.places import Data
@@ -127,7 +127,7 @@ def check_early(
     from scirepeval_harness.comparison.early import SHARES, spend
     from scirepeval_harness.comparison.systems import find_result
 
-    base = baseline if isinstance(baseline, Result) else find_result(str(baseline))
+    base = find_result(baseline)
     if base is None:
         raise UsageError(
             "no result folder with items", where=str(baseline), fix="Give one that `run` wrote"
@@ -148,12 +148,7 @@ def check_early(
     chosen = choose(model, **what)
     if len(chosen.models) != 1:
         raise UsageError(f"{len(chosen.models)} models", fix="Give one candidate")
-    settings = next(iter(base.tasks.values())).settings
-    moved: dict[str, Any] = {
-        name: settings[option.key]
-        for name, option in OPTIONS.items()
-        if option.moves_score and option.key in settings
-    }
+    moved = scoring_choices(next(iter(base.tasks.values())).settings)
     where_to: dict[str, Any] = {"offline": offline, "device": device, "dtype": dtype}
     with ExitStack() as stack:
         store = resolve_cache(cache) or stack.enter_context(working_folder("vectors"))

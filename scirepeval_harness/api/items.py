@@ -114,7 +114,7 @@ def items(
 def _found(entry: Result | PathLike) -> Result:
     from scirepeval_harness.comparison.systems import find_result
 
-    found = entry if isinstance(entry, Result) else find_result(str(entry))
+    found = find_result(entry)
     if found is None:
         raise UsageError("no such result folder", where=str(entry), fix="Give one that `run` wrote")
     return found

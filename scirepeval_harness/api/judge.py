@@ -457,7 +457,7 @@ def _found(
 def _find(system: Systems) -> Result | None:
     from scirepeval_harness.comparison.systems import find_result
 
-    return system if isinstance(system, Result) else find_result(str(system))
+    return find_result(system)
 
 
 def _suites_of(results: Sequence[Result]) -> list[str]:

@@ -107,14 +107,16 @@ def published_system(name: str, scores: Sequence[PublishedScore], task_set: str)
     )
 
 
-def find_result(text: str) -> Result | None:
-    """The one result in a folder; None where ``text`` names no folder.
+def find_result(system: Result | Path | str) -> Result | None:
+    """A result as it is, or the one in a folder; None for what is no folder, a published row, say.
 
     Raises:
         UsageError: a folder without results, or with several.
         StorageError: a file that is damaged or of a newer schema.
     """
-    path = Path(text)
+    if isinstance(system, Result):
+        return system
+    path, text = Path(system), str(system)
     if text.startswith(PREFIX) or not path.is_dir():
         return None
     results = load_results([path])
@@ -148,7 +150,7 @@ def read_systems(
     systems: list[System] = []
     for entry, text in zip(named, texts, strict=True):
         # A folder goes before a published row of the same name, which its prefix can still mean.
-        result = entry if isinstance(entry, Result) else find_result(text)
+        result = find_result(entry)
         if result is not None:
             systems.append(measured_system(result))
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -15,16 +15,17 @@ from scirepeval_harness.evaluations.trec import in_order, measure
 from scirepeval_harness.model.base import Encoder, Model, in_task, kept_encoders
 from scirepeval_harness.model.ensemble import EnsembleRanker
 from scirepeval_harness.model.spec import ModelSpec
-from scirepeval_harness.options import RunOptions
+from scirepeval_harness.options import RunOptions, scoring_choices
 from scirepeval_harness.results.folder import Result
 from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.run import task as scoring
 from scirepeval_harness.run.engine import LocalEngine, build_models
 from scirepeval_harness.task.dataset import Document, EncodeRequest
 from scirepeval_harness.task.load import DataOptions, load_task
+from scirepeval_harness.task.places import Places
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 from scirepeval_harness.vectors.encode import embed_task, look_up
-from scirepeval_harness.vectors.store import open_store
+from scirepeval_harness.vectors.store import EmbeddingStore, open_store
 
 TOLERANCE = 1e-6
 Ranks = Mapping[tuple[str, str], Sequence[str]]
@@ -74,6 +75,34 @@ def read_material(
     return Material(why=why)
 
 
+def options_again(
+    folder: Path,
+    record: TaskRecord,
+    arguments: Mapping[str, object],
+    cache: Path | None,
+    data: Places | None = None,
+) -> RunOptions:
+    """The options of the run, offline; its device and precision as far as they move vectors."""
+    chosen = {name: arguments.get(name) for name in ("dtype", "device")}
+    return RunOptions(
+        output=folder,
+        cache=cache,
+        data=tuple((data or {}).items()),
+        offline=True,
+        **{**chosen, **scoring_choices(record.settings)},
+    )
+
+
+def count_lacking(
+    encoders: Iterable[Encoder], requests: Sequence[EncodeRequest], store: EmbeddingStore
+) -> int:
+    """How many vectors of some requests would have to be encoded."""
+    return sum(
+        len(look_up(encoder, request, store).missing().documents)
+        for encoder, request in product(encoders, requests)
+    )
+
+
 def rank_again(
     result: Result,
     record: TaskRecord,
@@ -96,12 +125,8 @@ def rank_again(
         for name, qrels in material.pools.fields.items()
     }
     pools = replace(material.pools, fields={name: own for name, own in chosen.items() if own})
-    settings = {"vector_precision" if k == "width" else k: v for k, v in record.settings.items()}
-    asked = {name: result.run.arguments.get(name) for name in ("dtype", "device")}
     try:
-        options = RunOptions(
-            output=result.folder, cache=cache, offline=True, **{**asked, **settings}
-        )
+        options = options_again(result.folder, record, result.run.arguments, cache)
         ((_, model),) = build_models([spec], options, LocalEngine())
         if scoring.model_record(spec, model, task).roles != record.model.roles:
             return "the model here is another one: its weights, settings or libraries differ"
@@ -144,11 +169,7 @@ def _runs(
             EncodeRequest(r.role, tuple(d for d in r.documents if d.id in needed)) for r in requests
         )
     with open_store(options.cache) as store:
-        lacking = sum(
-            len(look_up(encoder, request, store).missing().documents)
-            for encoder, request in product(kept, requests)
-        )
-        if lacking:
+        if lacking := count_lacking(kept, requests, store):
             return f"{lacking:,} vectors are not in the store"
         vectors = embed_task(task.name, requests, cast(Encoder, model), store)
         table = scoring.as_kept(task, material.data, vectors, options)

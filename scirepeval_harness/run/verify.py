@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 from scirepeval_harness.errors import HarnessError, StorageError
 from scirepeval_harness.evaluations.base import requests_of
-from scirepeval_harness.model.base import Model, kept_encoders
+from scirepeval_harness.model.base import kept_encoders
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.progress import SILENT
@@ -17,12 +16,12 @@ from scirepeval_harness.results.folder import Result, read_entry, read_run, task
 from scirepeval_harness.results.record import TaskRecord
 from scirepeval_harness.results.verify import TOLERANCE, contradictions
 from scirepeval_harness.run import task as scoring
+from scirepeval_harness.run.again import count_lacking, options_again
 from scirepeval_harness.run.engine import LocalEngine, build_models
 from scirepeval_harness.run.loading import TaskLoader, task_loader
 from scirepeval_harness.task.places import Places
 from scirepeval_harness.task.registry import Registry
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
-from scirepeval_harness.vectors.encode import look_up
 from scirepeval_harness.vectors.store import EmbeddingStore, open_store
 
 AGREE = "agree"
@@ -103,7 +102,7 @@ def verify_result(
             vectors = f"not checked: no model {run.model.name!r} here"
         if vectors is None and spec is not None:
             suite, task = registry.suite(record.suite), registry.task(name)
-            options = _options(folder, record, run.arguments, cache, data)
+            options = options_again(folder, record, run.arguments, cache, data)
             vectors, more = _from_vectors(folder, record, suite, task, spec, options)
             faults += more
         checks[name] = TaskCheck(
@@ -124,20 +123,6 @@ def _unlike(record: TaskRecord, tasks: Mapping[str, TaskSpec]) -> str | None:
             return f"not checked: the task has another definition here, of version {task.version}"
         return f"not checked: the task is at version {task.version}, not {record.version}"
     return None
-
-
-def _options(
-    folder: Path,
-    record: TaskRecord,
-    arguments: Mapping[str, object],
-    cache: Path | None,
-    data: Places | None,
-) -> RunOptions:
-    """The options of the run, offline; its device and precision as far as they move vectors."""
-    own = {"vector_precision" if k == "width" else k: v for k, v in record.settings.items()}
-    places = tuple((data or {}).items())
-    chosen = {name: arguments.get(name) for name in ("dtype", "device")}
-    return RunOptions(output=folder, cache=cache, data=places, offline=True, **{**chosen, **own})
 
 
 def _from_vectors(
@@ -187,17 +172,8 @@ def _scored(
     draft = scoring.describe(suite, task, loaded, scoring.model_record(spec, model, task), options)
     if draft.model.roles != record.model.roles:
         return "the model here is another one: its weights, settings or libraries differ"
-    lacking = _lacking(model, task, loaded.data, store)
-    if lacking:
+    requests = requests_of(task, loaded.data)
+    if lacking := count_lacking(kept_encoders(model, task), requests, store):
         return f"{lacking} vectors are not in the store"
     phases = scoring.Phases()
     return scoring.score_task(draft, task, loaded, model, store, options, SILENT, phases).record
-
-
-def _lacking(model: Model, task: TaskSpec, data: object, store: EmbeddingStore) -> int:
-    """How many vectors would have to be encoded; none of a model that is fitted, not loaded."""
-    requests = requests_of(task, data)
-    return sum(
-        len(look_up(encoder, request, store).missing().documents)
-        for encoder, request in product(kept_encoders(model, task), requests)
-    )
