@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau
-from support import add_data, parser, show, write
+from support import add_data, parser, real_tasks, show, write
 
 import scirepeval_harness as sh
 from scirepeval_harness.model.base import EncodeOptions, build_model
@@ -186,15 +186,7 @@ def suites(data: Path, work: Path, budgets: Sequence[int]) -> list[Path]:
     """Folders of the whole suite and of one draw a budget, each drawn as scirepeval-nano is."""
     nano = load_registry().suite("scirepeval-nano").draw
     assert nano is not None
-    folders = [work / "tasks" / "real"]
-    folders[0].mkdir(parents=True, exist_ok=True)
-    lines = []
-    for line in (data / "tasks.jsonl").read_text(encoding="utf-8").splitlines():
-        task = json.loads(line)
-        for shot in task.get("few_shot", ()):
-            shot["iterations"] = ITERATIONS
-        lines.append(json.dumps(task))
-    (folders[0] / "tasks.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    folders = [real_tasks(data, work, ITERATIONS)]
     (folders[0] / "mdcr-hepph.toml").write_text(MDCR, encoding="utf-8")
     for budget in budgets:
         folder = work / "tasks" / f"nano{budget}"

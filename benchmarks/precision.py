@@ -14,7 +14,6 @@ HepPh's. Few-shot settings are cut to ``--iterations``.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from support import add_data, minilm_folder, parser, show, write
+from support import add_data, minilm_folder, parser, real_tasks, show, write
 from torch.overrides import TorchFunctionMode
 
 import scirepeval_harness as sh
@@ -188,20 +187,6 @@ class Network:
         assert self._mode is None or self._mode.products, "no product was emulated"
 
 
-def definitions(data: Path, work: Path, iterations: int) -> Path:
-    """A folder with the real tasks, their few-shot settings cut."""
-    folder = work / "tasks" / "real"
-    folder.mkdir(parents=True)
-    lines = []
-    for line in (data / "tasks.jsonl").read_text(encoding="utf-8").splitlines():
-        task = json.loads(line)
-        for shot in task.get("few_shot", ()):
-            shot["iterations"] = iterations
-        lines.append(json.dumps(task))
-    (folder / "tasks.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
-
-
 def scores(
     networks: Sequence[Network], chosen: argparse.Namespace, folder: Path
 ) -> Iterator[tuple[str, str, list[float]]]:
@@ -257,7 +242,7 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     moves: list[list[float]] = []
     with tempfile.TemporaryDirectory() as name:
-        folder = definitions(chosen.data, Path(name), chosen.iterations)
+        folder = real_tasks(chosen.data, Path(name), chosen.iterations)
         for task, key, values in scores(networks, chosen, folder):
             moves.append([value - values[0] for value in values])
             differences = (round(move, 2) for move in moves[-1][1:])

@@ -229,3 +229,17 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def real_tasks(data: Path, work: Path, iterations: int) -> Path:
+    """A folder below ``work`` with the real tasks, few-shot settings cut to so many samples."""
+    folder = work / "tasks" / "real"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for line in (data / "tasks.jsonl").read_text(encoding="utf-8").splitlines():
+        task = json.loads(line)
+        for shot in task.get("few_shot", ()):
+            shot["iterations"] = iterations
+        lines.append(json.dumps(task))
+    (folder / "tasks.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
