@@ -192,6 +192,8 @@ class _ModelRun:
     ahead: int = 0
     ahead_seconds: float = 0.0
     interrupted: bool = False
+    scored: tuple[scoring.Scored, Mapping[str, float]] | None = None
+    """The task at work once it has its scores, and its seconds by phase, until it is noted."""
     warned: set[str] = field(default_factory=set)
 
     def run(self) -> bool:
@@ -217,6 +219,7 @@ class _ModelRun:
     def _score_next(self, store: EmbeddingStore) -> None:
         self._run_task(*self.selection[self.come_to], store)
         # Before the run file: a task with a score file is never called interrupted.
+        self.scored = None
         self.come_to += 1
         self._write()
 
@@ -361,8 +364,9 @@ class _ModelRun:
                 record = scored.record
                 self.encoded += scored.encoded
                 self.cached += scored.cached
+                self.scored = scored, phases.seconds
                 with phases.time("write"):
-                    files.write_task(self.folder, record, scored.outcome.items, scored.draws)
+                    self._write_scores(scored)
                 encoding = phases.seconds.get("encode", 0.0)
                 keep_time(task, self.options, sum(phases.seconds.values()) - encoding)
             seconds = sum(phases.seconds.values())
@@ -402,14 +406,23 @@ class _ModelRun:
         """Write down that the user ended the run, and in which task."""
         self.interrupted = True
         for suite, task in self.selection[self.come_to : self.come_to + 1]:
-            # When resuming, what the earlier run finished stays.
-            if task.name not in self.entries:
+            if task.name in self.entries:
+                continue  # when resuming, what the earlier run finished stays
+            if self.scored is not None:
+                # It came while the scores were written: they are whole, and may be in their file.
+                scored, seconds = self.scored
+                self._write_scores(scored)
+                self._note(scored.record, seconds, None)
+            else:
                 record = self._unfinished(suite, task, None, "interrupted", "interrupted")
                 files.write_task(self.folder, record)
                 self._note(record, {}, None)
         name = self.spec.name
         self.progress.say(f"{name}  interrupted; finished tasks are kept in {self.folder}")
         self._write()
+
+    def _write_scores(self, scored: scoring.Scored) -> None:
+        files.write_task(self.folder, scored.record, scored.outcome.items, scored.draws)
 
     def _unfinished(
         self, suite: SuiteSpec, task: TaskSpec, draft: TaskRecord | None, status: Status, error: str
