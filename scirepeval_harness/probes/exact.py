@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, compress, product
+from itertools import chain, compress, pairwise, product
 from operator import not_
 from typing import Any, TypeVar
 
@@ -48,6 +48,8 @@ BLOCK_ROWS = 8_192
 """Test rows that are widened to float64 at a time."""
 COPIED = 2**28
 """Bytes of training vectors up to which all folds are at work together."""
+GROUPS = 4
+"""Parts a thread that a search in the primal has at least, so that the threads end together."""
 WIDENED = 2**27
 """Numbers of test vectors up to which a widened copy, a GB at most, is kept for many samples."""
 
@@ -121,34 +123,43 @@ def _separate_tall(
     ordered = [_by_class(codes, rows) for rows, _ in folds]
     turned = [newton.Turned.of(data.x, data.sizes, rows) for rows in ordered]
     signs = [_signs(codes[rows]) for rows in ordered]
+    # Values of C that go together read the vectors together; threads must have enough to do.
+    problems = sum(map(len, signs))
+    groups = min(len(costs), -(-GROUPS * each.threads // problems))
     # Those that take longest come first, so that the threads end together.
     tasks = [
-        (cost, fold, of_class)
-        for cost in reversed(costs)
+        (group, fold, of_class)
+        for group in _parts(costs[::-1], groups)
         for fold in range(len(folds))
-        for of_class in signs[fold]
+        for of_class in range(len(signs[fold]))
     ]
     solved = each(
         lambda task: newton.squared_hinge(
-            turned[task[1]], task[2], task[0], tolerance=TOLERANCE, limit=ITERATIONS
+            turned[task[1]], signs[task[1]][task[2]], task[0], tolerance=TOLERANCE, limit=ITERATIONS
         ),
         tasks,
         len(folds) * len(costs) / len(tasks),
     )
+    found = {
+        (cost, fold, of_class): one
+        for (group, fold, of_class), ones in zip(tasks, solved, strict=True)
+        for cost, one in zip(group, ones, strict=True)
+    }
     fits: list[list[Solved]] = []
     for number, (_, held_out) in enumerate(folds):
         wide = data.x[held_out].astype(np.float64)
         fits.append([])
         for cost in costs:
-            parts = [
-                found
-                for task, found in zip(tasks, solved, strict=True)
-                if task[:2] == (cost, number)
-            ]
+            parts = [found[cost, number, of_class] for of_class in range(len(signs[number]))]
             weights = np.array([weights for weights, _ in parts])
             missed = max(taken for _, taken in parts) >= ITERATIONS
             fits[-1].append(Solved(weights, _decide(wide, weights), missed))
     return fits
+
+
+def _parts(costs: Sequence[float], number: int) -> list[Sequence[float]]:
+    ends = [len(costs) * k // number for k in range(number + 1)]
+    return [costs[low:high] for low, high in pairwise(ends)]
 
 
 def _by_class(codes: Index, rows: Index) -> Index:
@@ -191,7 +202,7 @@ class Each:
     """
 
     def __init__(self, threads: int, done: Done = nobody) -> None:
-        self._threads, self._done = threads, done
+        self.threads, self._done = threads, done
 
     def __call__(
         self, function: Callable[[Item], Result], items: Sequence[Item], part: float = 1.0
@@ -201,9 +212,9 @@ class Each:
             self._done(part)
             return result
 
-        if self._threads == 1 or len(items) < 2:
+        if self.threads == 1 or len(items) < 2:
             return [told(item) for item in items]
-        with ThreadPoolExecutor(min(self._threads, len(items))) as pool:
+        with ThreadPoolExecutor(min(self.threads, len(items))) as pool:
             return list(pool.map(told, items))
 
 

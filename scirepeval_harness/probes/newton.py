@@ -9,28 +9,32 @@ The algorithm, and the library whose order of steps, constants and stopping rule
 scikit-learn takes it where rows are at least as many as dimensions. Unscaled vectors often bring it
 to its limit of 1,000 steps, far from the minimum. The answer is then where it stopped, and
 conjugate gradients amplify a rounding error until the step count differs. So the sums are made in
-liblinear's order, number by number. A sum over the dimensions of a row cannot be split among the
-lanes of a processor then, but the sums of many rows can run side by side, which takes the vectors
-turned: a line for each dimension.
+liblinear's order, number by number (:mod:`panels`).
 
 What is saved is work that moves no bit. Rows beyond the margin count nowhere; a row that is so far
 beyond it that the weights, moving no more than a certain way, cannot bring it back (Cauchy and
-Schwarz) need not even be looked at until they have moved that far.
+Schwarz) need not even be looked at until they have moved that far. And values of C that
+share most of the rows within their margins fetch each row once for all of them: where the vectors
+are larger than the caches, that is what takes the time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scirepeval_harness.probes.compiled import axpy, axpy_address, compiled
+from scirepeval_harness.probes.panels import Panels, combinations, decision_values
 
 Floats = NDArray[np.floating[Any]]
 Wide = NDArray[np.float64]
 Index = NDArray[np.int64]
+Marks = NDArray[np.bool_]
 
 ACCEPTED, POOR, GOOD = 1e-4, 0.25, 0.75
 """Shares of the foreseen reduction from which a step is taken, and the radius kept, or grown."""
@@ -40,10 +44,10 @@ INNER_TOLERANCE = 0.1
 """Conjugate gradients end when the residual is such a share of the gradient."""
 STALLED = 1e-12
 """Changes of the objective, as a share of it, that end the search."""
-SIDE_BY_SIDE = 1024
-"""Rows whose sums run together; they stay in the first level of cache."""
 MOST = 0.6
 """Share of the rows from which all are visited rather than some copied."""
+ALIKE = 1.5
+"""How many more visits of rows problems may make together than each for itself."""
 AHEAD = 12.0
 """Lengths of the last step that the rows at hand are to last for."""
 SLACK = 1e-9
@@ -51,84 +55,46 @@ SLACK = 1e-9
 
 
 @compiled
-def _add_four(
-    total: Wide,
-    a: float, p: Floats, b: float, q: Floats, c: float, r: Floats, d: float, s: Floats,
-) -> None:  # fmt: skip
-    """Adds multiples of four lines in this order."""
-    # One by one, the processor would spend its time on fetching and storing the total.
-    for k in range(len(total)):
-        total[k] = (((total[k] + a * p[k]) + b * q[k]) + c * r[k]) + d * s[k]
+def _reachable(margins: Wide, lengths: Wide, reach: float) -> Marks:
+    """Which rows can lie within the margin when the weights move no more than so far."""
+    found = np.empty(len(margins), dtype=np.bool_)
+    for k in range(len(margins)):
+        least = margins[k] - (1.0 + SLACK) * reach * lengths[k]
+        found[k] = least < 1.0 + SLACK * (1.0 + abs(margins[k]))
+    return found
 
 
 @compiled
-def _add_one(total: Wide, a: float, p: Floats) -> None:
-    for k in range(len(total)):
-        total[k] += a * p[k]
+def _mark(margins: Wide, which: Index, inside: Marks) -> None:
+    """Marks the rows within the margin (k, l), for some problems."""
+    for p in which:
+        for k in range(margins.shape[1]):
+            inside[p, k] = margins[p, k] < 1.0
 
 
 @compiled
-def _values(turned: Floats, weights: Wide, out: Wide) -> None:
-    """Decision values of columns of vectors (d, l), each sum in the order of the dimensions."""
-    width = len(turned)
-    whole = width - width % 4
-    for low in range(0, len(out), SIDE_BY_SIDE):
-        high = min(low + SIDE_BY_SIDE, len(out))
-        sums = out[low:high]
-        sums[:] = 0.0
-        for j in range(0, whole, 4):
-            _add_four(
-                sums,
-                weights[j], turned[j, low:high], weights[j + 1], turned[j + 1, low:high],
-                weights[j + 2], turned[j + 2, low:high], weights[j + 3], turned[j + 3, low:high],
-            )  # fmt: skip
-        for j in range(whole, width):
-            _add_one(sums, weights[j], turned[j, low:high])
-        sums += weights[width]
+def _marked(inside: Marks, which: Index) -> Index:
+    """Places of the rows that are marked for any of some problems."""
+    found, count = np.empty(inside.shape[1], dtype=np.int64), 0
+    for k in range(inside.shape[1]):
+        found[count] = k
+        some = False
+        for p in which:
+            some |= inside[p, k]
+        count += some
+    return found[:count].copy()
 
 
 @compiled
-def _combination(x: Floats, rows: Index, factors: Wide, start: Wide, out: Wide) -> None:
-    """start + 2 sum factor x (d + 1,), row after row."""
-    width = x.shape[1]
-    whole = len(rows) - len(rows) % 4
-    out[:] = 0.0
-    total = out[:width]
-    for i in range(0, whole, 4):
-        _add_four(
-            total,
-            factors[i], x[rows[i]], factors[i + 1], x[rows[i + 1]],
-            factors[i + 2], x[rows[i + 2]], factors[i + 3], x[rows[i + 3]],
-        )  # fmt: skip
-    for i in range(whole, len(rows)):
-        _add_one(total, factors[i], x[rows[i]])
-    for factor in factors:
-        out[width] += factor
-    for j in range(width + 1):
-        out[j] = start[j] + 2.0 * out[j]
-
-
-@compiled
-def _picked(turned: Floats, columns: Index) -> Floats:
-    """Some columns of a matrix; numpy's take is three times as slow."""
-    out = np.empty((len(turned), len(columns)), dtype=turned.dtype)
-    for j in range(len(turned)):
-        line, into = turned[j], out[j]
-        for k in range(len(columns)):
-            into[k] = line[columns[k]]
-    return out
-
-
-@compiled
-def _reachable(values: Wide, lengths: Wide, reach: float) -> Index:
-    """Places of rows that can lie within the margin when the weights move no more than so far."""
-    some = np.empty(len(values), dtype=np.int64)
-    count = 0
-    for k in range(len(values)):
-        some[count] = k
-        least = values[k] - (1.0 + SLACK) * reach * lengths[k]
-        count += least < 1.0 + SLACK * (1.0 + abs(values[k]))
-    return some[:count].copy()
+def _pulls(
+    costs: Wide, signs: Wide, margins: Wide, inside: Marks, places: Index, which: Index, out: Wide
+) -> None:
+    """What the loss of each row is worth in the gradient, 0 beyond the margin, for some problems
+    (k, l)."""
+    for p in which:
+        for k in range(len(places)):
+            at = places[k]
+            out[p, k] = costs[p] * signs[at] * (margins[p, at] - 1.0) if inside[p, at] else 0.0
 
 
 @compiled
@@ -140,18 +106,25 @@ def _distance(a: Wide, b: Wide) -> float:
 
 
 @compiled
-def _loss(signs: Wide, rows: Index, cost: float, weights: Wide, values: Wide) -> float:
-    """1/2 |w|^2 + C sum max(0, 1 - t z)^2 over some rows, with z turned into t z in place."""
+def _loss(
+    signs: Wide, rows: Index, cost: float, weights: Wide, values: Wide, margins: Wide
+) -> float:
+    """1/2 |w|^2 + C sum max(0, 1 - t z)^2 over some rows, whose t z go into their margins."""
     total = 0.0
     for weight in weights:
         total += weight * weight
     total /= 2.0
     for k in range(len(rows)):
-        values[k] = signs[rows[k]] * values[k]
-        gap = 1.0 - values[k]
+        margin = signs[rows[k]] * values[k]
+        margins[rows[k]] = margin
+        gap = 1.0 - margin
         if gap > 0:
             total += cost * gap * gap
     return total
+
+
+Rooms = tuple[Panels, Panels]
+"""For the rows that can lie within the margin, and for those that do."""
 
 
 @dataclass(frozen=True)
@@ -162,174 +135,255 @@ class Turned:
         x: all vectors (n, d).
         rows: places of the training rows, class by class as liblinear sorts them (l,).
         lengths: |x| of the training vectors with the 1 of the intercept (l,).
-        lines: the training vectors turned (d, l).
+        panels: the training vectors turned, in panels of m rows (l / m, d, m).
+        rooms: for copies, those that no fit is at work in.
     """
 
     x: Floats
     rows: Index
     lengths: Wide
-    lines: Floats
+    panels: Floats
+    rooms: deque[Rooms] = field(default_factory=deque)
 
     @staticmethod
     def of(x: Floats, sizes: Wide, rows: Index) -> Turned:
         """Copies the training rows once; ``sizes`` is |x|^2 with the 1 (n,)."""
-        return Turned(x, rows, np.sqrt(sizes[rows]), np.ascontiguousarray(x[rows].T))
+        return Turned(x, rows, np.sqrt(sizes[rows]), Panels(x).of(rows))
 
 
-class _Problem:
-    """One class against the rest: the objective and its derivatives."""
+class _Problems:
+    """One class against the rest for several values of C, which look at each row together: the
+    objectives and their derivatives. What concerns one C never moves a bit of another's.
 
-    def __init__(self, turned: Turned, signs: Wide, cost: float) -> None:
-        self._turned, self._signs, self._cost = turned, signs, cost
+    Attributes:
+        gradients: at the places of the last :meth:`differentiate` (k, d + 1).
+    """
+
+    def __init__(self, turned: Turned, signs: Wide, costs: Wide, rooms: Rooms) -> None:
+        self._turned, self._signs, self._costs = turned, signs, costs
+        shape = len(costs), turned.x.shape[1] + 1
         self._every = np.arange(len(signs))
-        # The rows at hand are all that can lie within the margin while the weights are in reach.
-        self._near, self._lines = self._every, turned.lines
-        self._anchor, self._reach = np.zeros(turned.x.shape[1] + 1), -1.0
-        self._values = np.empty(len(signs))
+        # The rows at hand are all that can lie within a margin while the weights are in reach.
+        self._near, self._panels = self._every, turned.panels
+        self._near_room, self._bent_room = rooms
+        self._anchors, self._reaches = np.zeros(shape), np.full(len(costs), -1.0)
+        self._margins = np.empty((len(costs), len(signs)))
+        self._inside = np.zeros(self._margins.shape, dtype=np.bool_)
+        self.gradients = np.zeros(shape)
 
-    def loss(self, weights: Wide, step: float) -> float:
-        """Objective at a place that lies a step of that length from the last."""
-        if self._reach >= 0 and _distance(weights, self._anchor) <= self._reach:
-            return self._loss(weights)
-        self._near, self._lines, self._reach = self._every, self._turned.lines, -1.0
-        found = self._loss(weights)
-        near = _reachable(self._values, self._turned.lengths, AHEAD * step)
-        if len(near) < MOST * len(self._every):
-            self._near, self._lines = near, _picked(self._lines, near)
-            self._values[: len(near)] = self._values[near]
-            self._anchor, self._reach = weights, AHEAD * step
+    def losses(self, which: Index, weights: Wide, steps: Wide) -> list[float]:
+        """Objectives of some problems at places (k, d + 1) that lie steps of those lengths (k,)
+        from the last."""
+        if all(_distance(weights[p], self._anchors[p]) <= self._reaches[p] for p in which):
+            return self._losses(which, weights)
+        self._near, self._panels = self._every, self._turned.panels
+        self._reaches[:] = -1.0
+        found = self._losses(which, weights)
+        near = np.zeros(len(self._every), dtype=np.bool_)
+        for p in which:
+            near |= _reachable(self._margins[p], self._turned.lengths, AHEAD * steps[p])
+        if np.count_nonzero(near) < MOST * len(near):
+            self._near = np.flatnonzero(near)
+            self._panels = self._near_room.of(self._turned.rows[self._near])
+            self._anchors[which], self._reaches[which] = weights[which], AHEAD * steps[which]
         return found
 
-    def _loss(self, weights: Wide) -> float:
-        _values(self._lines, weights, self._values[: len(self._near)])
-        return _loss(self._signs, self._near, self._cost, weights, self._values)
+    def _losses(self, which: Index, weights: Wide) -> list[float]:
+        values = np.empty((len(self._costs), len(self._near)))
+        decision_values(self._panels, weights, which, values)
+        return [
+            _loss(
+                self._signs, self._near, self._costs[p], weights[p], values[p], self._margins[p],
+            )
+            for p in which
+        ]  # fmt: skip
 
-    def gradient(self, weights: Wide) -> Wide:
-        """Of the last loss; from here on the curvature is that of the same place."""
-        values = self._values[: len(self._near)]
-        self._inside = np.flatnonzero(values < 1.0)
-        values = values[self._inside]
-        places = self._near[self._inside]
-        self._rows = self._turned.rows[places]
+    def differentiate(self, which: Index, weights: Wide) -> None:
+        """Sets the gradients of some problems where their last loss was; from here on their
+        curvature is that of the same place."""
+        _mark(self._margins, which, self._inside)
+        places = _marked(self._inside, which)
+        factors = np.empty((len(self._costs), len(places)))
+        _pulls(self._costs, self._signs, self._margins, self._inside, places, which, factors)
+        rows = self._turned.rows[places]
+        combinations(self._turned.x, rows, factors, weights, which, self.gradients)
+
+    def steps(self, which: Index, radii: Wide) -> tuple[Wide, Wide]:
+        """Minimises quadratic models within radii (k,); the steps (k, d + 1), and what is left of
+        the gradients there, negated."""
+        steps, rests = np.zeros_like(self.gradients), -self.gradients
+        places = _marked(self._inside, which)
+        if len(places) * len(which) > ALIKE * np.count_nonzero(self._inside[which]):
+            for p in which:
+                alone = np.array([p])
+                self._bend(alone, _marked(self._inside, alone), radii, steps, rests)
+        else:
+            self._bend(which, places, radii, steps, rests)
+        return steps, rests
+
+    def _bend(self, which: Index, places: Index, radii: Wide, steps: Wide, rests: Wide) -> None:
+        rows = self._turned.rows[places]
         # Conjugate gradients visit these rows several times; a copy of most rows is not worth it.
-        self._bending = self._lines
         if len(places) < MOST * len(self._near):
-            self._bending = _picked(self._lines, self._inside)
-            self._inside = self._every[: len(places)]
-        factors = self._cost * self._signs[places] * (values - 1.0)
-        gradient = np.empty_like(weights)
-        _combination(self._turned.x, self._rows, factors, weights, gradient)
-        return gradient
-
-    def step(self, gradient: Wide, radius: float) -> tuple[Wide, Wide]:
-        """Minimises the quadratic model within the radius; the step, and what is left of the
-        gradient there, negated."""
-        step, rest = np.zeros_like(gradient), -gradient
+            panels, count, at = self._bent_room.of(rows), len(rows), self._every[: len(rows)]
+        else:
+            panels, count = self._panels, len(self._near)
+            at = np.searchsorted(self._near, places)
         _conjugate(
-            axpy_address(), self._turned.x, self._rows, self._bending, self._inside, self._cost,
-            radius, step, rest,
+            axpy_address(), self._turned.x, rows, panels, count, at, places, self._inside,
+            self._costs, radii, which, steps, rests,
         )  # fmt: skip
-        return step, rest
 
 
 def squared_hinge(
-    turned: Turned, signs: Wide, cost: float, *, tolerance: float, limit: int
-) -> tuple[Wide, int]:
-    """Fits one class against the rest.
+    turned: Turned, signs: Wide, costs: Sequence[float], *, tolerance: float, limit: int
+) -> list[tuple[Wide, int]]:
+    """Fits one class against the rest, for several values of C side by side.
 
     Args:
         signs: 1 or -1 for each training row (l,).
-        cost: C.
+        costs: the values of C.
         tolerance: scikit-learn's; the gradient must fall to that times the share of the rarer side.
         limit: stops after so many steps.
 
     Returns:
-        Weights, the intercept last (d + 1,), and steps taken: ``limit`` if the tolerance was
-        missed.
+        For each C the weights, the intercept last (d + 1,), and steps taken: ``limit`` if the
+        tolerance was missed.
     """
     # The same library as scikit-learn's, so that these sums come out the same as well.
     from scipy.linalg.blas import daxpy, ddot, dnrm2
 
     positives = int((signs > 0).sum())
     share = tolerance * max(min(positives, len(signs) - positives), 1) / len(signs)
-    problem = _Problem(turned, signs, cost)
-    weights = np.zeros(turned.x.shape[1] + 1)
-    value = problem.loss(weights, np.inf)
-    gradient = problem.gradient(weights)
-    first = radius = float(dnrm2(gradient))
-    if first <= share * first:
-        return weights, 0
-    taken = 0
-    while taken < limit:
-        step, rest = problem.step(gradient, radius)
-        moved = daxpy(step, weights.copy(), a=1.0)
-        slope = ddot(gradient, step)
-        foreseen = -0.5 * (slope - ddot(step, rest))
-        length = dnrm2(step)
-        new = problem.loss(moved, length)
-        gained = value - new
-        if taken == 0:
-            radius = min(radius, length)
-        over = new - value - slope
-        factor = GROW if over <= 0 else max(SHRINK_MOST, -0.5 * (slope / over))
-        if gained < ACCEPTED * foreseen:
-            radius = min(max(factor, SHRINK_MOST) * length, SHRINK * radius)
-        elif gained < POOR * foreseen:
-            radius = max(SHRINK_MOST * radius, min(factor * length, SHRINK * radius))
-        elif gained < GOOD * foreseen:
-            radius = max(SHRINK_MOST * radius, min(factor * length, GROW * radius))
-        else:
-            radius = max(radius, min(factor * length, GROW * radius))
-        if gained > ACCEPTED * foreseen:
-            taken += 1
-            weights, value = moved, new
-            gradient = problem.gradient(weights)
-            if dnrm2(gradient) <= share * first:
-                break
+    try:
+        rooms = turned.rooms.pop()
+    except IndexError:
+        rooms = Panels(turned.x), Panels(turned.x)
+    problems = _Problems(turned, signs, np.array(costs, dtype=np.float64), rooms)
+    gradients = problems.gradients
+    weights, moved = np.zeros_like(gradients), np.zeros_like(gradients)
+    taken, lengths = np.zeros(len(costs), dtype=np.int64), np.full(len(costs), np.inf)
+    left = np.arange(len(costs))
+    values = np.array(problems.losses(left, weights, lengths))
+    problems.differentiate(left, weights)
+    firsts = np.array([dnrm2(gradient) for gradient in gradients])
+    radii = firsts.copy()
+    left = left[firsts > share * firsts]
+    while len(left):
+        steps, rests = problems.steps(left, radii)
+        for p in left:
+            moved[p] = daxpy(steps[p], weights[p].copy(), a=1.0)
+            lengths[p] = dnrm2(steps[p])
+        accepted, stalled = [], []
+        for p, new in zip(left, problems.losses(left, moved, lengths), strict=True):
+            slope = ddot(gradients[p], steps[p])
+            foreseen = -0.5 * (slope - ddot(steps[p], rests[p]))
+            gained, radius, length = values[p] - new, radii[p], lengths[p]
+            if taken[p] == 0:
+                radius = min(radius, length)
+            over = new - values[p] - slope
+            factor = GROW if over <= 0 else max(SHRINK_MOST, -0.5 * (slope / over))
+            if gained < ACCEPTED * foreseen:
+                radius = min(max(factor, SHRINK_MOST) * length, SHRINK * radius)
+            elif gained < POOR * foreseen:
+                radius = max(SHRINK_MOST * radius, min(factor * length, SHRINK * radius))
+            elif gained < GOOD * foreseen:
+                radius = max(SHRINK_MOST * radius, min(factor * length, GROW * radius))
+            else:
+                radius = max(radius, min(factor * length, GROW * radius))
+            radii[p] = radius
+            if gained > ACCEPTED * foreseen:
+                taken[p] += 1
+                weights[p], values[p] = moved[p], new
+                accepted.append(p)
+            small = STALLED * abs(values[p])
+            if (abs(gained) <= 0 and foreseen <= 0) or abs(gained) <= small >= abs(foreseen):
+                stalled.append(p)
         # A step that was refused leaves the derivatives as they are.
-        if abs(gained) <= 0 and foreseen <= 0:
-            break
-        if abs(gained) <= STALLED * abs(value) and abs(foreseen) <= STALLED * abs(value):
-            break
-    return weights, taken
+        if accepted:
+            problems.differentiate(np.array(accepted), weights)
+        ended = [p for p in accepted if dnrm2(gradients[p]) <= share * firsts[p]]
+        left = left[(taken[left] < limit) & ~np.isin(left, [*ended, *stalled])]
+    turned.rooms.append(rooms)
+    return [(weights[p], int(taken[p])) for p in range(len(costs))]
 
 
 @compiled
 def _conjugate(
-    axpy_at: int, x: Floats, rows: Index, lines: Floats, inside: Index, cost: float,
-    radius: float, step: Wide, rest: Wide,
+    axpy_at: int, x: Floats, rows: Index, panels: Floats, count: int, at: Index,
+    places: Index,
+    inside: Marks, costs: Wide, radii: Wide, which: Index, steps: Wide, rests: Wide,
 ) -> None:  # fmt: skip
-    """Conjugate gradients from a step of zero.
+    """Conjugate gradients from steps of zero, for some problems.
 
     Args:
-        rows: places of the rows within the margin (l,).
-        lines: vectors turned, these rows among them (d, m); ``inside`` says where (l,).
-        rest: the negative gradient at first, what is left of it at last.
+        rows: places of the rows within some margin (l,).
+        panels: ``count`` vectors turned, these rows among them; ``at`` says where (l,).
+        places: and where among the training rows they are (l,).
+        inside: which of the training rows are within a problem's margin (k, n).
+        costs, radii: by problem (k,).
+        which: the problems at work.
+        steps: 0 at first (k, d + 1).
+        rests: the negative gradients at first, what is left of them at last (k, d + 1).
     """
-    along, bent = rest.copy(), np.empty(len(rest))
-    found, factors = np.empty(lines.shape[1]), np.empty(len(rows))
-    enough = INNER_TOLERANCE * np.linalg.norm(rest)
-    size = np.dot(rest, rest)
-    while np.linalg.norm(rest) > enough:
-        _values(lines, along, found)
-        for k in range(len(rows)):
-            factors[k] = cost * found[inside[k]]
-        _combination(x, rows, factors, along, bent)
-        length = size / np.dot(along, bent)
+    along, bent = rests.copy(), np.empty_like(rests)
+    found = np.empty((len(costs), count))
+    factors = np.zeros((len(costs), len(rows)))
+    enough, sizes = np.empty(len(costs)), np.empty(len(costs))
+    left, some = which.copy(), 0
+    for p in which:
+        enough[p] = INNER_TOLERANCE * np.linalg.norm(rests[p])
+        sizes[p] = np.dot(rests[p], rests[p])
+        if np.linalg.norm(rests[p]) > enough[p]:
+            left[some] = p
+            some += 1
+    while some:
+        left = left[:some]
+        decision_values(panels, along, left, found)
+        for p in left:
+            for k in range(len(rows)):
+                if inside[p, places[k]]:
+                    factors[p, k] = costs[p] * found[p, at[k]]
+        combinations(x, rows, factors, along, left, bent)
+        some = 0
+        for p in left:
+            # One by one, as liblinear has it.
+            if _go_along(
+                axpy_at,
+                along[p],
+                bent[p],
+                radii[p],
+                enough[p],
+                sizes[p : p + 1],
+                steps[p],
+                rests[p],
+            ):
+                left[some] = p
+                some += 1
+
+
+@compiled
+def _go_along(
+    axpy_at: int, along: Wide, bent: Wide, radius: float, enough: float, size: Wide, step: Wide,
+    rest: Wide,
+) -> bool:  # fmt: skip
+    """One step of conjugate gradients, in place; whether there is another."""
+    length = size[0] / np.dot(along, bent)
+    axpy(axpy_at, length, along, step)
+    if np.linalg.norm(step) > radius:
+        # Back, and on to where the direction leaves the ball.
+        axpy(axpy_at, -length, along, step)
+        both, inner, outer = np.dot(step, along), np.dot(step, step), np.dot(along, along)
+        square = radius * radius
+        root = np.sqrt(both * both + outer * (square - inner))
+        length = (square - inner) / (both + root) if both >= 0 else (root - both) / outer
         axpy(axpy_at, length, along, step)
-        if np.linalg.norm(step) > radius:
-            # Back, and on to where the direction leaves the ball.
-            axpy(axpy_at, -length, along, step)
-            both, inner, outer = np.dot(step, along), np.dot(step, step), np.dot(along, along)
-            square = radius * radius
-            root = np.sqrt(both * both + outer * (square - inner))
-            length = (square - inner) / (both + root) if both >= 0 else (root - both) / outer
-            axpy(axpy_at, length, along, step)
-            axpy(axpy_at, -length, bent, rest)
-            return
         axpy(axpy_at, -length, bent, rest)
-        new = np.dot(rest, rest)
-        for k in range(len(along)):
-            along[k] *= new / size
-        axpy(axpy_at, 1.0, rest, along)
-        size = new
+        return False
+    axpy(axpy_at, -length, bent, rest)
+    new = np.dot(rest, rest)
+    for k in range(len(along)):
+        along[k] *= new / size[0]
+    axpy(axpy_at, 1.0, rest, along)
+    size[0] = new
+    return bool(np.linalg.norm(rest) > enough)

@@ -192,7 +192,7 @@ class _ModelRun:
     ahead: int = 0
     ahead_seconds: float = 0.0
     interrupted: bool = False
-    scored: tuple[scoring.Scored, Mapping[str, float]] | None = None
+    scored: tuple[scoring.Scored, dict[str, float]] | None = None
     """The task at work once it has its scores, and its seconds by phase, until it is noted."""
     warned: set[str] = field(default_factory=set)
 

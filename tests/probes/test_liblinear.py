@@ -68,28 +68,30 @@ def test_hinge(kind: str, n: int, d: int, squared: bool, cost: float) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("n", "d"), [(40, 40), (150, 37)])
-@pytest.mark.parametrize("cost", [0.01, 1.0, 100.0])
-def test_the_primal_equals_to_the_last_bit(kind: str, n: int, d: int, cost: float) -> None:
+@pytest.mark.parametrize(("n", "d"), [(40, 40), (150, 37), (1200, 9)])
+@pytest.mark.parametrize("costs", [[100.0], [0.01, 1.0, 100.0]])
+def test_the_primal_equals_to_the_last_bit(kind: str, n: int, d: int, costs: list[float]) -> None:
+    """Alone, and where several values of C go through the rows together."""
     x = vectors(kind, n, d)
     y = np.random.default_rng(3).integers(0, 3, n)
-    theirs = LinearSVC(C=cost, dual=False, random_state=42).fit(x, y)
+    theirs = [LinearSVC(C=cost, dual=False, random_state=42).fit(x, y) for cost in costs]
     order = np.argsort(y, kind="stable")
     turned = newton.Turned.of(x, TrainingVectors.of(x).sizes, order)
     steps = []
     for k in range(3):
         signs = np.where(y[order] == k, 1.0, -1.0)
-        weights, taken = newton.squared_hinge(turned, signs, cost, tolerance=1e-4, limit=1000)
-        steps.append(taken)
-        assert weights.tolist() == [*theirs.coef_[k].tolist(), theirs.intercept_[k]]
-    assert max(steps) == theirs.n_iter_
+        found = newton.squared_hinge(turned, signs, costs, tolerance=1e-4, limit=1000)
+        steps.append([taken for _, taken in found])
+        for (weights, _), own in zip(found, theirs, strict=True):
+            assert weights.tolist() == [*own.coef_[k].tolist(), own.intercept_[k]]
+    assert np.max(steps, axis=0).tolist() == [own.n_iter_ for own in theirs]
 
 
 def test_rows_out_of_reach_stay_beyond_the_margin() -> None:
     rng = np.random.default_rng(0)
     x, weights = rng.normal(size=(200, 8)), rng.normal(size=8)
     values, lengths, reach = x @ weights, np.linalg.norm(x, axis=1), 0.3
-    near = newton._reachable(values, lengths, reach)
+    near = np.flatnonzero(newton._reachable(values, lengths, reach))
     far = np.setdiff1d(np.arange(200), near)
     assert 20 < len(far) < 180
     # The move that brings a row nearest to the margin is along the row itself.

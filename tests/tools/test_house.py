@@ -67,8 +67,8 @@ def test_the_house_grows_by_features_alone() -> None:
     commit; all other work leaves them or makes them fall.
     """
     shape = shape_below()
-    assert shape.modules <= 155
-    assert shape.lines <= 33_800
+    assert shape.modules <= 156
+    assert shape.lines <= 34_000
     assert shape.lines / shape.modules <= 220
     assert shape.import_share < 7.2
     assert shape.comments_per_100 >= 2
