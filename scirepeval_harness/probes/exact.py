@@ -59,7 +59,8 @@ class Solved:
     """One fit: what the solver ended with, and how.
 
     Attributes:
-        weights: a line for each class (k, d + 1); one for two classes.
+        weights: a line for each class (k, d + 1), one for two classes; of the dual none (k, 0)
+            where rows were held out.
         held_out: decision values of the held-out rows (k, rows).
         missed: whether it stopped at the iteration limit.
     """

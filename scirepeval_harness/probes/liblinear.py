@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ UNDECIDED = -1
 """Returned in place of a number of passes."""
 CLOSE = 1e-9
 """Differences that rounding might turn around, in units of the targets."""
+NOTHING: Wide = np.empty(0)
 NEGLIGIBLE = 1e-12
 """Steps that liblinear does not take."""
 
@@ -54,6 +56,12 @@ def random_state(seed: int) -> Index:
 
     scikit-learn draws the generator's seed from numpy's; numpy and C++ seed a twister alike.
     """
+    return _first_state(seed).copy()
+
+
+@cache
+def _first_state(seed: int) -> Index:
+    # To seed a twister twice takes as long as a whole fit of few rows.
     drawn = np.random.RandomState(seed).randint(np.iinfo(np.int32).max)
     state = np.empty(WORDS + 1, dtype=np.int64)
     words: Any = np.random.RandomState(drawn).get_state(legacy=True)
@@ -363,11 +371,12 @@ class TrainingVectors:
         Args:
             steps: a solver, of table, way, sizes, point and multipliers.
             rows: places of the training rows (l,).
-            held_out: places of other rows whose decision values are wanted (k,).
+            held_out: places of other rows whose decision values are wanted (k,); where there are
+                none, it is the weights that are.
             softness, signs: as in :func:`hinge`.
 
         Returns:
-            Weights, the intercept last (d + 1,); decision values (k,); passes made.
+            Weights, the intercept last (d + 1,), or nothing; decision values (k,); passes made.
         """
         width = self.x.shape[1]
         point = np.zeros(len(self.x) if self.few else width + 1)
@@ -375,12 +384,16 @@ class TrainingVectors:
         way = FEW if self.few else DENSE
         done = steps(self.table, way, self.sizes + softness, point, multipliers)
         if done != UNDECIDED and self.few:
+            if len(held_out):
+                return NOTHING, point[held_out], done
             factors = multipliers if signs is None else multipliers * signs
-            return np.append(factors @ self.x[rows], factors.sum()), point[held_out], done
+            return np.append(factors @ self.x[rows], factors.sum()), NOTHING, done
         if done == UNDECIDED:
             sizes = self.sizes.copy()
             for row in rows:
                 sizes[row] = strict_size(self.x, row, softness)
             point = np.zeros(width + 1)
             done = steps(self.x, STRICT, sizes, point, np.zeros(len(rows)))
-        return point, self.x[held_out] @ point[:-1] + point[-1], done
+        if len(held_out):
+            return NOTHING, self.x[held_out] @ point[:-1] + point[-1], done
+        return point, NOTHING, done
