@@ -61,9 +61,8 @@ def parse_json(text: str, *, finite: bool = False) -> Any:
         ValueError: no JSON, or more than Python reads: of too many levels, a number too long; or a
             key that stands twice in an object, of which a parser keeps the last without a word.
     """
-    constants = _no_number if finite else None
     try:
-        return json.loads(text, object_pairs_hook=_each_once, parse_constant=constants)
+        return (_FINITE if finite else _ANY).decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     except json.JSONDecodeError as error:
@@ -85,6 +84,11 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(word: str) -> float:
     raise ValueError(f"{word} is no number")
+
+
+# Made once: json.loads makes one a text, which takes as long as a short text.
+_ANY = json.JSONDecoder(object_pairs_hook=_each_once)
+_FINITE = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_no_number)
 
 
 def read_json(path: Path, *, finite: bool = False) -> Any:

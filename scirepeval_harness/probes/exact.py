@@ -50,6 +50,8 @@ COPIED = 2**28
 """Bytes of training vectors up to which all folds are at work together."""
 GROUPS = 4
 """Parts a thread that a search in the primal has at least, so that the threads end together."""
+TOGETHER, CACHED = 10, 2**26
+"""Problems that go through the rows together, of several classes from so many bytes of vectors."""
 WIDENED = 2**27
 """Numbers of test vectors up to which a widened copy, a GB at most, is kept for many samples."""
 
@@ -123,44 +125,49 @@ def _separate_tall(
     """The primal for the squared hinge: for each fold, one fit for each C."""
     ordered = [_by_class(codes, rows) for rows, _ in folds]
     turned = [newton.Turned.of(data.x, data.sizes, rows) for rows in ordered]
-    signs = [_signs(codes[rows]) for rows in ordered]
-    # Values of C that go together read the vectors together; threads must have enough to do.
-    problems = sum(map(len, signs))
-    groups = min(len(costs), -(-GROUPS * each.threads // problems))
+    signs = [np.array(_signs(codes[rows])) for rows in ordered]
+    # Problems that go together read the vectors together; threads must have enough to do.
+    least = GROUPS * each.threads
+    groups = _parts(costs[::-1], -(-least // sum(map(len, signs))))
+    size = TOGETHER // len(groups[0]) if turned[0].panels.nbytes > CACHED else 1
     # Those that take longest come first, so that the threads end together.
     tasks = [
-        (group, fold, of_class)
-        for group in _parts(costs[::-1], groups)
+        (group, fold, classes)
+        for group in groups
         for fold in range(len(folds))
-        for of_class in range(len(signs[fold]))
+        for classes in _parts(range(len(signs[fold])), max(least, -(-len(signs[fold]) // size)))
     ]
     solved = each(
         lambda task: newton.squared_hinge(
-            turned[task[1]], signs[task[1]][task[2]], task[0], tolerance=TOLERANCE, limit=ITERATIONS
+            turned[task[1]], signs[task[1]][task[2][0] : task[2][-1] + 1], task[0],
+            tolerance=TOLERANCE, limit=ITERATIONS,
         ),
         tasks,
         len(folds) * len(costs) / len(tasks),
-    )
+    )  # fmt: skip
     found = {
         (cost, fold, of_class): one
-        for (group, fold, of_class), ones in zip(tasks, solved, strict=True)
+        for (group, fold, classes), parts in zip(tasks, solved, strict=True)
+        for of_class, ones in zip(classes, parts, strict=True)
         for cost, one in zip(group, ones, strict=True)
     }
     fits: list[list[Solved]] = []
     for number, (_, held_out) in enumerate(folds):
-        wide = data.x[held_out].astype(np.float64)
+        x_held_out = data.x[held_out]
         fits.append([])
         for cost in costs:
             parts = [found[cost, number, of_class] for of_class in range(len(signs[number]))]
             weights = np.array([weights for weights, _ in parts])
             missed = max(taken for _, taken in parts) >= ITERATIONS
-            fits[-1].append(Solved(weights, _decide(wide, weights), missed))
+            fits[-1].append(Solved(weights, _decisions(x_held_out, weights), missed))
     return fits
 
 
-def _parts(costs: Sequence[float], number: int) -> list[Sequence[float]]:
-    ends = [len(costs) * k // number for k in range(number + 1)]
-    return [costs[low:high] for low, high in pairwise(ends)]
+def _parts(items: Sequence[Item], number: int) -> list[Sequence[Item]]:
+    """Neighbours, in so many parts of about one length, or as many as there are items."""
+    number = min(number, len(items))
+    ends = [len(items) * k // number for k in range(number + 1)]
+    return [items[low:high] for low, high in pairwise(ends)]
 
 
 def _by_class(codes: Index, rows: Index) -> Index:
@@ -182,10 +189,9 @@ def _decide(x: Floats, weights: Wide) -> Wide:
 
 
 def _decisions(x_test: Floats, weights: Wide) -> Wide:
-    parts = [
-        _decide(x_test[low : low + BLOCK_ROWS], weights)
-        for low in range(0, len(x_test), BLOCK_ROWS)
-    ]
+    # Not at once: widened, they would take twice as much memory again.
+    starts = range(0, max(len(x_test), 1), BLOCK_ROWS)
+    parts = [_decide(x_test[low : low + BLOCK_ROWS], weights) for low in starts]
     return np.concatenate(parts, axis=1)
 
 

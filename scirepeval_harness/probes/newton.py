@@ -13,7 +13,7 @@ liblinear's order, number by number (:mod:`panels`).
 
 What is saved is work that moves no bit. Rows beyond the margin count nowhere; a row that is so far
 beyond it that the weights, moving no more than a certain way, cannot bring it back (Cauchy and
-Schwarz) need not even be looked at until they have moved that far. And values of C that
+Schwarz) need not even be looked at until they have moved that far. And problems that
 share most of the rows within their margins fetch each row once for all of them: where the vectors
 are larger than the caches, that is what takes the time.
 """
@@ -21,7 +21,7 @@ are larger than the caches, that is what takes the time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,7 @@ INNER_TOLERANCE = 0.1
 """Conjugate gradients end when the residual is such a share of the gradient."""
 STALLED = 1e-12
 """Changes of the objective, as a share of it, that end the search."""
-MOST = 0.6
+MOST = 0.4
 """Share of the rows from which all are visited rather than some copied."""
 ALIKE = 1.5
 """How many more visits of rows problems may make together than each for itself."""
@@ -87,14 +87,17 @@ def _marked(inside: Marks, which: Index) -> Index:
 
 @compiled
 def _pulls(
-    costs: Wide, signs: Wide, margins: Wide, inside: Marks, places: Index, which: Index, out: Wide
-) -> None:
+    costs: Wide, signs: Wide, classes: Index, margins: Wide, inside: Marks, places: Index,
+    which: Index, out: Wide,
+) -> None:  # fmt: skip
     """What the loss of each row is worth in the gradient, 0 beyond the margin, for some problems
     (k, l)."""
     for p in which:
         for k in range(len(places)):
             at = places[k]
-            out[p, k] = costs[p] * signs[at] * (margins[p, at] - 1.0) if inside[p, at] else 0.0
+            out[p, k] = (
+                costs[p] * signs[classes[p], at] * (margins[p, at] - 1.0) if inside[p, at] else 0.0
+            )
 
 
 @compiled
@@ -152,22 +155,28 @@ class Turned:
 
 
 class _Problems:
-    """One class against the rest for several values of C, which look at each row together: the
-    objectives and their derivatives. What concerns one C never moves a bit of another's.
+    """Some classes against the rest, each with several values of C, which look at a row together:
+    the objectives and their derivatives. What concerns one never moves a bit of another's.
+
+    Args:
+        signs: by class (c, l).
+        classes, costs: by problem (k,).
 
     Attributes:
         gradients: at the places of the last :meth:`differentiate` (k, d + 1).
     """
 
-    def __init__(self, turned: Turned, signs: Wide, costs: Wide, rooms: Rooms) -> None:
-        self._turned, self._signs, self._costs = turned, signs, costs
+    def __init__(
+        self, turned: Turned, signs: Wide, classes: Index, costs: Wide, rooms: Rooms
+    ) -> None:
+        self._turned, self._signs, self._classes, self._costs = turned, signs, classes, costs
         shape = len(costs), turned.x.shape[1] + 1
-        self._every = np.arange(len(signs))
+        self._every = np.arange(signs.shape[1])
         # The rows at hand are all that can lie within a margin while the weights are in reach.
         self._near, self._panels = self._every, turned.panels
         self._near_room, self._bent_room = rooms
         self._anchors, self._reaches = np.zeros(shape), np.full(len(costs), -1.0)
-        self._margins = np.empty((len(costs), len(signs)))
+        self._margins = np.empty((len(costs), len(self._every)))
         self._inside = np.zeros(self._margins.shape, dtype=np.bool_)
         self.gradients = np.zeros(shape)
 
@@ -193,7 +202,8 @@ class _Problems:
         decision_values(self._panels, weights, which, values)
         return [
             _loss(
-                self._signs, self._near, self._costs[p], weights[p], values[p], self._margins[p],
+                self._signs[self._classes[p]], self._near, self._costs[p], weights[p], values[p],
+                self._margins[p],
             )
             for p in which
         ]  # fmt: skip
@@ -202,73 +212,85 @@ class _Problems:
         """Sets the gradients of some problems where their last loss was; from here on their
         curvature is that of the same place."""
         _mark(self._margins, which, self._inside)
-        places = _marked(self._inside, which)
-        factors = np.empty((len(self._costs), len(places)))
-        _pulls(self._costs, self._signs, self._margins, self._inside, places, which, factors)
-        rows = self._turned.rows[places]
-        combinations(self._turned.x, rows, factors, weights, which, self.gradients)
+        for some, places in self._together(which):
+            factors = np.empty((len(self._costs), len(places)))
+            _pulls(
+                self._costs, self._signs, self._classes, self._margins, self._inside, places, some,
+                factors,
+            )  # fmt: skip
+            rows = self._turned.rows[places]
+            combinations(self._turned.x, rows, factors, weights, some, self.gradients)
 
     def steps(self, which: Index, radii: Wide) -> tuple[Wide, Wide]:
         """Minimises quadratic models within radii (k,); the steps (k, d + 1), and what is left of
         the gradients there, negated."""
         steps, rests = np.zeros_like(self.gradients), -self.gradients
-        places = _marked(self._inside, which)
-        if len(places) * len(which) > ALIKE * np.count_nonzero(self._inside[which]):
-            for p in which:
-                alone = np.array([p])
-                self._bend(alone, _marked(self._inside, alone), radii, steps, rests)
-        else:
-            self._bend(which, places, radii, steps, rests)
+        for some, places in self._together(which):
+            rows = self._turned.rows[places]
+            # Conjugate gradients visit these rows several times; a copy of most is not worth it.
+            if len(places) < MOST * len(self._near):
+                panels, count, at = self._bent_room.of(rows), len(rows), self._every[: len(rows)]
+            else:
+                panels, count = self._panels, len(self._near)
+                at = np.searchsorted(self._near, places)
+            _conjugate(
+                axpy_address(), self._turned.x, rows, panels, count, at, places, self._inside,
+                self._costs, radii, some, steps, rests,
+            )  # fmt: skip
         return steps, rests
 
-    def _bend(self, which: Index, places: Index, radii: Wide, steps: Wide, rests: Wide) -> None:
-        rows = self._turned.rows[places]
-        # Conjugate gradients visit these rows several times; a copy of most rows is not worth it.
-        if len(places) < MOST * len(self._near):
-            panels, count, at = self._bent_room.of(rows), len(rows), self._every[: len(rows)]
-        else:
-            panels, count = self._panels, len(self._near)
-            at = np.searchsorted(self._near, places)
-        _conjugate(
-            axpy_address(), self._turned.x, rows, panels, count, at, places, self._inside,
-            self._costs, radii, which, steps, rests,
-        )  # fmt: skip
+    def _together(self, which: Index) -> Iterator[tuple[Index, Index]]:
+        """Problems whose rows within the margin are much the same, with the places of these rows:
+        all, those of a class, or one."""
+        places = _marked(self._inside, which)
+        visits = len(places) * len(which)
+        if len(which) == 1 or visits <= ALIKE * np.count_nonzero(self._inside[which]):
+            yield which, places
+            return
+        classes = self._classes[which]
+        alike = classes if classes[0] != classes[-1] else which
+        for one in np.unique(alike):
+            yield from self._together(which[alike == one])
 
 
 def squared_hinge(
     turned: Turned, signs: Wide, costs: Sequence[float], *, tolerance: float, limit: int
-) -> list[tuple[Wide, int]]:
-    """Fits one class against the rest, for several values of C side by side.
+) -> list[list[tuple[Wide, int]]]:
+    """Fits some classes, each against the rest, for several values of C side by side.
 
     Args:
-        signs: 1 or -1 for each training row (l,).
+        signs: 1 or -1, by class, for each training row (c, l).
         costs: the values of C.
         tolerance: scikit-learn's; the gradient must fall to that times the share of the rarer side.
         limit: stops after so many steps.
 
     Returns:
-        For each C the weights, the intercept last (d + 1,), and steps taken: ``limit`` if the
+        By class and C the weights, the intercept last (d + 1,), and steps taken: ``limit`` if the
         tolerance was missed.
     """
     # The same library as scikit-learn's, so that these sums come out the same as well.
     from scipy.linalg.blas import daxpy, ddot, dnrm2
 
-    positives = int((signs > 0).sum())
-    share = tolerance * max(min(positives, len(signs) - positives), 1) / len(signs)
+    number, count = signs.shape
+    positives = np.count_nonzero(signs > 0, axis=1)
+    shares = tolerance * np.maximum(np.minimum(positives, count - positives), 1) / count
+    classes, shares = np.repeat(np.arange(number), len(costs)), np.repeat(shares, len(costs))
     try:
         rooms = turned.rooms.pop()
     except IndexError:
         rooms = Panels(turned.x), Panels(turned.x)
-    problems = _Problems(turned, signs, np.array(costs, dtype=np.float64), rooms)
+    problems = _Problems(
+        turned, signs, classes, np.tile(np.array(costs, dtype=np.float64), number), rooms
+    )
     gradients = problems.gradients
     weights, moved = np.zeros_like(gradients), np.zeros_like(gradients)
-    taken, lengths = np.zeros(len(costs), dtype=np.int64), np.full(len(costs), np.inf)
-    left = np.arange(len(costs))
+    left = np.arange(len(classes))
+    taken, lengths = np.zeros(len(left), dtype=np.int64), np.full(len(left), np.inf)
     values = np.array(problems.losses(left, weights, lengths))
     problems.differentiate(left, weights)
     firsts = np.array([dnrm2(gradient) for gradient in gradients])
     radii = firsts.copy()
-    left = left[firsts > share * firsts]
+    left = left[firsts > shares * firsts]
     while len(left):
         steps, rests = problems.steps(left, radii)
         for p in left:
@@ -302,10 +324,11 @@ def squared_hinge(
         # A step that was refused leaves the derivatives as they are.
         if accepted:
             problems.differentiate(np.array(accepted), weights)
-        ended = [p for p in accepted if dnrm2(gradients[p]) <= share * firsts[p]]
+        ended = [p for p in accepted if dnrm2(gradients[p]) <= shares[p] * firsts[p]]
         left = left[(taken[left] < limit) & ~np.isin(left, [*ended, *stalled])]
     turned.rooms.append(rooms)
-    return [(weights[p], int(taken[p])) for p in range(len(costs))]
+    found = [(weights[p], int(taken[p])) for p in range(len(classes))]
+    return [found[k : k + len(costs)] for k in range(0, len(found), len(costs))]
 
 
 @compiled

@@ -19,7 +19,7 @@ Floats = NDArray[np.floating[Any]]
 Wide = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-PANEL = 992
+PANEL = 480
 """Rows whose sums run together, and whose vectors lie together, at most: the sums stay in the first
 level of cache. Lines that are a power of two apart would push each other out of it."""
 STRIDE = 32

@@ -71,19 +71,18 @@ def test_hinge(kind: str, n: int, d: int, squared: bool, cost: float) -> None:
 @pytest.mark.parametrize(("n", "d"), [(40, 40), (150, 37), (1200, 9)])
 @pytest.mark.parametrize("costs", [[100.0], [0.01, 1.0, 100.0]])
 def test_the_primal_equals_to_the_last_bit(kind: str, n: int, d: int, costs: list[float]) -> None:
-    """Alone, and where several values of C go through the rows together."""
+    """Classes and values of C go through the rows together."""
     x = vectors(kind, n, d)
     y = np.random.default_rng(3).integers(0, 3, n)
     theirs = [LinearSVC(C=cost, dual=False, random_state=42).fit(x, y) for cost in costs]
     order = np.argsort(y, kind="stable")
     turned = newton.Turned.of(x, TrainingVectors.of(x).sizes, order)
-    steps = []
-    for k in range(3):
-        signs = np.where(y[order] == k, 1.0, -1.0)
-        found = newton.squared_hinge(turned, signs, costs, tolerance=1e-4, limit=1000)
-        steps.append([taken for _, taken in found])
-        for (weights, _), own in zip(found, theirs, strict=True):
+    signs = np.array([np.where(y[order] == k, 1.0, -1.0) for k in range(3)])
+    found = newton.squared_hinge(turned, signs, costs, tolerance=1e-4, limit=1000)
+    for k, of_class in enumerate(found):
+        for (weights, _), own in zip(of_class, theirs, strict=True):
             assert weights.tolist() == [*own.coef_[k].tolist(), own.intercept_[k]]
+    steps = [[taken for _, taken in of_class] for of_class in found]
     assert np.max(steps, axis=0).tolist() == [own.n_iter_ for own in theirs]
 
 
