@@ -36,10 +36,11 @@ draw, with the 30,522 word pieces of BERT. (The vocabulary that benchmarks/encod
 texts cuts them into more.)"""
 VECTOR_BYTES = 4 * WIDTH + 16
 """float32 and the key of the text."""
-TASK_BYTES, BASE_BYTES = 8_100, 150_000_000
-"""Memory of the run's process a document of its largest task, and of any run: measured with
-tests/support/large_task.py, 2.27 GB at 262,600 documents of 1,300 characters and 0.15 GB at 2,626;
-model, torch and tokenizer come on top."""
+RANKED_BYTES, PROBED_BYTES, BASE_BYTES = 8_100, 13_000, 150_000_000
+"""Memory of the run's process a document of its largest ranking or probe, and of any run: measured
+with tests/support/large_task.py, 2.27 GB at 262,600 documents of 1,300 characters and 0.15 GB at
+2,626, and with full_size.py, 3.5 GB at 259,000 documents of a probe; model, torch and tokenizer
+come on top."""
 HELD = 300_000
 """Documents that a run holds at a time (scirepeval_harness/run/)."""
 
@@ -68,11 +69,13 @@ class Rate:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents to encode, and those of the largest part that a run holds at a time."""
+    """Documents to encode, and those of the largest part that a run holds at a time, with the bytes
+    that each of these takes."""
 
     name: str
     documents: int
     held: int
+    held_bytes: int
 
 
 def main() -> None:
@@ -94,9 +97,10 @@ def main() -> None:
         source = f"assumed: {chosen.share:.0%} of {chosen.peak / 1e12:.0f} TFLOPS"
         rates.append(Rate(assumed, source))
     benchmark = sum(sum(part.values()) for part in LABELLED.values()) + MDCR
+    largest = LABELLED["classification"]["mesh_descriptors"]
     corpora = [
-        Corpus("SciRepEval + MDCR", benchmark, LABELLED["classification"]["mesh_descriptors"]),
-        Corpus("200 million papers", 200_000_000, HELD),
+        Corpus("SciRepEval + MDCR", benchmark, largest, PROBED_BYTES),
+        Corpus("200 million papers", 200_000_000, HELD, RANKED_BYTES),
     ]
     for role, part in LABELLED.items():
         print(f"{role}: at most {sum(part.values()):,} documents")
@@ -150,7 +154,7 @@ def estimates(
                 "store": words(store),
                 "time": words(max(encode, store)),
                 "disk": f"{corpus.documents * VECTOR_BYTES / 1e9:,.1f} GB",
-                "memory": f"{(BASE_BYTES + corpus.held * TASK_BYTES) / 1e9:.1f} GB",
+                "memory": f"{(BASE_BYTES + corpus.held * corpus.held_bytes) / 1e9:.1f} GB",
             }
 
 

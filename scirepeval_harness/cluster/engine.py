@@ -21,7 +21,7 @@ class RayEngine:
 
     def __init__(self, cluster: clusters.Cluster, plan: clusters.WorkerPlan) -> None:
         self.cluster, self.plan = cluster, plan
-        self.fit_samples: FitSamples = RayProbes(cluster, gpus=plan.gpus > 0)
+        self.fit_samples: FitSamples = RayProbes(cluster, plan)
         self._settled: dict[EncodeOptions, EncodeOptions] = {}
 
     def __str__(self) -> str:

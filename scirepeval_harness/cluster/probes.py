@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scirepeval_harness.cluster.cluster import Cluster, cluster_errors
+from scirepeval_harness.cluster.cluster import Cluster, WorkerPlan, cluster_errors
 from scirepeval_harness.errors import ProbeError
 from scirepeval_harness.options import Probe
 from scirepeval_harness.probes.fit import ProbeJob, fit_samples, nobody
@@ -84,8 +84,12 @@ def join_classes(parts: Sequence[ProbeFit]) -> ProbeFit:
 class RayProbes:
     """Fits samples on a cluster; called as :func:`~.probes.fit.fit_samples` is."""
 
-    def __init__(self, cluster: Cluster, *, gpus: bool) -> None:
-        self._cluster, self._gpus = cluster, gpus
+    def __init__(self, cluster: Cluster, plan: WorkerPlan) -> None:
+        self._cluster, self._gpus = cluster, plan.gpus > 0
+        # Workers on cards encode meanwhile: what asked for the processors that they hold as well
+        # would wait for their end.
+        held = plan.cpus * -(-plan.workers // cluster.nodes) if plan.gpus else 0
+        self._node_cpus = max(1, cluster.node_cpus - held)
 
     def __call__(self, job: ProbeJob) -> Iterator[ProbeFit]:
         """One fit for each set of training rows, in order; the device is the cluster's to choose.
@@ -101,7 +105,7 @@ class RayProbes:
         classes = job.y_train.shape[1] if job.y_train.ndim == 2 else 1
         pieces = pieces_of(job.kind, job.probe, len(job.samples), classes, places)
         # What few pieces leave idle goes to the grid searches inside them.
-        processes = max(1, min(cluster.node_cpus, cluster.cpus // max(1, len(pieces))))
+        processes = max(1, min(self._node_cpus, cluster.cpus // max(1, len(pieces))))
         task = ray.remote(num_cpus=processes, num_gpus=int(on_gpu))(fit_piece)
         # Once for all pieces: Ray hands the arrays of an object out without copies of them. Who is
         # told of fits stays here.

@@ -13,9 +13,9 @@ liblinear's order, number by number (:mod:`panels`).
 
 What is saved is work that moves no bit. Rows beyond the margin count nowhere; a row that is so far
 beyond it that the weights, moving no more than a certain way, cannot bring it back (Cauchy and
-Schwarz) need not even be looked at until they have moved that far. And problems that
-share most of the rows within their margins fetch each row once for all of them: where the vectors
-are larger than the caches, that is what takes the time.
+Schwarz) need not even be looked at until they have moved that far. And problems that share most of
+the rows within their margins fetch each row once for all of them: where the vectors are larger than
+the caches, that is what takes the time.
 """
 
 from __future__ import annotations
@@ -305,15 +305,7 @@ def squared_hinge(
                 radius = min(radius, length)
             over = new - values[p] - slope
             factor = GROW if over <= 0 else max(SHRINK_MOST, -0.5 * (slope / over))
-            if gained < ACCEPTED * foreseen:
-                radius = min(max(factor, SHRINK_MOST) * length, SHRINK * radius)
-            elif gained < POOR * foreseen:
-                radius = max(SHRINK_MOST * radius, min(factor * length, SHRINK * radius))
-            elif gained < GOOD * foreseen:
-                radius = max(SHRINK_MOST * radius, min(factor * length, GROW * radius))
-            else:
-                radius = max(radius, min(factor * length, GROW * radius))
-            radii[p] = radius
+            radii[p] = _next_radius(radius, factor * length, gained, foreseen)
             if gained > ACCEPTED * foreseen:
                 taken[p] += 1
                 weights[p], values[p] = moved[p], new
@@ -331,10 +323,19 @@ def squared_hinge(
     return [found[k : k + len(costs)] for k in range(0, len(found), len(costs))]
 
 
+def _next_radius(radius: float, proposed: float, gained: float, foreseen: float) -> float:
+    """How far the next step may go, by what this one gained of what was foreseen."""
+    if gained < ACCEPTED * foreseen:
+        return min(proposed, SHRINK * radius)
+    if gained < POOR * foreseen:
+        return max(SHRINK_MOST * radius, min(proposed, SHRINK * radius))
+    least = SHRINK_MOST * radius if gained < GOOD * foreseen else radius
+    return max(least, min(proposed, GROW * radius))
+
+
 @compiled
 def _conjugate(
-    axpy_at: int, x: Floats, rows: Index, panels: Floats, count: int, at: Index,
-    places: Index,
+    axpy_at: int, x: Floats, rows: Index, panels: Floats, count: int, at: Index, places: Index,
     inside: Marks, costs: Wide, radii: Wide, which: Index, steps: Wide, rests: Wide,
 ) -> None:  # fmt: skip
     """Conjugate gradients from steps of zero, for some problems.

@@ -36,8 +36,9 @@ DIMENSIONS, NUMBER, KEY = 768, 4, 16
 """Of a vector in the store: its width where nothing is known, bytes a number, bytes of its key."""
 BASE_BYTES = 440e6
 """Weights of BERT-base, of which all rates below are; another model's go by its size."""
-MEMORY, MEMORY_A_DOCUMENT = 150e6, 8_100
-"""Bytes of any run, and for each document of its largest task (docs/scale.md, measured)."""
+MEMORY, MEMORY_RANKED, MEMORY_PROBED = 150e6, 8_100, 13_000
+"""Bytes of any run, and for each document of its largest ranking or probe (docs/scale.md,
+measured)."""
 CORE_RATES = {"float32": 380.0, "bfloat16": 1_040.0}
 """Tokens a second of a processor core: measured on two of an AMD EPYC (docs/speed.md)."""
 SHARE = 0.4
@@ -59,9 +60,10 @@ PEAKS = {
 }
 """Dense operations a second in float32 and in 16 bits, from the makers' data sheets (L4, L40S and
 4090: half of the sheet's number for sparse matrices)."""
-SECONDS_A_ROW = {"exact": 0.004, "sklearn": 0.016, "reference": 0.016, "fast": 0.0005}
-"""Of a probe's documents, on two cores: classification of 20,000 rows, and the ratios of the other
-probes there (docs/speed.md). Rare labels take many times as long."""
+SECONDS_A_ROW = {"exact": 0.001, "sklearn": 0.016, "reference": 0.016, "fast": 0.0025}
+"""Of a probe's documents, on two cores: of all tasks at their real sizes, and for scikit-learn of
+classification of 20,000 rows (docs/speed.md). Vectors that are hard to separate take many times as
+long."""
 RANKED, LEAST = 2e-5, 0.5
 """Seconds a document of a ranking, and of any task's reading, intervals and files."""
 TIMES = "scoring.json"
@@ -304,6 +306,12 @@ def vector_bytes(spec: ModelSpec) -> float:
     told = spec.facts.get("dimensions", "")
     cut = getattr(spec, "truncate_dim", None)
     return NUMBER * (cut or (int(told) if told.isdigit() else DIMENSIONS)) + KEY
+
+
+def memory_bytes(task: TaskSpec, documents: int) -> float:
+    """Bytes that scoring a task takes, beside those of any run."""
+    probed = "probe" in EVALUATIONS.get(task.evaluation).settings
+    return documents * (MEMORY_PROBED if probed else MEMORY_RANKED)
 
 
 def score_seconds(

@@ -322,14 +322,15 @@ def cost_of(
             own.append((tokens / rate if rate else None, bool(measured) and not plan.expected))
         plan.encoding = _sum(own)
         encode += own
-    largest = max((size for plan in plans for size in plan.sizes.values()), default=0)
+    sizes = {(name, documents) for plan in plans for name, documents in plan.sizes.items()}
+    memory = max((cost.memory_bytes(tasks[name], size) for name, size in sizes), default=0.0)
     return Cost(
         encode=_sum(encode),
         encode_measured=all(measured for _, measured in encode),
         score=_sum(score),
         score_measured=all(measured for _, measured in score),
         disk=disk,
-        memory=cost.MEMORY + cost.MEMORY_A_DOCUMENT * largest,
+        memory=cost.MEMORY + memory,
     )
 
 

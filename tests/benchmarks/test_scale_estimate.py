@@ -26,7 +26,7 @@ def test_the_operations_of_a_token_are_two_a_weight_and_attention(script: Module
 
 
 def test_more_cards_divide_encoding_and_not_storing(script: ModuleType) -> None:
-    corpus = script.Corpus("made", documents=1_000_000, held=100_000)
+    corpus = script.Corpus("made", documents=1_000_000, held=100_000, held_bytes=8_100)
     rate = script.Rate(1_000_000.0, "given")
     one, many = script.estimates(corpus, [rate], cards=(1, 64), length=200.0, stored=100_000.0)
     assert (one["encode"], one["store"], one["time"]) == ("3.3 min", "10 s", "3.3 min")

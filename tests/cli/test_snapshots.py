@@ -81,6 +81,8 @@ def show(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
     monkeypatch.setenv("SCIREPEVAL_HARNESS_DATA_DIR", "data")
     monkeypatch.setenv("SCIREPEVAL_HARNESS_S2AND", "s2and")
     monkeypatch.setattr(sys, "argv", ["scirepeval-harness"])
+    # Else the usage has pytest's own name where pytest runs as a module.
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None, raising=False)
 
     def shown(command: str, width: int) -> str:
         # Help is rich's own, which would set bold type at a terminal.

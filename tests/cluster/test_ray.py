@@ -98,7 +98,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
         yield Done(root / "out", json.loads((root / "out" / "report.json").read_text()))
 
 
-@pytest.mark.parametrize("name", ["whole", "killed", "again"])
+@pytest.mark.parametrize("name", ["whole", "killed", "again", "beside"])
 def test_scores_and_vectors_are_those_of_one_process(done: Done, name: str) -> None:
     assert done.run(name)["code"] == 0, done.run(name)["shown"]
     files = sorted((done.folder / "local").rglob("scirepeval/*"))
@@ -126,6 +126,12 @@ def test_a_killed_worker_is_replaced_and_what_it_held_is_done_again(done: Done) 
     assert KILL_AFTER <= killed["before"] < total
     assert len(killed["workers"]) >= 3, "two from the start, one in place of the killed one"
     assert killed["appended"] == total, "nothing is lost and nothing is written twice"
+
+
+def test_tasks_are_scored_while_a_card_s_worker_encodes_the_next(done: Done) -> None:
+    beside = done.run("beside")
+    assert "Ray: 1 worker of 1 GPU" in beside["shown"]
+    assert beside["scored_at"][0] < beside["appended"] == done.run("whole")["appended"]
 
 
 def test_a_second_run_encodes_nothing_and_starts_no_worker(done: Done) -> None:

@@ -16,7 +16,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ TASKS = ("drsm", "publication-year", "search")
 """A probe with few-shot settings, one of regression, and queries in a role of their own."""
 KILL_AFTER = 40
 """Vectors that the store has when a worker is killed."""
+LAST, PATIENCE = 20, 100.0
+"""Vectors before the last at which encoding waits for a score, and for how many seconds."""
 HERE = ("scirepeval_harness.model.replica", "sklearn.svm")
 """Modules that only a process which holds weights, or fits probes, loads."""
 WORKER = "MapWorker(MapBatches(ChunkEncoder))"
@@ -122,21 +125,38 @@ def error_of(model_file: str) -> str | None:
     return None
 
 
-def run(words: list[str], *, kill: bool = False) -> dict[str, Any]:
-    """One run of the command line: exit code, what it printed, what was written and started."""
+def run(words: list[str], *, kill: bool = False, hold: int | None = None) -> dict[str, Any]:
+    """One run of the command line: exit code, what it printed, what was written and started.
+
+    Args:
+        kill: a worker that encodes is killed.
+        hold: from so many vectors on encoding waits until a task is scored.
+    """
     from scirepeval_harness.cli.main import main
+    from scirepeval_harness.results import folder
     from scirepeval_harness.vectors.store import Space
 
     append: Callable[..., None] = Space.append
-    report: dict[str, Any] = {"appended": 0, "killed": None, "before": None}
+    write: Callable[..., None] = folder.write_task
+    report: dict[str, Any] = {"appended": 0, "killed": None, "before": None, "scored_at": []}
+
+    def noted(*given: Any) -> None:
+        write(*given)
+        report["scored_at"].append(report["appended"])
 
     def watched(space: Space, keys: Any, vectors: Any) -> None:
         append(space, keys, vectors)
         report["appended"] += len(keys)
+        until = time.monotonic() + PATIENCE
+        while hold is not None and report["appended"] >= hold and not report["scored_at"]:
+            if time.monotonic() > until:
+                raise TimeoutError("nothing was scored meanwhile")
+            time.sleep(0.02)
         if kill and report["killed"] is None and report["appended"] >= KILL_AFTER:
             report["killed"], report["before"] = kill_a_busy_worker(), report["appended"]
 
     Space.append = watched  # type: ignore[method-assign]
+    folder.write_task = noted
     until_no_worker()
     shown, clock = io.StringIO(), time.perf_counter()
     try:
@@ -146,12 +166,27 @@ def run(words: list[str], *, kill: bool = False) -> dict[str, Any]:
         report["code"] = int(stop.code or 0)
     finally:
         Space.append = append  # type: ignore[method-assign]
+        folder.write_task = write
     return report | {
         "shown": shown.getvalue(),
         "seconds": round(time.perf_counter() - clock, 1),
         "workers": sorted(watch.workers),
         "started": sorted(watch.started),
     }
+
+
+@contextlib.contextmanager
+def with_a_card() -> Iterator[None]:
+    """A Ray that starts inside counts a card, which its worker does not find: it encodes on the
+    processor, and the run takes it for one that leaves the processors free."""
+    import ray
+
+    start = ray.init
+    ray.init = partial(start, num_gpus=1)
+    try:
+        yield
+    finally:
+        ray.init = start
 
 
 def main() -> None:
@@ -161,14 +196,18 @@ def main() -> None:
     ray = ["--engine", "ray", "--workers", "2"]
     runs: dict[str, dict[str, Any]] = {}
 
-    def go(name: str, model: str, cache: str, *more: str, kill: bool = False) -> None:
+    def go(name: str, cache: str, *, kill: bool = False) -> None:
         places = ["--output", str(folder / name), "--cache", str(folder / cache)]
-        runs[name] = run(words_of(model, data, *ray, *places, *more), kill=kill)
+        runs[name] = run(words_of(model, data, *ray, *places), kill=kill)
 
-    with joined(None):
-        go("whole", model, "whole-cache")
-        go("again", model, "whole-cache")
-        go("killed", model, "killed-cache", kill=True)
+    with with_a_card(), joined(None):
+        go("whole", "whole-cache")
+        go("again", "whole-cache")
+        go("killed", "killed-cache", kill=True)
+        places = ["--output", str(folder / "beside"), "--cache", str(folder / "beside-cache")]
+        words = words_of(model, data, "--engine", "ray", "--workers", "1", *places)
+        at = words.index("--device")
+        runs["beside"] = run(words[:at] + words[at + 2 :], hold=runs["whole"]["appended"] - LAST)
         error = error_of(broken)
         below = descendants(os.getpid())
         environments = {
