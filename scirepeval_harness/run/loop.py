@@ -219,8 +219,8 @@ class _ModelRun:
     def _score_next(self, store: EmbeddingStore) -> None:
         self._run_task(*self.selection[self.come_to], store)
         # Before the run file: a task with a score file is never called interrupted.
-        self.scored = None
         self.come_to += 1
+        self.scored = None
         self._write()
 
     def _usage(self) -> dict[str, float]:
@@ -405,15 +405,16 @@ class _ModelRun:
     def _interrupt(self) -> None:
         """Write down that the user ended the run, and in which task."""
         self.interrupted = True
+        if self.scored is not None:
+            # It came while they were written: they are whole, and may be in their file.
+            scored, seconds = self.scored
+            self._write_scores(scored)
+            self._note(scored.record, seconds, None)
+            names = [task.name for _, task in self.selection]
+            self.come_to = names.index(scored.record.task) + 1
         for suite, task in self.selection[self.come_to : self.come_to + 1]:
-            if task.name in self.entries:
-                continue  # when resuming, what the earlier run finished stays
-            if self.scored is not None:
-                # It came while the scores were written: they are whole, and may be in their file.
-                scored, seconds = self.scored
-                self._write_scores(scored)
-                self._note(scored.record, seconds, None)
-            else:
+            # When resuming, what the earlier run finished stays.
+            if task.name not in self.entries:
                 record = self._unfinished(suite, task, None, "interrupted", "interrupted")
                 files.write_task(self.folder, record)
                 self._note(record, {}, None)
