@@ -141,7 +141,7 @@ def main() -> None:
                     continue
                 row = compare(kind, spectrum, size, chosen.probes, chosen.labels, chosen.samples)
                 rows.append(row)
-                print(rows[-1], flush=True)
+                print(row, flush=True)
                 write(chosen, rows)
     show(f"probes, {WIDTH} dimensions, {TEST_ROWS:,} test rows", rows)
 

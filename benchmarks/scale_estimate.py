@@ -23,6 +23,8 @@ from pathlib import Path
 
 from support import show
 
+from scirepeval_harness.run.cost import MEMORY, MEMORY_PROBED, MEMORY_RANKED
+
 LAYERS, WIDTH, INNER = 12, 768, 3_072
 """Of BERT-base, which all models of the published table are."""
 H200_PEAK = 989e12
@@ -36,13 +38,11 @@ draw, with the 30,522 word pieces of BERT. (The vocabulary that benchmarks/encod
 texts cuts them into more.)"""
 VECTOR_BYTES = 4 * WIDTH + 16
 """float32 and the key of the text."""
-RANKED_BYTES, PROBED_BYTES, BASE_BYTES = 8_100, 13_000, 150_000_000
-"""Memory of the run's process a document of its largest ranking or probe, and of any run: measured
-with tests/support/large_task.py, 2.27 GB at 262,600 documents of 1,300 characters and 0.15 GB at
-2,626, and with full_size.py, 3.5 GB at 259,000 documents of a probe; model, torch and tokenizer
-come on top."""
 HELD = 300_000
-"""Documents that a run holds at a time (scirepeval_harness/run/)."""
+"""Documents that a run holds at a time (scirepeval_harness/run/). Memory goes by those of its
+largest ranking or probe: measured with tests/support/large_task.py, 2.27 GB at 262,600 documents of
+1,300 characters and 0.15 GB at 2,626, and with full_size.py, 3.5 GB at 259,000 documents of a
+probe; model, torch and tokenizer come on top."""
 
 LABELLED = {
     "classification": {"mesh_descriptors": 259_000, "fos": 54_600, "biomimicry": 11_000,
@@ -99,8 +99,8 @@ def main() -> None:
     benchmark = sum(sum(part.values()) for part in LABELLED.values()) + MDCR
     largest = LABELLED["classification"]["mesh_descriptors"]
     corpora = [
-        Corpus("SciRepEval + MDCR", benchmark, largest, PROBED_BYTES),
-        Corpus("200 million papers", 200_000_000, HELD, RANKED_BYTES),
+        Corpus("SciRepEval + MDCR", benchmark, largest, MEMORY_PROBED),
+        Corpus("200 million papers", 200_000_000, HELD, MEMORY_RANKED),
     ]
     for role, part in LABELLED.items():
         print(f"{role}: at most {sum(part.values()):,} documents")
@@ -154,7 +154,7 @@ def estimates(
                 "store": words(store),
                 "time": words(max(encode, store)),
                 "disk": f"{corpus.documents * VECTOR_BYTES / 1e9:,.1f} GB",
-                "memory": f"{(BASE_BYTES + corpus.held * corpus.held_bytes) / 1e9:.1f} GB",
+                "memory": f"{(MEMORY + corpus.held * corpus.held_bytes) / 1e9:.1f} GB",
             }
 
 

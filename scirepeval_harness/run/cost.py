@@ -308,10 +308,13 @@ def vector_bytes(spec: ModelSpec) -> float:
     return NUMBER * (cut or (int(told) if told.isdigit() else DIMENSIONS)) + KEY
 
 
-def memory_bytes(task: TaskSpec, documents: int) -> float:
+def _probed(task: TaskSpec) -> bool:
+    return "probe" in EVALUATIONS.get(task.evaluation).settings
+
+
+def memory_bytes(task: TaskSpec, documents: int) -> int:
     """Bytes that scoring a task takes, beside those of any run."""
-    probed = "probe" in EVALUATIONS.get(task.evaluation).settings
-    return documents * (MEMORY_PROBED if probed else MEMORY_RANKED)
+    return documents * (MEMORY_PROBED if _probed(task) else MEMORY_RANKED)
 
 
 def score_seconds(
@@ -320,7 +323,7 @@ def score_seconds(
     """Seconds that scoring a task will take, and whether they were measured on this machine."""
     if (known := times.get(_key(task, options))) is not None:
         return known, True
-    if "probe" not in EVALUATIONS.get(task.evaluation).settings:
+    if not _probed(task):
         return LEAST + RANKED * documents, False
     row = SECONDS_A_ROW.get(options.probe)
     return (None if row is None else LEAST + row * documents), False

@@ -322,8 +322,8 @@ def cost_of(
             own.append((tokens / rate if rate else None, bool(measured) and not plan.expected))
         plan.encoding = _sum(own)
         encode += own
-    sizes = {(name, documents) for plan in plans for name, documents in plan.sizes.items()}
-    memory = max((cost.memory_bytes(tasks[name], size) for name, size in sizes), default=0.0)
+    sizes = [size for plan in plans for size in plan.sizes.items()]
+    memory = max((cost.memory_bytes(tasks[name], count) for name, count in sizes), default=0)
     return Cost(
         encode=_sum(encode),
         encode_measured=all(measured for _, measured in encode),

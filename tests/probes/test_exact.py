@@ -52,6 +52,15 @@ def assert_same(found: ProbeFit, wanted: ProbeFit) -> None:
         assert found.predictions.tolist() == wanted.predictions.tolist()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_classes_that_go_through_the_rows_together(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exact, "CACHED", 0)
+    x = vectors(kind, 160, 30)
+    both("single", x, labels("single", x, classes=9), 120, grid=True)
+
+
 @pytest.mark.parametrize("probe", PROBES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("n", "d"), [(30, 20), (60, 90), (110, 80)])

@@ -69,16 +69,21 @@ def test_hinge(kind: str, n: int, d: int, squared: bool, cost: float) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("n", "d"), [(40, 40), (150, 37), (1200, 9)])
-@pytest.mark.parametrize("costs", [[100.0], [0.01, 1.0, 100.0]])
+@pytest.mark.parametrize("costs", [[0.01], [1.0], [100.0], [0.01, 1.0, 100.0]])
 def test_the_primal_equals_to_the_last_bit(kind: str, n: int, d: int, costs: list[float]) -> None:
-    """Classes and values of C go through the rows together."""
+    """Each class alone with one C, or classes and values of C through the rows together."""
     x = vectors(kind, n, d)
     y = np.random.default_rng(3).integers(0, 3, n)
     theirs = [LinearSVC(C=cost, dual=False, random_state=42).fit(x, y) for cost in costs]
     order = np.argsort(y, kind="stable")
     turned = newton.Turned.of(x, TrainingVectors.of(x).sizes, order)
     signs = np.array([np.where(y[order] == k, 1.0, -1.0) for k in range(3)])
-    found = newton.squared_hinge(turned, signs, costs, tolerance=1e-4, limit=1000)
+    parts = [signs] if len(costs) > 1 else [signs[k : k + 1] for k in range(3)]
+    found = [
+        of_class
+        for part in parts
+        for of_class in newton.squared_hinge(turned, part, costs, tolerance=1e-4, limit=1000)
+    ]
     for k, of_class in enumerate(found):
         for (weights, _), own in zip(of_class, theirs, strict=True):
             assert weights.tolist() == [*own.coef_[k].tolist(), own.intercept_[k]]

@@ -32,11 +32,12 @@ HERE = ("scirepeval_harness.model.replica", "sklearn.svm")
 WORKER = "MapWorker(MapBatches(ChunkEncoder))"
 
 
-def words_of(model: str, data: str, *more: str) -> list[str]:
+def words_of(model: str, data: str, *more: str, device: str | None = "cpu") -> list[str]:
     """A run whose batches are single texts, so that a kill falls between many of them."""
     tasks = [word for name in TASKS for word in ("--task", name)]
-    return ["run", "--model", model, "--data", data, "--suite", "scirepeval", *tasks,
-            "--device", "cpu", "--dtype", "float32", "--batch-tokens", "8", *more]  # fmt: skip
+    place = ["--device", device] if device else []
+    return ["run", "--model", model, "--data", data, "--suite", "scirepeval", *tasks, *place,
+            "--dtype", "float32", "--batch-tokens", "8", *more]  # fmt: skip
 
 
 def command_lines() -> dict[int, str]:
@@ -193,21 +194,21 @@ def main() -> None:
     from scirepeval_harness.cluster.cluster import joined
 
     folder, model, broken, data = Path(sys.argv[1]), *sys.argv[2:5]
-    ray = ["--engine", "ray", "--workers", "2"]
     runs: dict[str, dict[str, Any]] = {}
 
-    def go(name: str, cache: str, *, kill: bool = False) -> None:
+    def go(
+        name: str, cache: str, *, workers: int = 2, device: str | None = "cpu", **more: Any
+    ) -> None:
         places = ["--output", str(folder / name), "--cache", str(folder / cache)]
-        runs[name] = run(words_of(model, data, *ray, *places), kill=kill)
+        ray = ["--engine", "ray", "--workers", str(workers)]
+        runs[name] = run(words_of(model, data, *ray, *places, device=device), **more)
 
     with with_a_card(), joined(None):
         go("whole", "whole-cache")
         go("again", "whole-cache")
         go("killed", "killed-cache", kill=True)
-        places = ["--output", str(folder / "beside"), "--cache", str(folder / "beside-cache")]
-        words = words_of(model, data, "--engine", "ray", "--workers", "1", *places)
-        at = words.index("--device")
-        runs["beside"] = run(words[:at] + words[at + 2 :], hold=runs["whole"]["appended"] - LAST)
+        hold = runs["whole"]["appended"] - LAST
+        go("beside", "beside-cache", workers=1, device=None, hold=hold)
         error = error_of(broken)
         below = descendants(os.getpid())
         environments = {
