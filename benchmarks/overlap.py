@@ -93,10 +93,12 @@ def main() -> None:
     show(f"{len(chosen.tasks)} tasks of made data, {record.documents_encoded:,} texts", rows)
     print(f"over the larger of the two: {ratio:.2f} (goal {GOAL}); one after the other "
           f"{whole['one after the other'] / larger:.2f}")  # fmt: skip
-    print(f"scored before the last text was encoded: {scored['beside each other']} of "
-          f"{len(chosen.tasks)} tasks; one after the other {scored['one after the other']}")  # fmt: skip
+    early, none = scored["beside each other"], scored["one after the other"]
+    print(f"scored before the last text was encoded: {early} of {len(chosen.tasks)} tasks, one "
+          f"after the other {none}")  # fmt: skip
     print(f"score files, items and draws {'are the same bytes' if same else 'DIFFER'}")
-    write(chosen, rows, synthetic=True, ratio=round(ratio, 3), scored=scored, same=same, goal=GOAL)
+    facts = {"ratio": round(ratio, 3), "scored": scored, "same": same, "goal": GOAL}
+    write(chosen, rows, synthetic=True, **facts)
 
 
 if __name__ == "__main__":

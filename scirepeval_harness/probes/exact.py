@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, compress, pairwise, product
 from operator import not_
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from scirepeval_harness.probes import liblinear, newton, reference
+from scirepeval_harness.probes.descent import Answer, Branch, Problem, TrainingVectors
 from scirepeval_harness.probes.fit import Done, ProbeJob, nobody, taken
-from scirepeval_harness.probes.liblinear import TrainingVectors
+from scirepeval_harness.probes.liblinear import Descent, random_state
 from scirepeval_harness.probes.problem import (
     CLASSIFIER_GRID,
     DEFAULT_C,
@@ -61,8 +63,8 @@ class Solved:
     """One fit: what the solver ended with, and how.
 
     Attributes:
-        weights: a line for each class (k, d + 1), one for two classes; of the dual none (k, 0)
-            where rows were held out.
+        weights: a line for each class (k, d + 1), one for two classes; of the dual perhaps none
+            (k, 0) where rows were held out.
         held_out: decision values of the held-out rows (k, rows).
         missed: whether it stopped at the iteration limit.
     """
@@ -75,17 +77,36 @@ class Solved:
 NO_ROWS: Index = np.empty(0, dtype=np.int64)
 
 
-def _regress(data: TrainingVectors, y: Wide, seed: int, fold: Fold, cost: float) -> Solved:
+def _regression(data: TrainingVectors, y: Wide, seed: int, fold: Fold) -> Problem:
     rows, held_out = fold
+    targets = y[rows]
 
-    def steps(table: Floats, way: int, sizes: Wide, point: Wide, factors: Wide) -> int:
+    def steps(
+        table: Floats, way: int, sizes: Wide, cost: float, least: float, at: Descent, kept: Descent
+    ) -> int:
         return liblinear.absolute_error(
-            table, way, sizes, rows, y[rows], cost, TOLERANCE, ITERATIONS,
-            liblinear.random_state(seed), point, factors,
+            table, way, sizes, rows, targets, cost, least, TOLERANCE, ITERATIONS, at, kept
+        )
+
+    return Problem(data, rows, held_out, random_state(seed), steps)
+
+
+def _separation(
+    data: TrainingVectors, rows: Index, held_out: Index, signs: Wide, random: Index,
+    softness: float = 0.0,
+) -> Problem:  # fmt: skip
+    """The dual for the hinge; for its square at one C where there is a softness."""
+    limit = ITERATIONS if softness else HINGE_ITERATIONS
+
+    def steps(
+        table: Floats, way: int, sizes: Wide, cost: float, least: float, at: Descent, kept: Descent
+    ) -> int:
+        return liblinear.hinge(
+            table, way, sizes, rows, signs, softness, np.inf if softness else cost, least,
+            TOLERANCE, limit, at, kept,
         )  # fmt: skip
 
-    weights, decisions, done = data.solved(steps, rows, held_out)
-    return Solved(weights[None], decisions[None], done >= ITERATIONS)
+    return Problem(data, rows, held_out, random, steps, softness, signs)
 
 
 def _separate(
@@ -93,30 +114,25 @@ def _separate(
 ) -> Solved:
     """The dual for the hinge or its square, one class after the other, as liblinear goes on with
     the same random numbers."""
-    rows, held_out = fold
-    rows = _by_class(codes, rows)
-    limit = ITERATIONS if squared else HINGE_ITERATIONS
-    softness, bound = (0.5 / cost, np.inf) if squared else (0.0, cost)
-    random = liblinear.random_state(seed)
-    weights, decisions, longest = [], [], 0
+    rows, held_out = _by_class(codes, fold[0]), fold[1]
+    random = random_state(seed)
+    found = []
     for signs in _signs(codes[rows]):
-        start = random.copy()
+        softness = 0.5 / cost if squared else 0.0
+        problem = _separation(data, rows, held_out, signs, random, softness)
+        found.append(_alone(problem, cost))
+        random = found[-1].random
+    limit = ITERATIONS if squared else HINGE_ITERATIONS
+    return Solved(
+        np.array([one.weights for one in found]),
+        np.array([one.held_out for one in found]),
+        max(one.passes for one in found) >= limit,
+    )
 
-        def steps(
-            table: Floats, way: int, sizes: Wide, point: Wide, factors: Wide,
-            signs: Wide = signs, start: Index = start,
-        ) -> int:  # fmt: skip
-            random[:] = start
-            return liblinear.hinge(
-                table, way, sizes, rows, signs, softness, bound, TOLERANCE, limit,
-                random, point, factors,
-            )  # fmt: skip
 
-        found, values, done = data.solved(steps, rows, held_out, softness, signs)
-        weights.append(found)
-        decisions.append(values)
-        longest = max(longest, done)
-    return Solved(np.array(weights), np.array(decisions), longest >= limit)
+def _alone(problem: Problem, cost: float) -> Answer:
+    [(_, answer)] = problem.begin([cost]).finish(lambda parted: None)
+    return answer
 
 
 def _separate_tall(
@@ -201,6 +217,18 @@ def _labels(decisions: Wide, labels: Labels) -> Labels:
     return np.asarray(labels[found])
 
 
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads each of which makes its matrix products alone: with as many again for each product,
+    they wait for one another, several times as long where the machine has other work."""
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
 class Each:
     """Calls a function on items, in threads if there are several; results in order.
 
@@ -221,8 +249,39 @@ class Each:
 
         if self.threads == 1 or len(items) < 2:
             return [told(item) for item in items]
-        with ThreadPoolExecutor(min(self.threads, len(items))) as pool:
+        with _pool(min(self.threads, len(items))) as pool:
             return list(pool.map(told, items))
+
+    def descend(
+        self, problems: Sequence[tuple[Item, Problem]], costs: Sequence[float]
+    ) -> Iterator[tuple[Item, float, Answer]]:
+        """Solves problems, each known by something, for all values of C: the answers in any
+        order."""
+        stems = [(item, problem.begin(costs)) for item, problem in problems]
+
+        def finish(
+            stem: tuple[Item, Branch], hand: Callable[[tuple[Item, Branch]], None]
+        ) -> list[tuple[Item, float, Answer]]:
+            item, branch = stem
+            found = branch.finish(lambda parted: hand((item, parted)))
+            self._done(len(found))
+            return [(item, cost, answer) for cost, answer in found]
+
+        if self.threads == 1:
+            while stems:
+                yield from finish(stems.pop(), stems.append)
+            return
+        futures: list[Future[list[tuple[Item, float, Answer]]]] = []
+        with _pool(self.threads) as pool:
+
+            def hand(stem: tuple[Item, Branch]) -> None:
+                futures.append(pool.submit(finish, stem, hand))
+
+            for stem in stems:
+                hand(stem)
+            # The list grows meanwhile: what parts is handed over before its stem has ended.
+            for future in futures:
+                yield from future.result()
 
 
 def fit_classifier(
@@ -316,26 +375,23 @@ def fit_multilabel(
     data, each = TrainingVectors.of(x_train), Each(threads, done)
     costs, fits, missed = dict.fromkeys(real, DEFAULT_C), len(real), 0
     if grid:
-        tasks = []
+        problems = []
         for k in real:
-            for number, fold in enumerate(_stratified(truth[k])):
-                if len(np.unique(truth[k][fold[0]])) == 2:
-                    tasks += [(k, number, fold, i) for i in range(len(CLASSIFIER_GRID))]
-        tasks.sort(key=lambda task: -task[3])
-
-        def scored(task: tuple[int, int, Fold, int]) -> tuple[float, bool]:
-            k, _, fold, i = task
-            one = _separate(data, truth[k], seed, False, fold, CLASSIFIER_GRID[i])
-            right = (one.held_out[0] > 0) == truth[k][fold[1]]
-            return float(right.mean()), one.missed
-
+            for number, (rows, held_out) in enumerate(_stratified(truth[k])):
+                if len(np.unique(truth[k][rows])) == 2:
+                    rows = _by_class(truth[k], rows)
+                    [signs] = _signs(truth[k][rows])
+                    problem = _separation(data, rows, held_out, signs, random_state(seed))
+                    problems.append(((k, number), problem))
         scores = {k: np.full((len(CLASSIFIER_GRID), FOLDS), np.nan) for k in real}
-        for (k, number, _, i), (score, late) in zip(tasks, each(scored, tasks), strict=True):
-            scores[k][i, number] = score
-            missed += late
+        held_out_truth = {known: truth[known[0]][problem.held_out] for known, problem in problems}
+        for (k, number), cost, answer in each.descend(problems, CLASSIFIER_GRID):
+            right = (answer.held_out > 0) == held_out_truth[k, number]
+            scores[k][CLASSIFIER_GRID.index(cost), number] = float(right.mean())
+            missed += answer.passes >= HINGE_ITERATIONS
         for k in real:
             chosen[k] = costs[k] = CLASSIFIER_GRID[_best(scores[k])]
-        fits += len(tasks)
+        fits += len(problems) * len(CLASSIFIER_GRID)
     every = (np.arange(len(x_train)), NO_ROWS)
     last = each(lambda k: _separate(data, truth[k], seed, False, every, costs[k]), real)
     if real:
@@ -369,25 +425,26 @@ def fit_regressor(
     check_rows("regression", x_train, y_train, x_test)
     data, each = TrainingVectors.of(x_train), Each(threads, done)
     truth = np.asarray(y_train, dtype=np.float64)
-    solve = partial(_regress, data, truth, seed)
     fits, missed, c = 1, 0, DEFAULT_C
     if grid:
         check_folds("regression", y_train)
         folds = list(KFold(FOLDS).split(truth))
-        tasks = list(product(reversed(range(len(REGRESSOR_GRID))), range(FOLDS)))
-        solved = each(lambda task: solve(folds[task[1]], REGRESSOR_GRID[task[0]]), tasks)
+        problems = [
+            (number, _regression(data, truth, seed, fold)) for number, fold in enumerate(folds)
+        ]
         scores = np.empty((len(REGRESSOR_GRID), FOLDS))
         with warnings.catch_warnings():
             # Of a single held-out row R squared is undefined, as in scikit-learn's own search.
             warnings.simplefilter("ignore")
-            for (i, number), one in zip(tasks, solved, strict=True):
-                scores[i, number] = r2_score(truth[folds[number][1]], one.held_out[0])
-                missed += one.missed
+            for number, cost, answer in each.descend(problems, REGRESSOR_GRID):
+                score = r2_score(truth[folds[number][1]], answer.held_out)
+                scores[REGRESSOR_GRID.index(cost), number] = score
+                missed += answer.passes >= ITERATIONS
         c = REGRESSOR_GRID[_best(scores)]
-        fits += len(tasks)
-    last = solve((np.arange(len(truth)), NO_ROWS), c)
-    found = _decisions(x_test, last.weights)[0]
-    return ProbeFit(found, c if grid else None, fits, missed + last.missed)
+        fits += len(folds) * len(REGRESSOR_GRID)
+    last = _alone(_regression(data, truth, seed, (np.arange(len(truth)), NO_ROWS)), c)
+    found = _decisions(x_test, last.weights[None])[0]
+    return ProbeFit(found, c if grid else None, fits, missed + (last.passes >= ITERATIONS))
 
 
 def fit_samples(job: ProbeJob, threads: int) -> Iterator[ProbeFit]:
@@ -416,7 +473,7 @@ def fit_samples(job: ProbeJob, threads: int) -> Iterator[ProbeFit]:
     if aside == 1:
         yield from map(one, job.samples)
         return
-    with ThreadPoolExecutor(aside) as pool:
+    with _pool(aside) as pool:
         yield from pool.map(one, job.samples)
 
 
@@ -429,7 +486,7 @@ def compile_all(kind: type[np.floating[Any]]) -> None:
     for x in (np.eye(4, 2, dtype=kind), np.eye(4, 8, dtype=kind)):
         y = np.array([0, 1, 0, 1])
         data, fold = TrainingVectors.of(x), (np.arange(4), NO_ROWS)
-        _regress(data, y.astype(np.float64), 0, fold, 1.0)
+        _alone(_regression(data, y.astype(np.float64), 0, fold), 1.0)
         _separate(data, y, 0, False, fold, 1.0)
         _separate_tall(data, y, [fold], [1.0], Each(1))
 

@@ -21,14 +21,16 @@ Repeated rows bring slopes that are zero but for rounding, and whether such a sl
 below zero decides what is shrunk. A solver that meets a decision within :data:`CLOSE` gives up, and
 the problem is solved again in the way STRICT: number by number in liblinear's own order, which
 gives its bits, at its speed.
+
+C enters a descent only as the bound of its multipliers (but for the squared hinge). Until one of
+them meets the bound of the smaller C, descents of two values of C are one and the same, to the last
+bit: :mod:`descent` makes them once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,13 +44,58 @@ Index = NDArray[np.int64]
 WORDS = 624
 """Numbers in the state of a Mersenne twister; behind them stands how many are used up."""
 DENSE, FEW, STRICT = 0, 1, 2
-UNDECIDED = -1
+UNDECIDED, MET = -1, -2
 """Returned in place of a number of passes."""
 CLOSE = 1e-9
 """Differences that rounding might turn around, in units of the targets."""
-NOTHING: Wide = np.empty(0)
 NEGLIGIBLE = 1e-12
 """Steps that liblinear does not take."""
+
+
+class Descent(NamedTuple):
+    """Where a descent is at the beginning of a pass; the solvers move it in place.
+
+    Attributes:
+        point: see the module; zero at first and the answer at last.
+        multipliers: one for each training row (l,), zero at first.
+        order: the training rows as they were shuffled last, those that are shrunk at the end (l,).
+        random: the generator's state.
+        counts: passes made, rows that are not shrunk, and the row whose decision value is known, or
+            -1 (3,).
+        bounds: two that the last pass set for this one's shrinking and stopping, and that value
+            (3,).
+    """
+
+    point: Wide
+    multipliers: Wide
+    order: Index
+    random: Index
+    counts: Index
+    bounds: Wide
+
+    def copy(self) -> Descent:
+        """One that moves on its own."""
+        return Descent(
+            self.point.copy(), self.multipliers.copy(), self.order.copy(), self.random.copy(),
+            self.counts.copy(), self.bounds.copy(),
+        )  # fmt: skip
+
+
+@compiled
+def _copy(numbers: NDArray[Any], into: NDArray[Any]) -> None:
+    for k in range(len(numbers)):
+        into[k] = numbers[k]
+
+
+@compiled
+def keep(descent: Descent, kept: Descent) -> None:
+    """Copies a descent into another."""
+    _copy(descent.point, kept.point)
+    _copy(descent.multipliers, kept.multipliers)
+    _copy(descent.bounds, kept.bounds)
+    _copy(descent.order, kept.order)
+    _copy(descent.random, kept.random)
+    _copy(descent.counts, kept.counts)
 
 
 def random_state(seed: int) -> Index:
@@ -162,37 +209,41 @@ def absolute_error(
     rows: Index,
     targets: Wide,
     cost: float,
+    least: float,
     tolerance: float,
     limit: int,
-    random: Index,
-    point: Wide,
-    multipliers: Wide,
+    descent: Descent,
+    kept: Descent,
 ) -> int:
     """Regression with the loss C |x w - t| (LinearSVR with epsilon = 0).
 
     Args:
-        table, way, point: see the module; the point is zero at first and the answer at last.
+        table, way: see the module.
         sizes: |x|^2, with the 1 of the intercept and the softness, for each row of the table.
         rows: places of the training rows in the table (l,), in scikit-learn's order.
         targets: t for each training row (l,).
         cost: C.
+        least: a smaller C, or infinity.
         tolerance: stops when the violations sum to so much of what they summed to at first.
         limit: stops after so many passes.
-        random: the generator's state, which moves on.
-        multipliers: one for each training row (l,), zero at first and the answer at last.
+        descent: moves on.
+        kept: room for a copy of it, where there is a smaller C.
 
     Returns:
-        Passes made; ``limit`` if the tolerance was missed; UNDECIDED where rounding decides.
+        Passes made; ``limit`` if the tolerance was missed; UNDECIDED where rounding decides; MET
+        where a multiplier has met the smaller C, the descent being where that pass began.
     """
+    point, multipliers, order, random, counts, bounds = descent
     count = len(rows)
-    order = np.arange(count)
-    left = count
-    coming, ahead = -1, 0.0
-    close = CLOSE * np.abs(targets).max()
-    largest_before = np.inf
-    first_sum = 0.0
-    done = 0
+    # The row that comes next, and its decision value since the last step.
+    done, left, coming = counts
+    largest_before, first_sum, ahead = bounds
+    close = 0.0
+    for target in targets:
+        close = max(close, CLOSE * abs(target))
     while done < limit:
+        if least < np.inf:
+            keep(descent, kept)
         shuffle(order, left, random)
         largest = 0.0
         total = 0.0
@@ -224,6 +275,9 @@ def absolute_error(
             if abs(step) < NEGLIGIBLE:
                 continue
             new = min(max(old + step, -cost), cost)
+            if abs(new) >= least:
+                keep(kept, descent)
+                return MET
             if new != old:
                 multipliers[item] = new
                 coming = rows[order[place]] if place < left and way != STRICT else -1
@@ -240,7 +294,9 @@ def absolute_error(
             largest_before = np.inf
         else:
             largest_before = largest
-    return done
+        counts[0], counts[1], counts[2] = done, left, coming
+        bounds[0], bounds[1], bounds[2] = largest_before, first_sum, ahead
+    return int(done)
 
 
 @compiled
@@ -252,30 +308,31 @@ def hinge(
     signs: Wide,
     softness: float,
     bound: float,
+    least: float,
     tolerance: float,
     limit: int,
-    random: Index,
-    point: Wide,
-    multipliers: Wide,
+    descent: Descent,
+    kept: Descent,
 ) -> int:
     """Classification with the hinge loss (softness 0, bound C) or its square (1 / 2C, infinity).
 
     Args:
         signs: 1 or -1 for each training row (l,).
+        least: as in :func:`absolute_error`; infinity for the squared hinge, where every step hangs
+            on C.
         tolerance: stops when the projected slopes of a pass lie so close together.
         others: as in :func:`absolute_error`.
 
     Returns:
         As :func:`absolute_error`.
     """
+    point, multipliers, order, random, counts, bounds = descent
     count = len(rows)
-    order = np.arange(count)
-    left = count
-    # The row that comes next, and its decision value since the last step.
-    coming, ahead = -1, 0.0
-    top_before, bottom_before = np.inf, -np.inf
-    done = 0
+    done, left, coming = counts
+    top_before, bottom_before, ahead = bounds
     while done < limit:
+        if least < np.inf:
+            keep(descent, kept)
         shuffle(order, left, random)
         top, bottom = -np.inf, np.inf
         doubtful = zero = False
@@ -307,6 +364,9 @@ def hinge(
             zero |= abs(slope) < CLOSE
             if abs(projected) > NEGLIGIBLE:
                 new = min(max(old - slope / sizes[row], 0.0), bound)
+                if new >= least:
+                    keep(kept, descent)
+                    return MET
                 multipliers[item] = new
                 coming = rows[order[place]] if place < left and way != STRICT else -1
                 ahead = move(table, way, point, row, (new - old) * signs[item], coming)
@@ -326,74 +386,6 @@ def hinge(
             # A slope of the wrong sign says nothing of how far the others may be.
             top_before = top if top > 0 else np.inf
             bottom_before = bottom if bottom < 0 else -np.inf
-    return done
-
-
-@dataclass(frozen=True)
-class TrainingVectors:
-    """Training vectors of a sample, shared by all fits.
-
-    Attributes:
-        x: vectors (n, d) in float32 or float64.
-        sizes: |x|^2 with the 1 of the intercept (n,).
-        table: what the dual's solvers go by: x, or inner products (n, n) where they are few.
-        few: which of the two.
-    """
-
-    x: Floats
-    sizes: Wide
-    table: Floats
-    few: bool
-
-    @staticmethod
-    def of(x: Floats) -> TrainingVectors:
-        """Inner products move a decision value in n steps, weights in 2 d."""
-        kind = np.float32 if x.dtype == np.float32 else np.float64
-        x = np.ascontiguousarray(x, dtype=kind)
-        few = len(x) <= x.shape[1]
-        if few:
-            wide = x.astype(np.float64)
-            table = wide @ wide.T + 1.0
-            return TrainingVectors(x, np.ascontiguousarray(table.diagonal()), table, True)
-        sizes = np.einsum("ij,ij->i", x, x, dtype=np.float64) + 1.0
-        return TrainingVectors(x, sizes, x, False)
-
-    def solved(
-        self,
-        steps: Callable[[Floats, int, Wide, Wide, Wide], int],
-        rows: Index,
-        held_out: Index,
-        softness: float = 0.0,
-        signs: Wide | None = None,
-    ) -> tuple[Wide, Wide, int]:
-        """Solves a problem the quick way or, where rounding decides, the strict one.
-
-        Args:
-            steps: a solver, of table, way, sizes, point and multipliers.
-            rows: places of the training rows (l,).
-            held_out: places of other rows whose decision values are wanted (k,); where there are
-                none, it is the weights that are.
-            softness, signs: as in :func:`hinge`.
-
-        Returns:
-            Weights, the intercept last (d + 1,), or nothing; decision values (k,); passes made.
-        """
-        width = self.x.shape[1]
-        point = np.zeros(len(self.x) if self.few else width + 1)
-        multipliers = np.zeros(len(rows))
-        way = FEW if self.few else DENSE
-        done = steps(self.table, way, self.sizes + softness, point, multipliers)
-        if done != UNDECIDED and self.few:
-            if len(held_out):
-                return NOTHING, point[held_out], done
-            factors = multipliers if signs is None else multipliers * signs
-            return np.append(factors @ self.x[rows], factors.sum()), NOTHING, done
-        if done == UNDECIDED:
-            sizes = self.sizes.copy()
-            for row in rows:
-                sizes[row] = strict_size(self.x, row, softness)
-            point = np.zeros(width + 1)
-            done = steps(self.x, STRICT, sizes, point, np.zeros(len(rows)))
-        if len(held_out):
-            return NOTHING, self.x[held_out] @ point[:-1] + point[-1], done
-        return point, NOTHING, done
+        counts[0], counts[1], counts[2] = done, left, coming
+        bounds[0], bounds[1], bounds[2] = top_before, bottom_before, ahead
+    return int(done)

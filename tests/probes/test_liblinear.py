@@ -12,8 +12,15 @@ pytest.importorskip("numba")
 from sklearn.svm import LinearSVC, LinearSVR
 
 from scirepeval_harness.probes import liblinear, newton
-from scirepeval_harness.probes.exact import NO_ROWS, _regress, _separate
-from scirepeval_harness.probes.liblinear import TrainingVectors
+from scirepeval_harness.probes.descent import Answer, TrainingVectors
+from scirepeval_harness.probes.exact import (
+    ITERATIONS,
+    NO_ROWS,
+    _alone,
+    _regression,
+    _separate,
+    _separation,
+)
 from tests.probes.vectors import KINDS, vectors
 
 
@@ -45,9 +52,9 @@ def test_absolute_error(kind: str, n: int, d: int, cost: float) -> None:
     x = vectors(kind, n, d)
     y = np.round(x @ np.random.default_rng(1).normal(size=d), 1)  # with ties
     theirs = LinearSVR(C=cost, random_state=42).fit(x, y)
-    found = _regress(TrainingVectors.of(x), y, 42, (np.arange(n), NO_ROWS), cost)
-    assert found.missed == (theirs.n_iter_ >= theirs.max_iter)
-    assert_close(found.weights, theirs)
+    found = _alone(_regression(TrainingVectors.of(x), y, 42, (np.arange(n), NO_ROWS)), cost)
+    assert (found.passes >= ITERATIONS) == (theirs.n_iter_ >= theirs.max_iter)
+    assert_close(found.weights[None], theirs)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,6 +72,37 @@ def test_hinge(kind: str, n: int, d: int, squared: bool, cost: float) -> None:
     found = _separate(TrainingVectors.of(x), y, 42, squared, (np.arange(n), NO_ROWS), cost)
     assert found.missed == (theirs.n_iter_ >= theirs.max_iter)
     assert_close(found.weights, theirs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "d"), [(30, 50), (200, 40), (45, 40)])
+@pytest.mark.parametrize("regression", [True, False])
+def test_values_of_c_that_go_together_end_where_each_does_alone(
+    kind: str, n: int, d: int, regression: bool
+) -> None:
+    x, rows = vectors(kind, n, d), np.arange(n)
+    y = np.round(x @ np.random.default_rng(1).normal(size=d), 1)
+    data, fold = TrainingVectors.of(x), (rows[n // 3 :], rows[: n // 3])
+    signs, random = np.where(y > 0, 1.0, -1.0)[fold[0]], liblinear.random_state(42)
+    problem = (
+        _regression(data, y, 42, fold) if regression else _separation(data, *fold, signs, random)
+    )
+    costs = [10.0, 1e-3, 1e4, 0.1, 1e3]
+    branches = [problem.begin(costs)]
+    found: dict[float, Answer] = {}
+    ends = []
+    while branches:
+        ends.append(branches.pop().finish(branches.append))
+        found |= dict(ends[-1])
+    assert sorted(found) == sorted(costs)
+    # The largest were never met, and the smallest were.
+    assert max(map(len, ends)) > 1 < len(ends)
+    for cost, answer in found.items():
+        alone = _alone(problem, cost)
+        assert answer.held_out.tolist() == alone.held_out.tolist()
+        assert answer.weights.tolist() == alone.weights.tolist()
+        assert answer.passes == alone.passes
+        assert answer.random.tolist() == alone.random.tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -67,8 +67,8 @@ def test_the_house_grows_by_features_alone() -> None:
     commit; all other work leaves them or makes them fall.
     """
     shape = shape_below()
-    assert shape.modules <= 156
-    assert shape.lines <= 34_100
+    assert shape.modules <= 157
+    assert shape.lines <= 34_300
     assert shape.lines / shape.modules <= 220
     assert shape.import_share < 7.2
     assert shape.comments_per_100 >= 2
