@@ -203,9 +203,12 @@ def evaluate(
     from scirepeval_harness.results.folder import load_results
     from scirepeval_harness.run.arrival import arrive
     from scirepeval_harness.run.cost import Cost, absent_tasks, wanted
+    from scirepeval_harness.run.loading import task_loader
     from scirepeval_harness.run.loop import RunInterrupted, run
+    from scirepeval_harness.task.sources import Opened
 
     missing: list[tuple[str, str]] = []
+    opened = Opened()
 
     def announce() -> None:
         if not offline:
@@ -217,7 +220,9 @@ def evaluate(
 
     def arrived(selection: Selection) -> Selection:
         named = as_list(tasks)
-        kept, lost = arrive(selection, chosen.places, named=named, offline=offline, progress=say)
+        kept, lost = arrive(
+            selection, chosen.places, named=named, offline=offline, progress=say, opened=opened
+        )
         missing.extend(lost)
         return kept
 
@@ -257,10 +262,11 @@ def evaluate(
     )
     interrupted = False
     try:
-        folders = run(
-            chosen.models, chosen.selection, options, arguments, say, arrived,
-            chosen.registry.tasks, announce=announce,
-        )  # fmt: skip
+        with task_loader(options, opened) as loader:
+            folders = run(
+                chosen.models, chosen.selection, options, arguments, say, arrived,
+                chosen.registry.tasks, loader, announce,
+            )  # fmt: skip
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(

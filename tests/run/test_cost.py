@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import huggingface_hub.constants
 import pytest
@@ -94,6 +95,25 @@ def test_a_run_says_what_it_downloads_before_it_downloads(
     # Which files of a repository are needed hangs on whether it has this one.
     assert all(path.endswith("/modules.json") for path in before)
     assert any(path.endswith((".bin", ".safetensors")) for path in hub.asked)
+
+
+def test_a_run_asks_the_hub_for_each_table_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when it arrives and again when it is read: between the two a branch may move."""
+    calls: Counter[tuple[str, str, bool]] = Counter()
+    real = huggingface_hub.snapshot_download
+
+    def counted(repo: str, **more: Any) -> str:
+        calls[repo, more["allow_patterns"][0], more["local_files_only"]] += 1
+        return real(repo, **more)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", counted)
+    words: dict[str, Any] = {"tasks": ["search", "nfcorpus"], "limit": 2, "cache": None}
+    for offline in (False, False, True):
+        calls.clear()
+        assert sh.evaluate(["tfidf", "bm25"], **words, offline=offline).complete
+        opened = {key: count for key, count in calls.items() if key[2] == offline}
+        assert len(opened) == 4
+        assert set(opened.values()) == {1}
 
 
 def test_offline_nobody_is_asked(hub: Hub) -> None:
