@@ -199,20 +199,30 @@ def evaluate(
     for name, why in (*chosen.left_out, *chosen.refused):
         say.say(f"the row will lack {name}: {why.removesuffix(', left out')}")
     # After the first line: these take seconds to load, and silence looks like nothing happened.
+    from scirepeval_harness.model.weights import as_read
     from scirepeval_harness.results.folder import load_results
     from scirepeval_harness.run.arrival import arrive
     from scirepeval_harness.run.cost import Cost, absent_tasks, wanted
+    from scirepeval_harness.run.loading import task_loader
     from scirepeval_harness.run.loop import RunInterrupted, run
+    from scirepeval_harness.task.sources import Opened
 
     missing: list[tuple[str, str]] = []
+    opened = Opened()
+
+    def announce() -> None:
+        if not offline:
+            # What a repository holds decides which of its files are needed.
+            specs = [as_read(spec, offline=False) for spec in chosen.models]
+            absent = absent_tasks(chosen.selection, chosen.places)
+            if found := wanted(specs, chosen.selection, absent, ask=True):
+                say.say(f"to download: {Cost(tuple(found)).downloads_in_words}")
 
     def arrived(selection: Selection) -> Selection:
         named = as_list(tasks)
-        if not offline:
-            absent = absent_tasks(selection, chosen.places)
-            if found := wanted(chosen.models, selection, absent, ask=True):
-                say.say(f"to download: {Cost(tuple(found)).downloads_in_words}")
-        kept, lost = arrive(selection, chosen.places, named=named, offline=offline, progress=say)
+        kept, lost = arrive(
+            selection, chosen.places, named=named, offline=offline, progress=say, opened=opened
+        )
         missing.extend(lost)
         return kept
 
@@ -252,10 +262,11 @@ def evaluate(
     )
     interrupted = False
     try:
-        folders = run(
-            chosen.models, chosen.selection, options, arguments, say, arrived,
-            chosen.registry.tasks,
-        )  # fmt: skip
+        with task_loader(options, opened) as loader:
+            folders = run(
+                chosen.models, chosen.selection, options, arguments, say, arrived,
+                chosen.registry.tasks, loader, announce,
+            )  # fmt: skip
     except RunInterrupted as stop:
         folders, interrupted = stop.folders, True
     results = Results(

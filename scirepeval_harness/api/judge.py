@@ -131,11 +131,16 @@ def leaderboard(
         from scirepeval_harness.reporting.build import task_lines
 
         systems, lines = task_lines(loaded, suites, registry.tasks, printed, titles)
-        return Leaderboard(systems, tuple(suites), lines=lines).sorted(sort)
-    rows = [measured_row(r, suites, registry.tasks, intervals=intervals) for r in loaded]
-    if published:
-        rows += published_rows(printed, task_set, titles)
-    return Leaderboard(ordered(rows), tuple(suites), intervals).sorted(sort)
+        board = Leaderboard(systems, tuple(suites), lines=lines)
+    else:
+        rows = [measured_row(r, suites, registry.tasks, intervals=intervals) for r in loaded]
+        if published:
+            rows += published_rows(printed, task_set, titles)
+        board = Leaderboard(ordered(rows), tuple(suites), intervals)
+    if published and not any(row.published for row in board.rows):
+        names, those = ", ".join(own.name for own in suites), " and ".join(PUBLISHED_SUITES)
+        board = replace(board, remark=f"No published scores of {names}: they are of {those}.")
+    return board.sorted(sort)
 
 
 def compare(

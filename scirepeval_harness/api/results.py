@@ -107,13 +107,7 @@ class Results(Mapping[str, Result]):
     @property
     def only(self) -> Result:
         """The one result; raises UsageError where there are several."""
-        if len(self._results) != 1:
-            names = ", ".join(result.folder.name for result in self._results[:8])
-            raise UsageError(
-                f"{len(self._results)} results here ({names})",
-                where=None if self.folder is None else str(self.folder),
-                fix="Give the folder of one",
-            )
+        _require_one([result.folder for result in self._results], self.folder)
         return self._results[0]
 
     @property
@@ -291,7 +285,7 @@ def verify(
     its items and, with a store of vectors, those of its vectors. Nothing is encoded.
 
     Args:
-        folder: one result folder.
+        folder: one result folder, or a folder that holds one.
         cache: the store of vectors from which scores are computed again; None for items alone.
         data: the folder of the tasks' data, as for `evaluate`.
         tasks_dirs: folders of your own task files, as for `load_results`.
@@ -301,7 +295,8 @@ def verify(
         with what was computed again and why the rest was not.
 
     Raises:
-        StorageError: a run file that is damaged, edited or not there.
+        UsageError: no result there, or several.
+        StorageError: a run file that is damaged or edited.
 
     Example:
         >>> import scirepeval_harness as sh
@@ -309,24 +304,36 @@ def verify(
         ['agree', 'agree']
     """
     from scirepeval_harness.model.registry import load_models
-    from scirepeval_harness.results.folder import read_run
+    from scirepeval_harness.results.folder import nearest_folders, read_run
     from scirepeval_harness.run.verify import verify_result
 
-    run = read_run(Path(folder))
+    folders = nearest_folders(Path(folder))
+    _require_one(folders, folder)
+    run = read_run(folders[0])
     models = models_of(run) if cache is not None else list(load_models().values())
-    looked_at = Result(Path(folder), run, {})
+    looked_at = Result(folders[0], run, {})
     registry = registry_for([looked_at], tasks_dirs)
     if looked_at.defined is not None:
         # Its scores are those of its own definitions, whatever is installed today.
         own = with_defined(Registry(), [looked_at.defined])
         registry = replace(registry, tasks={**registry.tasks, **own.tasks})
     return verify_result(
-        Path(folder),
+        folders[0],
         registry,
         models,
         cache=None if cache is None else Path(cache),
         data=read_places(data),
     )
+
+
+def _require_one(folders: Sequence[Path], where: PathLike | None) -> None:
+    if len(folders) != 1:
+        names = ", ".join(folder.name for folder in folders[:8])
+        raise UsageError(
+            f"{len(folders)} results here ({names})",
+            where=None if where is None else str(where),
+            fix="Give the folder of one",
+        )
 
 
 def models_of(run: RunRecord) -> list[ModelSpec]:

@@ -48,6 +48,8 @@ def leaderboard_command(
         intervals=intervals or shape == "csv",
         **reading(suite, tasks_dir, few_shot, s2and, reviewers),
     )
+    if board.remark:
+        say(board.remark, err=True)
     if shape == "md":
         say(board.to_markdown(), nl=False)
     elif shape == "csv":

@@ -23,6 +23,7 @@ from scirepeval_harness.run.arrival import arrive
 from scirepeval_harness.run.loading import Selection, task_loader
 from scirepeval_harness.run.loop import run
 from scirepeval_harness.task.places import Data
+from scirepeval_harness.task.sources import Opened
 
 NANO = "scirepeval-nano"
 MEAN = "mean"
@@ -73,8 +74,8 @@ class Monitor:
         chosen = choose(_nothing, **self._asked)
         self.name = "+".join(chosen.suites)
         self._options = RunOptions(output=Path(), data=tuple(chosen.places.items()), **options)
-        self._held = ExitStack()
-        self._loader = self._held.enter_context(task_loader(self._options))
+        self._held, self._opened = ExitStack(), Opened()
+        self._loader = self._held.enter_context(task_loader(self._options, self._opened))
 
     def __call__(self, model: Any, label: str = "now") -> dict[str, float]:
         """The model's scores, x 100.
@@ -104,7 +105,7 @@ class Monitor:
     def _arrived(self, selection: Selection, chosen: Choice) -> Selection:
         kept, _ = arrive(
             selection, chosen.places, named=as_list(self._asked["tasks"]),
-            offline=self._options.offline, progress=self._progress,
+            offline=self._options.offline, progress=self._progress, opened=self._opened,
         )  # fmt: skip
         return kept
 

@@ -163,7 +163,8 @@ def _module(item: Any, file: Path, where: str) -> Module:
             where=where,
             fix="Load it yourself and give the object, or read the weights alone with --pooling",
         )
-    return Module(kind.rpartition(".")[2], path)
+    # model2vec writes "." for the folder itself.
+    return Module(kind.rpartition(".")[2], "" if path == "." else path)
 
 
 def _json(file: Path, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:

@@ -245,7 +245,8 @@ def _at_revision(spec: ModelSpec, revision: str) -> ModelSpec:
 
 def _from_folder(path: Path, asked: Asked) -> ModelSpec:
     name = path.resolve().name or str(path)
-    if _is_static(path):
+    # With modules it is as sentence-transformers reads it, which has no other pooling or length.
+    if _is_static(path) and (not is_folder(path) or asked.pooling or asked.max_length):
         base = Weights(path=str(path))
         spec = kinds.StaticSpec(name=_named(name), title=name, base=base, extra="models")
         return _fixed(spec, asked)

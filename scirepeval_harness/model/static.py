@@ -21,6 +21,7 @@ from scirepeval_harness.model.base import (
     join_parts,
 )
 from scirepeval_harness.model.kinds import StaticSpec
+from scirepeval_harness.model.modules import MODULES, is_folder
 from scirepeval_harness.model.prompts import prompted, template_for
 from scirepeval_harness.model.weights import Snapshot, fingerprint, in_package, locate, read_json
 from scirepeval_harness.roles import Role
@@ -78,6 +79,12 @@ class StaticEncoder(Prompted):
                 **({"prompt": template} if template else {}),
             },
         )
+
+    @property
+    def reading(self) -> str:
+        """That sentence-transformers would read the same folder, which it may do otherwise."""
+        told = is_folder(self._locate().folder)
+        return f"read as static vectors, not as its {MODULES} says" if told else ""
 
     def text(self, document: Document, role: Role) -> str:
         joined = join_parts(document.parts, self._spec.separator)

@@ -36,6 +36,8 @@ class Leaderboard:
     intervals: bool = False
     lines: tuple[NumberLine, ...] = ()
     """Every number that enters an average, in the order of ``rows``: what is shown by task."""
+    remark: str = ""
+    """What was asked for and is not there; empty where all is."""
 
     def sorted(self, column: str | None) -> Leaderboard:
         """By a column's mean, or of one by task by a system's numbers, the highest first.

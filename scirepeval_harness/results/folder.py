@@ -138,16 +138,18 @@ def load_results(paths: Sequence[Path]) -> tuple[Result, ...]:
         UsageError: a path without results.
         StorageError: a file that is damaged or of a newer schema.
     """
-    results: list[Result] = []
-    for path in paths:
-        depths = range(DEPTH + 1) if path.is_dir() else ()
-        folders = next(filter(None, (result_folders(path, depth) for depth in depths)), ())
-        if not folders:
-            raise UsageError(
-                "no results here", where=str(path), fix=f"Give a folder that holds {RUN_FILE}"
-            )
-        results += map(load_result, folders)
-    return tuple(results)
+    return tuple(load_result(folder) for path in paths for folder in nearest_folders(path))
+
+
+def nearest_folders(path: Path) -> tuple[Path, ...]:
+    """The result folders of the first level, from the folder itself down, that has any; raises
+    UsageError where none has."""
+    depths = range(DEPTH + 1) if path.is_dir() else ()
+    folders = next(filter(None, (result_folders(path, depth) for depth in depths)), ())
+    if not folders:
+        fix = f"Give a folder that holds {RUN_FILE}"
+        raise UsageError("no results here", where=str(path), fix=fix)
+    return folders
 
 
 def load_result(folder: Path) -> Result:
@@ -182,7 +184,7 @@ def read_entry(folder: Path, run: RunRecord, entry: TaskRun) -> TaskRecord:
     for name, own in _files(folder, entry.suite, entry.task).items():
         wanted = entry.files.get(name) if entry.files is not None else None
         if wanted is not None and not own.is_file():
-            raise StorageError("no such file", where=str(own), fix=AGAIN)
+            raise _refused(own, "no such file")
         if wanted is not None and _digest(own) != wanted:
             raise _refused(own, f"not as the run wrote it: {RUN_FILE} has another digest")
     record = read_task(path)
@@ -206,13 +208,15 @@ def read_task(path: Path) -> TaskRecord:
 
 
 def _refused(path: Path, what: str) -> StorageError:
-    return StorageError(what, where=str(path), fix=f"Take an unchanged copy, or {AGAIN.lower()}")
+    # A run file is of all tasks, and --resume would stop at it.
+    again = "run again with --overwrite" if path.name == RUN_FILE else AGAIN.lower()
+    return StorageError(what, where=str(path), fix=f"Take an unchanged copy, or {again}")
 
 
 def _read(schema: type[Schema], path: Path, newest: int) -> Schema:
     if path.exists() and not path.is_file():
         # A named pipe would be waited for.
-        raise StorageError("not a file", where=str(path), fix=AGAIN)
+        raise _refused(path, "not a file")
     try:
         raw: dict[str, Any] = read_json(path, finite=True)
         # Before the schema is checked: a newer file would be refused for a field unknown here,
@@ -228,13 +232,13 @@ def _read(schema: type[Schema], path: Path, newest: int) -> Schema:
             raise _refused(path, "damaged or edited: its seal does not fit its content")
         return schema.model_validate(raw)
     except FileNotFoundError as error:
-        raise StorageError("no such file", where=str(path), fix=AGAIN) from error
+        raise _refused(path, "no such file") from error
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         what = str(error)
         if isinstance(error, ValidationError):
             first = error.errors()[0]
             what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise StorageError(f"not a result file ({what})", where=str(path), fix=AGAIN) from error
+        raise _refused(path, f"not a result file ({what})") from error
 
 
 def seal_of(raw: Mapping[str, Any]) -> str:

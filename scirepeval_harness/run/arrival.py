@@ -10,7 +10,7 @@ from scirepeval_harness.progress import Progress
 from scirepeval_harness.run.loading import Selection
 from scirepeval_harness.task.download import folder_of, have, obtain
 from scirepeval_harness.task.places import Places, place_of
-from scirepeval_harness.task.sources import HubSource, is_packaged
+from scirepeval_harness.task.sources import HubSource, Opened, is_packaged
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 LeftOut = list[tuple[str, str]]
@@ -24,6 +24,7 @@ def arrive(
     named: Collection[str],
     offline: bool,
     progress: Progress,
+    opened: Opened,
 ) -> tuple[Selection, LeftOut]:
     """Fetch what the tasks need and is not here; what to run, and what is left out and why.
 
@@ -32,6 +33,7 @@ def arrive(
 
     Args:
         named: tasks that the user asked for by name, and would rather see refused than left out.
+        opened: gets the hub's tables, so that reading them does not ask for them again.
 
     Raises:
         OfflineError: the hub does not answer, or lacks data while offline; one for all its tasks.
@@ -45,7 +47,8 @@ def arrive(
             try:
                 # A download that is here is summed when it is read: a gigabyte takes a second.
                 if task.hub is not None or not have(task):
-                    fetch_task(suite, task, progress, offline=offline or bool(missing))
+                    away = offline or bool(missing)
+                    fetch_task(suite, task, progress, offline=away, opened=opened)
             except (DataError, OfflineError, StorageError) as error:
                 if task.hub is not None:
                     if isinstance(error, OfflineError):
@@ -72,7 +75,12 @@ def arrive(
 
 
 def fetch_task(
-    suite: SuiteSpec, task: TaskSpec, progress: Progress, *, offline: bool = False
+    suite: SuiteSpec,
+    task: TaskSpec,
+    progress: Progress,
+    *,
+    offline: bool = False,
+    opened: Opened | None = None,
 ) -> tuple[str | None, Path | None]:
     """Download what is not here of a task's data, and check what is: the commit of what is on the
     hub, and the folder of what is not.
@@ -81,7 +89,7 @@ def fetch_task(
         DataError, OfflineError, StorageError: it cannot be had.
     """
     if task.hub is not None:
-        source = HubSource(task, suite, offline=offline)
+        source = HubSource(task, suite, offline=offline, opened=opened)
         source.open_all()
         return source.revision(), None
     if task.download is None:

@@ -16,6 +16,7 @@ from scirepeval_harness.options import RunOptions
 from scirepeval_harness.task.dataset import Document, LoadedTask
 from scirepeval_harness.task.load import DataOptions, load_task
 from scirepeval_harness.task.places import place_of
+from scirepeval_harness.task.sources import Opened
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 Selection = Sequence[tuple[SuiteSpec, TaskSpec]]
@@ -71,8 +72,9 @@ class TaskLoader:
 
 
 @contextmanager
-def task_loader(options: RunOptions) -> Iterator[TaskLoader]:
-    """A loader of the data that the options name, for the time of a run."""
+def task_loader(options: RunOptions, opened: Opened | None = None) -> Iterator[TaskLoader]:
+    """A loader of the data that the options name, for the time of a run; of the hub's tables those
+    that are ``opened`` already are not asked for again."""
     chosen = DataOptions(
         offline=options.offline,
         allow_missing=options.allow_missing,
@@ -84,7 +86,7 @@ def task_loader(options: RunOptions) -> Iterator[TaskLoader]:
 
     def load(task: TaskSpec, suite: SuiteSpec, absent: frozenset[str]) -> LoadedTask:
         directory = place_of(places, suite, task)
-        return load_task(task, suite, replace(chosen, absent=absent, directory=directory))
+        return load_task(task, suite, replace(chosen, absent=absent, directory=directory), opened)
 
     with working_folder("texts") as root:
         yield TaskLoader(load, root)

@@ -74,6 +74,7 @@ def run(
     arrived: Callable[[Selection], Selection] = lambda selection: selection,
     tasks: Mapping[str, TaskSpec] | None = None,
     loader: TaskLoader | None = None,
+    announce: Callable[[], None] = lambda: None,
 ) -> tuple[Path, ...]:
     """Evaluate the models one after another; one result folder each, below ``options.output``.
 
@@ -87,6 +88,7 @@ def run(
         tasks: all tasks of the suites by name, whose definitions results keep; by default those
             that are run.
         loader: holds data that earlier runs of the same tasks have read; None for one of this run.
+        announce: says what will be downloaded; called before a model is built, which fetches.
 
     Raises:
         UsageError: two models of one name, results that are already there, those of another model
@@ -119,6 +121,7 @@ def run(
         open_store(options.cache) as store,
     ):
         try:
+            announce()
             # All are built before any task: a mistake in the last model costs no hours.
             built = deque(build_models(models, options, engine))
             selection = arrived(selection)

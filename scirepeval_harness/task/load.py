@@ -10,7 +10,7 @@ from typing import Any
 
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.task.dataset import Coverage, LoadedTask, Provenance
-from scirepeval_harness.task.sources import Without, choose_source
+from scirepeval_harness.task.sources import Opened, Without, choose_source
 from scirepeval_harness.task.spec import SuiteSpec, TaskSpec
 
 
@@ -27,14 +27,16 @@ class DataOptions:
     absent: frozenset[str] = frozenset()
 
 
-def load_task(task: TaskSpec, suite: SuiteSpec, options: DataOptions) -> LoadedTask:
-    """The task's data with provenance and coverage.
+def load_task(
+    task: TaskSpec, suite: SuiteSpec, options: DataOptions, opened: Opened | None = None
+) -> LoadedTask:
+    """The task's data with provenance and coverage; ``opened`` is :class:`~.sources.HubSource`'s.
 
     Raises:
         DataError, CoverageError: malformed or incomplete data, with file and line.
         OfflineError: the hub is needed and cannot be reached.
     """
-    source = choose_source(task, suite, options.directory, offline=options.offline)
+    source = choose_source(task, suite, options.directory, offline=options.offline, opened=opened)
     if options.absent:
         source = Without(source, options.absent)
     data, coverage = EVALUATIONS.get(task.evaluation).read(task, source, options)

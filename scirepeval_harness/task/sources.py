@@ -51,10 +51,15 @@ class Source(Protocol):
 
 
 def choose_source(
-    task: TaskSpec, suite: SuiteSpec, directory: Path | None, *, offline: bool
+    task: TaskSpec,
+    suite: SuiteSpec,
+    directory: Path | None,
+    *,
+    offline: bool,
+    opened: Opened | None = None,
 ) -> Source:
-    """The user's folder if given, else data beside the suite's file, else the hub, else the
-    task's download.
+    """The user's folder if given, else data beside the suite's file, else the hub (for ``opened``
+    see :class:`HubSource`), else the task's download.
 
     Raises:
         DataError: the folder does not exist, or the task is in none of these places.
@@ -67,7 +72,7 @@ def choose_source(
     if suite.folder is not None and is_packaged(suite):
         return LocalSource(task, suite.folder / PACKAGED, "packaged")
     if task.hub is not None:
-        return HubSource(task, suite, offline=offline)
+        return HubSource(task, suite, offline=offline, opened=opened)
     if task.download is not None:
         return LocalSource(task, obtain(task, offline=offline), "download")
     raise _not_on_the_hub(task)
@@ -163,13 +168,16 @@ class LocalSource:
 
 
 class HubSource:
-    """Tables of dataset repositories, each config opened once."""
+    """Tables of dataset repositories, each config opened once: ``opened`` are those of other
+    sources of a run, which this one's join."""
 
     kind = "hub"
 
-    def __init__(self, task: TaskSpec, suite: SuiteSpec, *, offline: bool) -> None:
+    def __init__(
+        self, task: TaskSpec, suite: SuiteSpec, *, offline: bool, opened: Opened | None = None
+    ) -> None:
         self._task, self._suite, self._offline = task, suite, offline
-        self._opened: dict[str, HubConfig] = {}
+        self._opened = {} if opened is None else opened
 
     def open_all(self) -> None:
         """Download every table of the task."""
@@ -215,9 +223,9 @@ class HubSource:
                 where=f"task {self._task.name}",
                 fix="Pass a local folder with --data",
             )
-        key = f"{table.repo}/{table.config}"
+        revision = self._suite.revision_of(table)
+        key = table.repo, table.config, revision
         if key not in self._opened:
-            revision = self._suite.revision_of(table)
             self._opened[key] = open_config(
                 table, revision, offline=self._offline, task=self._task.name
             )
@@ -244,6 +252,10 @@ class HubConfig:
                 fix=f"It has {', '.join(sorted(self.files)) or 'no parquet files'}",
             )
         return Table(f"{self.name}/{split}", lambda: _rows(self.files[split]))
+
+
+Opened = dict[tuple[str, str, str | None], HubConfig]
+"""By repository, config and revision."""
 
 
 def open_config(table: HubTable, revision: str | None, *, offline: bool, task: str) -> HubConfig:

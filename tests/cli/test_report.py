@@ -176,3 +176,21 @@ def test_the_command_line_starts_in_under_a_second(words: list[str], tmp_path: P
     assert done.returncode == 0, done.stderr
     # Seconds of the processor: those on the wall depend on what else the machine does.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+
+
+@pytest.mark.parametrize("more", [(), ("--format", "csv"), ("--by", "task")])
+def test_a_suite_without_published_scores_is_told(
+    results: dict[str, str], more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise --published adds nothing and says nothing."""
+
+    def told(*words: str) -> str:
+        with pytest.raises(SystemExit) as stop:
+            main(["leaderboard", *words, *more])
+        assert not stop.value.code
+        return capsys.readouterr().err
+
+    line = "No published scores of sample: they are of scirepeval and mdcr.\n"
+    assert told(results["first"], "--published") == line
+    assert told(results["first"]) == ""
+    assert told(results["real"], "--published") == ""

@@ -13,6 +13,7 @@ from tests.support.golden import HOSTILE
 from tests.support.made_results import queries, query_task, suite_of, write_result
 
 KEPT = Path(__file__).parents[1] / "results" / "schema_v1" / "tfidf"
+SEALED = Path(__file__).parents[2] / "results" / "baselines" / "sample" / "tfidf"
 
 
 def runs(*words: str) -> int:
@@ -127,3 +128,59 @@ def test_show_wants_one_result(folder: Path, capsys: pytest.CaptureFixture[str])
     shutil.copytree(KEPT, folder / "sample-1" / "again")
     assert runs("show", str(folder / "sample-1")) == 2
     assert "Give the folder of one" in capsys.readouterr().err
+
+
+def _verify(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """The last error."""
+    assert runs("verify", str(folder)) == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_what_to_do_where_there_is_no_one_result_to_verify(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for none in (tmp_path / "nowhere", KEPT / "sample"):
+        assert _verify(none, capsys) == (
+            f"Error: {none}: no results here. Give a folder that holds run.json"
+        )
+    shutil.copytree(KEPT, folder / "sample-1" / "other")
+    assert _verify(folder / "sample-1", capsys) == (
+        f"Error: {folder / 'sample-1'}: 2 results here (other, tfidf). Give the folder of one"
+    )
+    shutil.rmtree(folder / "sample-1" / "other")
+    assert runs("verify", str(folder / "sample-1")) == 0, "a folder that holds one is that one's"
+
+
+@pytest.mark.parametrize("content", ["", '{"schema_version": 2', "edited"])
+def test_what_to_do_about_a_damaged_run_file(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is of all tasks: running one again mends nothing, and --resume stops at it."""
+    words = ["--model", "tfidf", "--suite", "sample", "--task", "sample-search",
+             "--output", str(tmp_path)]  # fmt: skip
+
+    def again(*more: str) -> int:
+        with pytest.raises(SystemExit) as stop:
+            main(["run", *words, *more])
+        return int(stop.value.code or 0)
+
+    assert again() == 0
+    path = tmp_path / "tfidf" / "run.json"
+    edited = path.read_text().replace('"seconds"', '"SECONDS"')
+    path.write_text(edited if content == "edited" else content)
+    fix = "Take an unchanged copy, or run again with --overwrite"
+    assert _verify(tmp_path, capsys).endswith(f". {fix}")
+    assert again("--resume") == 2
+    assert again("--overwrite") == 0
+    assert runs("verify", str(tmp_path)) == 0
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_what_to_do_about_a_score_file_that_is_gone(
+    sealed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(SEALED if sealed else KEPT, tmp_path / "tfidf")
+    path = tmp_path / "tfidf" / "sample" / "sample-cite.json"
+    path.unlink()
+    line = f"Error: {path}: no such file. Take an unchanged copy, or run the task again"
+    assert _verify(tmp_path, capsys) == line

@@ -73,6 +73,46 @@ def test_the_library_s_own_vectors(folders: dict[str, Path], name: str, role: Ro
     assert encoder.stats.documents == len(DOCUMENTS)
 
 
+@pytest.mark.parametrize("prompts", [None, PROMPTS])
+@pytest.mark.parametrize("kind", ["static", "bare"])
+@pytest.mark.parametrize("place", ["", "."])
+def test_a_model2vec_folder_with_modules_is_the_library_s(
+    place: str, kind: str, prompts: dict[str, str] | None, tmp_path: Path
+) -> None:
+    """As those on the hub are, where model2vec wrote "." for the folder itself. Its own reading
+    leaves out unknown words, cuts long texts, and knows no prompts."""
+    folder = save_modules(tmp_path / "m", kind=kind, prompts=prompts)
+    config = {"model_type": "model2vec", "normalize": kind == "static", "max_length": 3}
+    (folder / "config.json").write_text(json.dumps(config))
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[0]["path"] = place
+    (folder / "modules.json").write_text(json.dumps(modules))
+    encoder = encoder_of(folder)
+    said = "StaticEmbedding, Normalize" if kind == "static" else "StaticEmbedding"
+    words = prompts["query"] + "{text}" if prompts else None
+    prompt = f"the folder's query, {words!r}" if words else "none"
+    assert encoder.reading.startswith(  # type: ignore[attr-defined]
+        f"read by sentence-transformers: {said}; prompt of a query: {prompt};"
+    )
+    texts = [
+        *(" ".join(document.parts) for document in DOCUMENTS),
+        "",
+        "\N{SNOWMAN}",
+        TEXTS[0] * 90,
+    ]
+    documents = [Document(str(n), (text,)) for n, text in enumerate(texts)]
+    model = SentenceTransformer(str(folder), device="cpu")
+    for role, encode in (
+        (Role.QUERY, model.encode_query), (Role.PROXIMITY, model.encode_document),
+    ):  # fmt: skip
+        vectors = encoder.encode(documents, role, lambda count: None)
+        np.testing.assert_allclose(vectors, encode(texts), rtol=0, atol=1e-6)
+        if prompts is None:
+            np.testing.assert_allclose(vectors, model.encode(texts), rtol=0, atol=1e-6)
+    with pytest.raises(HarnessError, match="--max-length 3 does not apply"):
+        resolve_model(folder, max_length=3)
+
+
 def test_several_devices_and_kept_dimensions(folders: dict[str, Path]) -> None:
     encoder = encoder_of(folders["dense"], device="cpu,cpu", truncate_dim=5, normalize=True)
     vectors = encode(encoder, Role.QUERY)

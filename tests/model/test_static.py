@@ -74,6 +74,14 @@ def test_a_folder_of_model2vec_is_known_by_its_config(tmp_path: Path) -> None:
     assert (details["max_length"], details["normalised"]) == ("512", "True")
 
 
+def test_who_asks_for_static_vectors_of_a_folder_with_modules_is_told(tmp_path: Path) -> None:
+    """By a model file, say: sentence-transformers reads the same folder otherwise."""
+    encoder = make(save(tmp_path, MODEL2VEC))
+    assert encoder.reading == ""
+    (tmp_path / "modules.json").write_text("[]")
+    assert encoder.reading == "read as static vectors, not as its modules.json says"
+
+
 def test_its_mapping_and_weights_are_applied(tmp_path: Path) -> None:
     weights = np.linspace(0.5, 2, 6)
     save(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import huggingface_hub.constants
 import pytest
@@ -36,6 +37,11 @@ def hub(served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     with serve(served) as server:
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.url)
+        # Before huggingface_hub 2 its module of downloads keeps a copy of the address.
+        for holder in ("huggingface_hub.file_download", "huggingface_hub.constants"):
+            name = f"{holder}.HUGGINGFACE_CO_URL_TEMPLATE"
+            url = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+            monkeypatch.setattr(name, url, raising=False)
         yield server
 
 
@@ -61,6 +67,53 @@ def test_a_plan_asks_the_hub_for_sizes_and_downloads_nothing(
     assert plan.cost.disk == (26_000 + 44_600) * (4 * 768 + 16)
     assert not plan.cost.encode_measured
     assert "not counted" in plan[0].summary
+
+
+@pytest.mark.parametrize("model", ["specter", "allenai/specter"])
+def test_a_run_says_what_it_downloads_before_it_downloads(
+    model: str, hub: Hub, tmp_path: Path
+) -> None:
+    """Building a model fetches its base, which is the largest part."""
+    [planned] = [
+        one
+        for one in sh.plan(model, tasks="search", cache=None).cost.downloads
+        if "/specter" in one.name
+    ]
+    hub.asked.clear()
+
+    class Listener(sh.Silent):
+        def say(self, line: str) -> None:
+            if line.startswith("to download: "):
+                said.append((line, [path for path in hub.asked if not path.startswith("/api/")]))
+
+    said: list[tuple[str, list[str]]] = []
+    sh.evaluate(model, tasks="search", limit=2, cache=None, progress=Listener(), device="cpu")
+    [(line, before)] = said
+    assert planned.bytes
+    assert f"allenai/specter {cost.size(planned.bytes)}" in line
+    assert "allenai/scirepeval " in line
+    # Which files of a repository are needed hangs on whether it has this one.
+    assert all(path.endswith("/modules.json") for path in before)
+    assert any(path.endswith((".bin", ".safetensors")) for path in hub.asked)
+
+
+def test_a_run_asks_the_hub_for_each_table_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when it arrives and again when it is read: between the two a branch may move."""
+    calls: Counter[tuple[str, str, bool]] = Counter()
+    real = huggingface_hub.snapshot_download
+
+    def counted(repo: str, **more: Any) -> str:
+        calls[repo, more["allow_patterns"][0], more["local_files_only"]] += 1
+        return real(repo, **more)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", counted)
+    words: dict[str, Any] = {"tasks": ["search", "nfcorpus"], "limit": 2, "cache": None}
+    for offline in (False, False, True):
+        calls.clear()
+        assert sh.evaluate(["tfidf", "bm25"], **words, offline=offline).complete
+        opened = {key: count for key, count in calls.items() if key[2] == offline}
+        assert len(opened) == 4
+        assert set(opened.values()) == {1}
 
 
 def test_offline_nobody_is_asked(hub: Hub) -> None:

@@ -135,9 +135,9 @@ def test_a_run_reads_each_task_once_for_all_its_models(
     reads: Counter[str] = Counter()
     load = loading.load_task
 
-    def counted(task: Any, suite: Any, options: Any) -> LoadedTask:
+    def counted(task: Any, *more: Any) -> LoadedTask:
         reads[task.name] += 1
-        return load(task, suite, options)
+        return load(task, *more)
 
     monkeypatch.setattr(loading, "load_task", counted)
     monkeypatch.setattr(TaskLoader.__init__, "__defaults__", (budget,))

@@ -34,7 +34,8 @@ def save_modules(
 
     Args:
         kind: ``dense`` (Transformer, Pooling, Dense, Normalize), ``plain`` (without Dense),
-            ``router`` (a static query side, a transformer for documents) or ``static``.
+            ``router`` (a static query side, a transformer for documents), ``static``, or ``bare``
+            (the same without Normalize).
     """
     base = save_base(folder.parent / f"{folder.name}-base", positions=64)
     with torch.random.fork_rng(devices=[]):
@@ -49,6 +50,7 @@ def save_modules(
             "dense": [reader, pool, Dense(HIDDEN, 12), Normalize()],
             "router": [Router.for_query_document([static], [reader, pool])],
             "static": [static, Normalize()],
+            "bare": [static],
         }[kind]
         SentenceTransformer(modules=modules, device="cpu").save(str(folder))
     settings = folder / "config_sentence_transformers.json"
