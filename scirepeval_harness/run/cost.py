@@ -18,7 +18,12 @@ from scirepeval_harness.errors import DataError, OfflineError
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.files import read_json, write_json
 from scirepeval_harness.model.devices import choose_devices
-from scirepeval_harness.model.kinds import SentenceTransformerSpec, TransformerSpec, WeightsSpec
+from scirepeval_harness.model.kinds import (
+    SentenceTransformerSpec,
+    StaticSpec,
+    TransformerSpec,
+    WeightsSpec,
+)
 from scirepeval_harness.model.spec import ModelSpec
 from scirepeval_harness.model.weights import Part, missing_files, needed_files, snapshot
 from scirepeval_harness.options import RunOptions
@@ -209,7 +214,7 @@ def wanted(
 def absent_weights(spec: ModelSpec) -> Iterator[tuple[str, str | None, Part]]:
     """Repositories of a model that are not complete on this machine, each once."""
     parts: dict[tuple[str, str | None], Part] = {}
-    if isinstance(spec, WeightsSpec) and spec.base.repo is not None:
+    if isinstance(spec, WeightsSpec | StaticSpec) and spec.base.repo is not None:
         modules = isinstance(spec, SentenceTransformerSpec)
         parts[spec.base.repo, spec.base.revision] = "modules" if modules else "base"
     if isinstance(spec, TransformerSpec):

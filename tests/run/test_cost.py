@@ -116,6 +116,16 @@ def test_a_run_asks_the_hub_for_each_table_once(hub: Hub, monkeypatch: pytest.Mo
         assert set(opened.values()) == {1}
 
 
+@pytest.mark.parametrize("name", ["potion-base-8m", "specter", "minilm"])
+def test_weights_of_every_kind_on_the_hub_are_counted(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    base = cast(Any, load_models()[name]).base
+    repos = [repo for repo, _, _ in cost.absent_weights(load_models()[name])]
+    assert repos == ([] if base.repo is None else [base.repo])
+
+
 def test_offline_nobody_is_asked(hub: Hub) -> None:
     plan = sh.plan("specter2", tasks="search", cache=None, offline=True)
     assert hub.asked == []
