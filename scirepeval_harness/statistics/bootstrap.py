@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ Value = Callable[[NDArray[np.generic], NDArray[np.generic]], float]
 """A number from the truth and the predictions of some rows."""
 # Weights held at a time: draws x items.
 CHUNK = 20_000_000
+# Counts of predictions that are drawn at a time: rows x classes x few-shot iterations.
+ASIDE = 20_000_000
 # Rows that one score's draws may evaluate where few-shot iterations multiply the work.
 BUDGET = 50_000_000
 FEWEST = 200
@@ -127,22 +130,31 @@ def _of_counts(
     part: Draws, sides: Sequence[tuple[LabelSets, LabelSets]], widths: Sequence[int], metric: str
 ) -> Iterator[Array]:
     drawn, kind = part.narrow, part.narrow.dtype
-    before: tuple[LabelSets, int] | None = None
-    for (truth, predicted), width in zip(sides, widths, strict=True):
-        if before is None or before[1] != width or truth is not before[0]:
-            labels, before = one_hot(truth, width, kind), (truth, width)
-            real = (drawn @ labels).astype(np.float64)
+    paired = zip(sides, widths, strict=True)
+    for (_, width), group in groupby(paired, lambda pair: (id(pair[0][0]), pair[1])):
+        alike = [pair for pair, _ in group]
+        truth, found = alike[0][0], [predicted for _, predicted in alike]
+        labels = one_hot(truth, width, kind)
         if metric == "accuracy":
-            yield accuracy_of_counts(drawn, labels, one_hot(predicted, width, kind))
+            for predicted in found:
+                yield accuracy_of_counts(drawn, labels, one_hot(predicted, width, kind))
             continue
-        # Hits beside predictions: one product instead of two.
-        rows, columns = predicted.places()
-        hits_said = np.zeros((len(labels), 2 * width), dtype=kind)
-        hits_said[rows, columns] = labels[rows, columns]
-        hits_said[rows, width + columns] = 1
-        both = (drawn @ hits_said).astype(np.float64)
-        single = bool((truth.sizes == 1).all() and (predicted.sizes == 1).all())
-        yield f1_of_counts(both[:, :width], both[:, width:], real, metric, present_only=single)
+        real = (drawn @ labels).astype(np.float64)
+        # Many at a time: reading all draws once more for each takes longer than the sums.
+        step = max(1, ASIDE // max(2 * labels.size, 1))
+        for start in range(0, len(found), step):
+            some = found[start : start + step]
+            hits_said = np.zeros((len(labels), len(some), 2, width), dtype=kind)
+            for k, predicted in enumerate(some):
+                rows, columns = predicted.places()
+                hits_said[rows, k, 0, columns] = labels[rows, columns]
+                hits_said[rows, k, 1, columns] = 1
+            both = (drawn @ hits_said.reshape(len(labels), -1)).astype(np.float64)
+            for predicted, (hits, said) in zip(
+                some, np.moveaxis(both.reshape(-1, *hits_said.shape[1:]), 0, 2), strict=True
+            ):
+                single = bool((truth.sizes == 1).all() and (predicted.sizes == 1).all())
+                yield f1_of_counts(hits, said, real, metric, present_only=single)
 
 
 def value_of(
