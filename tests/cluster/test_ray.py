@@ -22,7 +22,7 @@ from tests.support.shard_rows import stored
 ROOT = Path(__file__).parents[2]
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(
         importlib.util.find_spec("ray") is None, reason="Ray is not installed (the extra 'ray')"
     ),
@@ -92,7 +92,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
         ):
             ended = subprocess.run(
                 [sys.executable, *words], cwd=root / "work", env=environment, text=True,
-                capture_output=True, timeout=300,
+                capture_output=True, timeout=800,
             )  # fmt: skip
             assert ended.returncode == 0, ended.stderr
         yield Done(root / "out", json.loads((root / "out" / "report.json").read_text()))

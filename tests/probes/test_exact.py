@@ -42,7 +42,12 @@ def both(kind: Kind, x: np.ndarray, y: np.ndarray, n: int, grid: bool) -> None:
 
 def assert_same(found: ProbeFit, wanted: ProbeFit) -> None:
     assert found.chosen_c == wanted.chosen_c
-    assert (found.fits, found.unconverged) == (wanted.fits, wanted.unconverged)
+    if found.predictions.dtype.kind == "f":
+        # A regression leaves out what could not win.
+        assert found.fits <= wanted.fits
+        assert found.unconverged <= wanted.unconverged <= found.unconverged + left_out(found)
+    else:
+        assert (found.fits, found.unconverged) == (wanted.fits, wanted.unconverged)
     assert not found.fell_back_to_reference
     assert found.predictions.dtype == wanted.predictions.dtype
     if found.predictions.dtype.kind == "f":
@@ -50,6 +55,49 @@ def assert_same(found: ProbeFit, wanted: ProbeFit) -> None:
         np.testing.assert_allclose(found.predictions, wanted.predictions, atol=1e-10 * scale)
     else:
         assert found.predictions.tolist() == wanted.predictions.tolist()
+
+
+def left_out(found: ProbeFit) -> int:
+    grid = len(exact.REGRESSOR_GRID) if found.chosen_c is not None else 0
+    return 1 + exact.FOLDS * grid - found.fits
+
+
+def test_a_value_of_c_is_left_out_only_where_no_last_score_makes_it_the_best() -> None:
+    rng = np.random.default_rng(0)
+    out = tight = 0
+    for _ in range(2_000):
+        scores = 1 - rng.exponential(rng.choice([0.01, 0.3, 2.0]), size=(5, 3))
+        scores[rng.permutation(5)[:3], 2] = np.nan
+        found = exact.can_win(scores)
+        open_ = np.isnan(scores[:, 2])
+        assert found[~open_].any()
+        best = scores[~open_].mean(axis=1).max()
+        for row in np.flatnonzero(open_):
+            highest = (scores[row, 0] + scores[row, 1] + 1) / 3
+            assert found[row] == (highest >= best)
+            out += not found[row]
+            tight += found[row]
+    assert min(out, tight) > 500
+    assert exact.can_win(np.array([[0.4, 0.4, 0.4], [0.4, -0.2, np.nan]])).all(), "a tie"
+    assert exact.can_win(np.full((2, 3), np.nan)).all(), "nothing is known"
+
+
+def test_a_regression_leaves_out_the_last_fold_of_hopeless_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = vectors("specter", 200, 60)
+    y = x @ np.random.default_rng(7).normal(size=60)
+    y = y + 4 * y.std() * np.random.default_rng(8).normal(size=200)
+    told: list[float] = []
+    fit = {"grid": True, "seed": 42, "done": told.append}
+    found = exact.fit_regressor(x[:150], y[:150], x[150:], **fit)  # type: ignore[arg-type]
+    assert 0 < left_out(found) < len(exact.REGRESSOR_GRID)
+    assert sum(told) == exact.FOLDS * len(exact.REGRESSOR_GRID)
+    monkeypatch.setattr(exact, "can_win", lambda scores: np.full(len(scores), True))
+    every = exact.fit_regressor(x[:150], y[:150], x[150:], **fit)  # type: ignore[arg-type]
+    assert left_out(every) == 0
+    assert every.chosen_c == found.chosen_c
+    assert every.predictions.tolist() == found.predictions.tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)
