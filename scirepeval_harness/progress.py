@@ -71,7 +71,7 @@ class Progress(Protocol):
         Args:
             title: whose work it is: a model, a task or a file.
             total: how much there is to do, in ``unit``; 0 where nobody knows.
-            phase: what is done: ``encode``, ``probe``, ``download``.
+            phase: what is done: ``encode``, ``probe``, ``few-shot``, ``download``.
         """
         ...
 

@@ -54,8 +54,9 @@ GROUPS = 4
 """Parts a thread that a search in the primal has at least, so that the threads end together."""
 TOGETHER, CACHED = 10, 2**26
 """Problems that go through the rows together, of several classes from so many bytes of vectors."""
-LEADING = 2
-"""Values of C that a regression scores on its last fold in any case."""
+LARGE = 3
+"""Values of C, the largest, whose last fold of a regression waits for the scores of all others:
+they take longest and fit noise."""
 ROUNDING = 1e-9
 """What a mean of scores is off by, at most."""
 WIDENED = 2**27
@@ -257,11 +258,10 @@ class Each:
             return list(pool.map(told, items))
 
     def descend(
-        self, problems: Sequence[tuple[Item, Problem]], costs: Sequence[float]
+        self, problems: Sequence[tuple[Item, Problem, Sequence[float]]]
     ) -> Iterator[tuple[Item, float, Answer]]:
-        """Solves problems, each known by something, for all values of C: the answers in any
-        order."""
-        stems = [(item, problem.begin(costs)) for item, problem in problems]
+        """Solves problems, each known by something, for values of C: the answers in any order."""
+        stems = [(item, problem.begin(costs)) for item, problem, costs in problems if costs]
 
         def finish(
             stem: tuple[Item, Branch], hand: Callable[[tuple[Item, Branch]], None]
@@ -386,10 +386,10 @@ def fit_multilabel(
                     rows = _by_class(truth[k], rows)
                     [signs] = _signs(truth[k][rows])
                     problem = _separation(data, rows, held_out, signs, random_state(seed))
-                    problems.append(((k, number), problem))
+                    problems.append(((k, number), problem, CLASSIFIER_GRID))
         scores = {k: np.full((len(CLASSIFIER_GRID), FOLDS), np.nan) for k in real}
-        held_out_truth = {known: truth[known[0]][problem.held_out] for known, problem in problems}
-        for (k, number), cost, answer in each.descend(problems, CLASSIFIER_GRID):
+        held_out_truth = {known: truth[known[0]][one.held_out] for known, one, _ in problems}
+        for (k, number), cost, answer in each.descend(problems):
             right = (answer.held_out > 0) == held_out_truth[k, number]
             scores[k][CLASSIFIER_GRID.index(cost), number] = float(right.mean())
             missed += answer.passes >= HINGE_ITERATIONS
@@ -432,41 +432,44 @@ def fit_regressor(
     check_rows("regression", x_train, y_train, x_test)
     data, each = TrainingVectors.of(x_train), Each(threads, done)
     truth = np.asarray(y_train, dtype=np.float64)
+    whole = _regression(data, truth, seed, (np.arange(len(truth)), NO_ROWS))
     fits, missed, c = 1, 0, DEFAULT_C
+    refits: dict[float, Answer] = {}
     if grid:
         check_folds("regression", y_train)
         folds = list(KFold(FOLDS).split(truth))
         scores = np.full((len(REGRESSOR_GRID), FOLDS), np.nan)
 
-        def search(numbers: Sequence[int], values: Sequence[int]) -> int:
-            """Scores values of C, by their places, on folds; how many fits missed their rule."""
-            if not values:
-                return 0
-            problems = [(k, _regression(data, truth, seed, folds[k])) for k in numbers]
-            costs, late = [REGRESSOR_GRID[i] for i in values], 0
-            for k, cost, answer in each.descend(problems, costs):
+        def search(parts: Sequence[tuple[int, Sequence[float]]], refit: Sequence[float]) -> int:
+            """Scores values of C on folds, and fits some on all rows; how many of the first missed
+            their stopping rule."""
+            problems = [(k, _regression(data, truth, seed, folds[k]), own) for k, own in parts]
+            late = 0
+            for k, cost, answer in each.descend([*problems, (FOLDS, whole, refit)]):
+                if k == FOLDS:
+                    refits[cost] = answer
+                    continue
                 score = r2_score(truth[folds[k][1]], answer.held_out)
                 scores[REGRESSOR_GRID.index(cost), k] = score
                 late += answer.passes >= ITERATIONS
             return late
 
+        last, large = FOLDS - 1, REGRESSOR_GRID[-LARGE:]
         with warnings.catch_warnings():
             # Of a single held-out row R squared is undefined, as in scikit-learn's own search.
             warnings.simplefilter("ignore")
-            missed += search(range(FOLDS - 1), range(len(REGRESSOR_GRID)))
-            # The last fold is for those that can win, which those that lead so far tell.
-            order = np.argsort(-scores[:, :-1].sum(axis=1), kind="stable").tolist()
-            missed += search([FOLDS - 1], order[:LEADING])
-            reachable = can_win(scores)
-            rest = [i for i in order[LEADING:] if reachable[i]]
-            missed += search([FOLDS - 1], rest)
+            every = [(k, REGRESSOR_GRID) for k in range(last)]
+            missed += search([*every, (last, REGRESSOR_GRID[:-LARGE])], [])
+            left = [cost for cost, may in zip(large, can_win(scores)[-LARGE:], strict=True) if may]
+            # Most likely the one that is chosen: no thread waits for the others.
+            leader = REGRESSOR_GRID[_best(scores[:, :last])]
+            missed += search([(last, left)], [leader])
         c = REGRESSOR_GRID[_best(scores)]
-        left_out = len(order) - LEADING - len(rest)
-        done(left_out)
-        fits += len(folds) * len(REGRESSOR_GRID) - left_out
-    last = _alone(_regression(data, truth, seed, (np.arange(len(truth)), NO_ROWS)), c)
-    found = _decisions(x_test, last.weights[None])[0]
-    return ProbeFit(found, c if grid else None, fits, missed + (last.passes >= ITERATIONS))
+        done(LARGE - len(left))
+        fits += len(folds) * len(REGRESSOR_GRID) - (LARGE - len(left))
+    answer = refits.get(c) or _alone(whole, c)
+    found = _decisions(x_test, answer.weights[None])[0]
+    return ProbeFit(found, c if grid else None, fits, missed + (answer.passes >= ITERATIONS))
 
 
 def fit_samples(job: ProbeJob, threads: int) -> Iterator[ProbeFit]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scirepeval_harness.options import Probe
 from scirepeval_harness.probes import fast, reference
-from scirepeval_harness.probes.problem import Kind, ProbeFit
+from scirepeval_harness.probes.problem import FOLDS, Kind, ProbeFit, grid_of
 from scirepeval_harness.probes.reference import processes_for, worker_processes
 
 Floats = NDArray[np.float32]
@@ -57,6 +57,12 @@ class ProbeJob:
     probe: Probe = field(kw_only=True)
     device: str | None = field(default=None, kw_only=True)
     done: Done = field(default=nobody, kw_only=True, repr=False)
+
+    @property
+    def fits(self) -> int:
+        """How many there are, searches over C included; fewer where a class is constant."""
+        searched = FOLDS * len(grid_of(self.kind)) + 1 if self.grid else 1
+        return searched * len(self.samples) * (self.y_train.shape[1] if self.kind == "multi" else 1)
 
     def part(self, samples: slice, classes: slice, device: str | None) -> ProbeJob:
         """Some of the samples and, of a multi-label task, some of the classes."""
