@@ -68,7 +68,7 @@ def test_the_house_grows_by_features_alone() -> None:
     """
     shape = shape_below()
     assert shape.modules <= 157
-    assert shape.lines <= 34_350
+    assert shape.lines <= 34_400
     assert shape.lines / shape.modules <= 220
     assert shape.import_share < 7.2
     assert shape.comments_per_100 >= 2
