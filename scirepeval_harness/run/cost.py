@@ -65,7 +65,7 @@ PEAKS = {
 }
 """Dense operations a second in float32 and in 16 bits, from the makers' data sheets (L4, L40S and
 4090: half of the sheet's number for sparse matrices)."""
-SECONDS_A_ROW = {"exact": 0.001, "sklearn": 0.016, "reference": 0.016, "fast": 0.0025}
+SECONDS_A_ROW = {"exact": 0.0008, "sklearn": 0.016, "reference": 0.016, "fast": 0.0025}
 """Of a probe's documents, on two cores: of all tasks at their real sizes, and for scikit-learn of
 classification of 20,000 rows (docs/speed.md). Vectors that are hard to separate take many times as
 long."""
