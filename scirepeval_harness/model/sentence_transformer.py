@@ -154,6 +154,12 @@ class SentenceTransformerEncoder(TokenEncoder[SentenceTransformerSpec]):
                     where=where,
                     fix="Load it with sentence-transformers and give the object to evaluate",
                 )
+            if self._spec.max_length is not None and kinds == {STATIC}:
+                raise ModelError(
+                    "its static vectors have no longest input",
+                    where=where,
+                    fix="Leave --max-length, or max_length in its file, out",
+                )
             self._folder = folder
         return self._folder
 

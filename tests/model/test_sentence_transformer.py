@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("sentence_transformers")
 from sentence_transformers import SentenceTransformer
 
-from scirepeval_harness.errors import HarnessError
+from scirepeval_harness.errors import HarnessError, ModelError
 from scirepeval_harness.model.base import BatchEncoder, EncodeOptions, build_model
-from scirepeval_harness.model.kinds import SentenceTransformerSpec, TransformerSpec
+from scirepeval_harness.model.kinds import SentenceTransformerSpec, TransformerSpec, Weights
 from scirepeval_harness.model.registry import resolve_model
 from scirepeval_harness.roles import Role
 from scirepeval_harness.task.dataset import Document
@@ -71,6 +71,15 @@ def test_the_library_s_own_vectors(folders: dict[str, Path], name: str, role: Ro
     encoder = encoder_of(folders[name])
     np.testing.assert_allclose(encode(encoder, role), by_library(folders[name], role), atol=1e-5)
     assert encoder.stats.documents == len(DOCUMENTS)
+
+
+def test_a_longest_input_that_nothing_would_heed_is_refused(tmp_path: Path) -> None:
+    folder = save_modules(tmp_path / "m", kind="static")
+    spec = SentenceTransformerSpec(
+        name="m", title="m", base=Weights(path=str(folder)), max_length=8
+    )
+    with pytest.raises(ModelError, match="no longest input"):
+        build_model(spec, EncodeOptions(device="cpu")).identity(Role.QUERY)
 
 
 @pytest.mark.parametrize("prompts", [None, PROMPTS])
