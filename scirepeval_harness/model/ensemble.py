@@ -169,7 +169,7 @@ def build(spec: EnsembleSpec, options: EncodeOptions) -> Model:
         SpecError: a member that is an ensemble itself, or has no vectors to be joined.
         HarnessError: what resolving and building a member raises.
     """
-    specs = _members(spec)
+    specs = member_specs(spec)
     for member in specs:
         if spec.has_vectors and not member.has_vectors:
             raise SpecError(
@@ -185,10 +185,11 @@ def build(spec: EnsembleSpec, options: EncodeOptions) -> Model:
 
 def fetch(spec: EnsembleSpec) -> tuple[Snapshot, ...]:
     """Download what the members need; raises as :func:`~.base.fetch_model` does."""
-    return tuple(found for member in _members(spec) for found in fetch_model(member))
+    return tuple(found for member in member_specs(spec) for found in fetch_model(member))
 
 
-def _members(spec: EnsembleSpec) -> list[ModelSpec]:
+def member_specs(spec: EnsembleSpec) -> list[ModelSpec]:
+    """The descriptions of its members; raises SpecError where one is an ensemble itself."""
     known = load_models()
     members = [resolve_model(text, known) for text in spec.members]
     if nested := [member.name for member in members if isinstance(member, EnsembleSpec)]:

@@ -18,7 +18,9 @@ from scirepeval_harness.errors import DataError, OfflineError
 from scirepeval_harness.extensions import EVALUATIONS
 from scirepeval_harness.files import read_json, write_json
 from scirepeval_harness.model.devices import choose_devices
+from scirepeval_harness.model.ensemble import member_specs
 from scirepeval_harness.model.kinds import (
+    EnsembleSpec,
     SentenceTransformerSpec,
     StaticSpec,
     TransformerSpec,
@@ -213,6 +215,10 @@ def wanted(
 
 def absent_weights(spec: ModelSpec) -> Iterator[tuple[str, str | None, Part]]:
     """Repositories of a model that are not complete on this machine, each once."""
+    if isinstance(spec, EnsembleSpec):
+        for member in member_specs(spec):
+            yield from absent_weights(member)
+        return
     parts: dict[tuple[str, str | None], Part] = {}
     if isinstance(spec, WeightsSpec | StaticSpec) and spec.base.repo is not None:
         modules = isinstance(spec, SentenceTransformerSpec)

@@ -12,6 +12,7 @@ import pytest
 
 import scirepeval_harness as sh
 from scirepeval_harness.model.base import EncodeOptions, build_model
+from scirepeval_harness.model.kinds import EnsembleSpec
 from scirepeval_harness.model.registry import load_models
 from scirepeval_harness.options import RunOptions
 from scirepeval_harness.run import cost
@@ -124,6 +125,13 @@ def test_weights_of_every_kind_on_the_hub_are_counted(
     base = cast(Any, load_models()[name]).base
     repos = [repo for repo, _, _ in cost.absent_weights(load_models()[name])]
     assert repos == ([] if base.repo is None else [base.repo])
+    both = EnsembleSpec(
+        name="both", title="both", members=(name, "potion-base-8m"), combine="concatenate"
+    )
+    assert {repo for repo, _, _ in cost.absent_weights(both)} == {
+        *repos,
+        "minishlab/potion-base-8M",
+    }
 
 
 def test_offline_nobody_is_asked(hub: Hub) -> None:
