@@ -9,7 +9,7 @@ import typer
 
 import scirepeval_harness as sh
 from scirepeval_harness.cli.display import display
-from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir
+from scirepeval_harness.cli.options import AsJson, DataDir, Offline, TasksDir, either
 from scirepeval_harness.cli.output import print_json, print_table, say
 from scirepeval_harness.model.kinds import Pooling
 from scirepeval_harness.options import Quantize, VectorPrecision
@@ -31,7 +31,10 @@ def write_scores_command(
     device: Annotated[str | None, typer.Option(help="As in `run`.")] = None,
     dtype: Annotated[str | None, typer.Option(help="As in `run`.")] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="As in `run`.")] = None,
-    pooling: Annotated[Pooling | None, typer.Option(help="For models not registered.")] = None,
+    pooling: Annotated[
+        Pooling | None,
+        typer.Option(metavar="POOLING", help=f"Of models not registered: {either(Pooling)}."),
+    ] = None,
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Tokens a text, for models not registered.")
     ] = None,

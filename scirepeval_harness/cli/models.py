@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import scirepeval_harness as sh
-from scirepeval_harness.cli.options import AsJson, Offline, complete_model
+from scirepeval_harness.cli.options import AsJson, Offline, complete_model, either
 from scirepeval_harness.cli.output import print_fields, print_json, show
 from scirepeval_harness.roles import Role
 
@@ -40,7 +40,7 @@ def list_models(
 @app.command("export-merged")
 def export_merged_command(
     name: Annotated[str, typer.Argument(help="A registered name, or a model file.")],
-    role: Annotated[Role, typer.Argument(help="The role whose adapter is merged.")],
+    role: Annotated[str, typer.Argument(help=f"Whose adapter is merged: {either(Role)}.")],
     output: Annotated[Path, typer.Option("--output", help="A new folder.")],
     offline: Offline = False,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -11,6 +11,12 @@ import scirepeval_harness as sh
 from scirepeval_harness.options import CHOICES, LAST_SEED, OPTIONS
 from scirepeval_harness.roles import Format
 from scirepeval_harness.task.spec import AuthorReading, FewShotReading, ReviewerReading
+
+
+def either(words: Any) -> str:
+    """The words of a Literal, or the members of an enumeration: ``a, b or c``."""
+    *others, last = get_args(words) or words
+    return f"{', '.join(others)} or {last}"
 
 
 def complete_model(incomplete: str) -> list[str]:
@@ -55,12 +61,22 @@ SuiteNames = Annotated[
         autocompletion=complete_suite,
     ),
 ]
+# The words stand in the help: a column of the table would fold them.
 FewShot = Annotated[
-    FewShotReading | None, typer.Option("--few-shot", help="Reading of few-shot tasks.")
+    FewShotReading | None,
+    typer.Option(
+        "--few-shot", metavar="READING", help=f"Few-shot scores: {either(FewShotReading)}."
+    ),
 ]
-S2and = Annotated[AuthorReading | None, typer.Option("--s2and", help="Reading of S2AND.")]
+S2and = Annotated[
+    AuthorReading | None,
+    typer.Option("--s2and", metavar="READING", help=f"S2AND: {either(AuthorReading)}."),
+]
 Reviewers = Annotated[
-    ReviewerReading | None, typer.Option("--reviewers", help="Reading of reviewer matching.")
+    ReviewerReading | None,
+    typer.Option(
+        "--reviewers", metavar="READING", help=f"Reviewer matching: {either(ReviewerReading)}."
+    ),
 ]
 AllowMismatch = Annotated[
     bool,

@@ -11,12 +11,14 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub.constants
 import pytest
+from typer.main import get_command
 
 import scirepeval_harness as sh
-from scirepeval_harness.cli.main import main
+from scirepeval_harness.cli.main import app, main
 from scirepeval_harness.run import cost
 from tests.support.golden import check_golden
 from tests.support.tiny_models import save_base
@@ -124,3 +126,23 @@ def once(call: Callable[..., object]) -> Callable[..., object]:
 def words(text: str) -> set[str]:
     """Words without what stands around them."""
     return {word.strip(".,:;()[]'`") for word in FRAMES.sub(" ", text).split()} - {""}
+
+
+def test_no_option_s_words_are_folded_in_the_help_of_any_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    commands: list[tuple[list[str], Any]] = [([], get_command(app))]
+    pages = 0
+    while commands:
+        words, command = commands.pop()
+        commands += [
+            ([*words, name], one) for name, one in getattr(command, "commands", {}).items()
+        ]
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        for line in capsys.readouterr().out.splitlines():
+            shown = re.sub(r"\[.*?\]", "", line)  # without ranges, as [x>=1]
+            assert shown.count("<") == shown.count(">"), (words, line)
+        pages += 1
+    assert pages > 20
